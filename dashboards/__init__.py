@@ -1,0 +1,1 @@
+"""The Streamlit app: runs, clusters, accuracy against complexity, equations."""

@@ -1,0 +1,1 @@
+"""Files in, particle stacks out: MRC, STAR, OME-Zarr, simulation."""

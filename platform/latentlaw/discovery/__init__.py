@@ -1,0 +1,1 @@
+"""From latents to laws: sparse networks, symbolic regression, the frontier."""

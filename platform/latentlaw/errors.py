@@ -1,0 +1,36 @@
+"""The exceptions that users meet: each names what was found, what was expected, the remedy."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class LatentlawError(Exception):
+    """Base of every error that a user can mend; commands print it and exit with `exit_code`."""
+
+    exit_code = 2
+
+
+class ConfigError(LatentlawError):
+    """A parameter or configuration key is unknown, out of range or contradicts another."""
+
+
+class DataError(LatentlawError):
+    """An input file, store or table is missing, damaged or not what it should be."""
+
+
+class CheckpointError(LatentlawError):
+    """A checkpoint or model file is damaged, foreign or does not fit its configuration."""
+
+
+class EngineError(LatentlawError):
+    """A symbolic-regression engine was asked for that cannot run on this machine."""
+
+
+class RegistryError(LatentlawError):
+    """A run or model version that was asked for does not exist or cannot be registered."""
+
+
+def nearest_hint(name: str, known: Iterable[str]) -> str:
+    """Return `" (did you mean 'x'?)"` for the known name closest to `name`, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

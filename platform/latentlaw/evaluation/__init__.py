@@ -1,0 +1,1 @@
+"""How good a latent space is: separation, classification, novelty, pose."""

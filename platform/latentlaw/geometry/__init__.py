@@ -1,0 +1,1 @@
+"""Rotations and volume maths: tensors in, tensors out."""

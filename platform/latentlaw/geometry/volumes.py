@@ -1,0 +1,69 @@
+"""Real-space and Fourier-space operations on images `(n, c, [z,] y, x)` and volumes."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+
+def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
+    """Rotate each image about its centre voxel n//2, by linear interpolation.
+
+    Parameters
+    ----------
+    images
+        `(n, c, y, x)` or `(n, c, z, y, x)`.
+    matrices
+        `(n, 2, 2)` or `(n, 3, 3)`, acting on `(x, y[, z])`: what was at p goes to R p. A
+        reflection is as good as a rotation. What comes from outside the box is zero.
+    """
+    sizes = images.shape[2:]
+    axes = [torch.arange(size, device=images.device, dtype=images.dtype) for size in sizes]
+    centre = torch.tensor(
+        [size // 2 for size in reversed(sizes)], device=images.device, dtype=images.dtype
+    )
+    extent = torch.tensor(
+        [max(size - 1, 1) for size in reversed(sizes)], device=images.device, dtype=images.dtype
+    )
+    points = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1) - centre
+    # Output voxel p shows input voxel R^T p; as rows, p^T R.
+    flat = points.reshape(1, -1, len(sizes)) @ matrices.to(images)
+    grid = (flat + centre) * (2 / extent) - 1
+    return grid_sample(
+        images,
+        grid.reshape(len(images), *sizes, len(sizes)),
+        mode="bilinear",
+        padding_mode="zeros",
+        align_corners=True,
+    )
+
+
+def wedge_mask(shape: tuple[int, int, int], tilt_range_deg: float) -> Tensor:
+    """Fourier mask of a single-axis tilt series: tilt axis y, beam along z.
+
+    A central slice tilted by t holds the frequencies with `atan2(kz, kx) = t`, so tilts up to
+    +-`tilt_range_deg` measure `|kz| <= |kx| tan(tilt_range_deg)`.
+
+    Parameters
+    ----------
+    shape
+        Volume shape `(z, y, x)`.
+
+    Returns
+    -------
+    Tensor
+        Boolean `(z, y, x//2 + 1)`, laid out as `torch.fft.rfftn` does.
+    """
+    kz = torch.fft.fftfreq(shape[0])[:, None, None].abs()
+    kx = torch.fft.rfftfreq(shape[2])[None, None, :].abs()
+    if tilt_range_deg >= 90:
+        return torch.ones(shape[0], shape[1], shape[2] // 2 + 1, dtype=torch.bool)
+    limit = kx * math.tan(math.radians(tilt_range_deg))
+    return (kz <= limit + 1e-9).expand(-1, shape[1], -1)
+
+
+def apply_fourier_mask(volume: Tensor, mask: Tensor) -> Tensor:
+    """Multiply the spectrum of `volume` `(..., z, y, x)` by `mask` `(z, y, x//2 + 1)`."""
+    spectrum = torch.fft.rfftn(volume, dim=(-3, -2, -1)) * mask
+    return torch.fft.irfftn(spectrum, s=volume.shape[-3:], dim=(-3, -2, -1))

@@ -1,0 +1,1 @@
+"""Terms of the loss, and the schedules that weigh them."""

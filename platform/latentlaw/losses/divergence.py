@@ -1,0 +1,72 @@
+"""Divergences of a diagonal Gaussian posterior from the unit Gaussian prior, in nats."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Mean over particles of KL(N(mu, exp(logvar)) || N(0, 1)), summed over dimensions.
+
+    `-1/2 sum_d (1 + logvar - mu^2 - exp(logvar))` (Kingma & Welling 2014, appendix B).
+
+    Parameters
+    ----------
+    mu, logvar
+        `(n, d)`.
+    """
+    return kl_by_dimension(mu, logvar).sum()
+
+
+def kl_by_dimension(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Mean over particles of the KL divergence of each dimension, `(d,)`; 0 means collapsed."""
+    return -0.5 * (1 + logvar - mu.square() - logvar.exp()).mean(dim=0)
+
+
+@dataclass(frozen=True)
+class KLTerms:
+    """The three parts of the aggregate KL divergence, scalars in nats."""
+
+    mutual_information: Tensor
+    total_correlation: Tensor
+    dimension_wise: Tensor
+
+
+def decompose_kl(z: Tensor, mu: Tensor, logvar: Tensor, dataset_size: int) -> KLTerms:
+    """Split KL into mutual information, total correlation and dimension-wise KL.
+
+    Minibatch-weighted estimate of Chen et al. 2018 (arXiv 1802.04942, eq. 2 and S4):
+    `log q(z_i) ~ logsumexp_j log q(z_i | x_j) - log(N M)`. It is biased by the batch size M, so
+    compare values only at equal N and M.
+
+    Parameters
+    ----------
+    z, mu, logvar
+        Samples and parameters of the posterior, `(M, d)`.
+    dataset_size
+        Number N of training particles.
+    """
+    log_weight = math.log(dataset_size * len(z))
+    pairwise = gaussian_log_density(z[:, None], mu[None], logvar[None])  # (M, M, d)
+    log_q_given_x = gaussian_log_density(z, mu, logvar).sum(-1)
+    log_q = pairwise.sum(-1).logsumexp(dim=1) - log_weight
+    log_q_product = (pairwise.logsumexp(dim=1) - log_weight).sum(-1)
+    log_prior = gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z)).sum(-1)
+    return KLTerms(
+        mutual_information=(log_q_given_x - log_q).mean(),
+        total_correlation=(log_q - log_q_product).mean(),
+        dimension_wise=(log_q_product - log_prior).mean(),
+    )
+
+
+def gaussian_log_density(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """Log density of `z` under N(mu, exp(logvar)), element by element."""
+    return -0.5 * (math.log(2 * math.pi) + logvar + (z - mu).square() * (-logvar).exp())
+
+
+def gaussian_total_correlation(mu: Tensor) -> float:
+    """Total correlation of codes `(n, d)` if they were jointly Gaussian: `-1/2 log det corr`."""
+    correlation = torch.corrcoef(mu.double().T)
+    return float(-0.5 * torch.linalg.slogdet(correlation)[1])

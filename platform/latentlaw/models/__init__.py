@@ -1,0 +1,1 @@
+"""Networks: encoders, decoders, the variational autoencoder, the black box."""

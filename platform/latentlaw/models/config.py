@@ -1,0 +1,82 @@
+"""The configuration that, with a weights file, is a model."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+from latentlaw.errors import ConfigError
+from latentlaw.losses.reconstruction import ReconstructionKind
+from latentlaw.models.normalisation import Normalisation
+
+Family = Literal["affinity-vae", "beta-vae", "tc-vae", "autoencoder"]
+DecoderKind = Literal["conv", "splat"]
+NormKind = Literal["batch", "group", "none"]
+
+
+class ModelConfig(BaseModel):
+    """Architecture of an autoencoder of images `(c, [z,] y, x)`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: Family
+    image_shape: tuple[PositiveInt, ...] = Field(min_length=3, max_length=4)
+    latent_dims: int = Field(8, ge=1, le=512)
+    pose_dims: int = Field(ge=0, le=64)
+    decoder: DecoderKind = "conv"
+    channels: int = Field(16, ge=1, le=1024)
+    depth: int = Field(ge=0, le=8)
+    norm: NormKind = "group"
+    splats: int = Field(128, ge=1, le=8192)
+    reconstruction: ReconstructionKind = "mse"
+    normalisation: Normalisation = Normalisation()
+
+    @property
+    def dims(self) -> int:
+        """Number of spatial axes, 2 or 3."""
+        return len(self.image_shape) - 1
+
+    @property
+    def variational(self) -> bool:
+        """Whether latents are sampled from a posterior."""
+        return self.family != "autoencoder"
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> "ModelConfig":
+        step = 2**self.depth
+        if any(size % step for size in self.image_shape[1:]):
+            raise ConfigError(
+                f"depth {self.depth} halves a box {self.depth} times, but {self.image_shape[1:]} "
+                f"is not divisible by {step}; use depth={deepest(self.image_shape[1:])} "
+                "or another box"
+            )
+        wanted = splat_pose_dims(self.dims)
+        if self.decoder == "splat" and self.pose_dims not in (0, wanted):
+            raise ConfigError(
+                f"pose_dims {self.pose_dims} does not fit the splat decoder, whose pose in "
+                f"{self.dims}-D has {wanted} numbers; leave pose_dims at auto"
+            )
+        return self
+
+
+def deepest(sizes: tuple[int, ...], *, limit: int = 4, smallest: int = 4) -> int:
+    """Return how often all sizes halve exactly without falling below `smallest` voxels."""
+    depth = 0
+    while depth < limit and all(
+        size % 2 ** (depth + 1) == 0 and size >> (depth + 1) >= smallest for size in sizes
+    ):
+        depth += 1
+    return depth
+
+
+def splat_pose_dims(dims: int) -> int:
+    """Numbers of an explicit pose: a quaternion in 3-D, cosine and sine of an angle in 2-D."""
+    return 4 if dims == 3 else 2
+
+
+def default_pose_dims(dims: int, decoder: DecoderKind, family: Family) -> int:
+    """Pose numbers where none are asked for; only the affinity-VAE keeps pose apart."""
+    if family != "affinity-vae":
+        return 0
+    if decoder == "splat":
+        return splat_pose_dims(dims)
+    return 3 if dims == 3 else 2

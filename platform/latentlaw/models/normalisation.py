@@ -1,0 +1,47 @@
+"""Normalisation of images, fixed at training time and carried by the model."""
+
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+from torch import Tensor
+
+NormalisationKind = Literal["particle", "global"]
+
+
+class Normalisation(BaseModel):
+    """How raw images become the network's input.
+
+    `particle`: each image to mean 0 and standard deviation 1; a constant image becomes zeros.
+    `global`: the image's 5th percentile is its background; the rest goes through
+    `arcsinh(x / scale)` with one scale for all images, so that absolute intensity (the amount of
+    DNA, say) stays a cue.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: NormalisationKind = "particle"
+    scale: PositiveFloat = 1.0
+
+    @classmethod
+    def fit(cls, kind: NormalisationKind, images: Tensor) -> "Normalisation":
+        """Learn the global scale from training images `(n, c, [z,] y, x)`."""
+        if kind == "particle":
+            return cls(kind=kind)
+        return cls(kind=kind, scale=max(float(_above_background(images).std()), 1e-6))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return normalised float images of the same shape `(n, c, [z,] y, x)`."""
+        if self.kind == "global":
+            return torch.asinh(_above_background(images) / self.scale)
+        axes = tuple(range(1, images.ndim))
+        centred = images - images.mean(dim=axes, keepdim=True)
+        deviation = centred.square().mean(dim=axes, keepdim=True).sqrt()
+        return torch.where(deviation > 1e-6 * images.abs().amax(axes, True), centred, 0.0) / (
+            deviation.clamp_min(1e-12)
+        )
+
+
+def _above_background(images: Tensor) -> Tensor:
+    background = torch.quantile(images.flatten(1), 0.05, dim=1)
+    return images - background.view(-1, *[1] * (images.ndim - 1))

@@ -1,0 +1,1 @@
+"""Affinity: prior knowledge of which shapes are alike."""

@@ -1,0 +1,1 @@
+"""Models that MLflow serves."""

@@ -1,0 +1,1 @@
+"""MLflow: runs, what they record, and the registry."""

@@ -1,0 +1,16 @@
+"""Names that runs, tests and the dashboard share (docs/design: what a run records)."""
+
+EXPERIMENT = "latentlaw"
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+
+TAG_STAGE = "latentlaw.stage"
+TAG_MODEL_FAMILY = "latentlaw.model_family"
+TAG_DATA_DIGEST = "latentlaw.data_digest"
+TAG_PARENT = "mlflow.parentRunId"
+
+EMBEDDINGS = "embeddings.parquet"
+CONFUSION = "confusion.json"
+AFFINITY = "affinity.json"
+FRONTIER = "frontier.json"
+EQUATIONS = "equations.json"
+MODEL = "model"
