@@ -1,0 +1,42 @@
+"""The Streamlit app: `streamlit run dashboards/app.py` from the repository root."""
+
+import os
+import sys
+from pathlib import Path
+
+# Streamlit puts this file's folder on the path, not the root, where `dashboards` is a package.
+# Appended, not inserted: nothing in the root may shadow an installed package.
+ROOT = str(Path(__file__).resolve().parents[1])
+if ROOT not in sys.path:
+    sys.path.append(ROOT)
+
+import streamlit as st  # noqa: E402
+
+# A file of our own: the browser would fetch a named icon from a server on the internet.
+ICON = str(Path(__file__).with_name("icon.svg"))
+
+# Read when MLflow first runs: no bars in the terminal, no reports to anyone.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+# File, title, icon, and path in the URL: the first page is at the root.
+PAGES = (
+    ("views/runs.py", "Runs", ":material/list:", ""),
+    ("views/clusters.py", "Clusters", ":material/bubble_chart:", "clusters"),
+    ("views/frontier.py", "Accuracy against complexity", ":material/show_chart:", "frontier"),
+    ("views/equations.py", "Equations", ":material/function:", "equations"),
+)
+
+
+def main() -> None:
+    """Lay out the app and run the page that the URL names."""
+    st.set_page_config(page_title="Latentlaw", page_icon=ICON, layout="wide")
+    pages = [
+        st.Page(path, title=title, icon=icon, url_path=url or None, default=not url)
+        for path, title, icon, url in PAGES
+    ]
+    st.navigation(pages, position="top").run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Charts: pure functions from tables to Plotly figures; every string in them is escaped."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots  # type: ignore[import-untyped]
+
+from dashboards.text import for_plotly
+
+# Okabe and Ito (2008): told apart with any colour vision. Black is left out (dark theme).
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross")
+GREY = "#999999"
+UNLABELLED = "no label"
+_MARGIN = {"l": 10, "r": 10, "t": 40, "b": 10}
+_MANY_POINTS = 5000
+_SEEN = ("train", "val")  # validation data chose the checkpoint, so they count as seen
+_TERM_TITLES = {
+    "loss": "Loss",
+    "reconstruction": "Reconstruction",
+    "kl": "KL divergence (nats)",
+    "affinity": "Affinity term",
+}
+
+
+def loss_curves(histories: Mapping[str, pd.DataFrame]) -> go.Figure:
+    """Draw loss and its terms against epoch: a panel a term, a colour a run, validation dashed.
+
+    Parameters
+    ----------
+    histories
+        Label of a run: its `loss_history`.
+    """
+    present = {term for table in histories.values() for term in table["term"]}
+    terms = [term for term in _TERM_TITLES if term in present]
+    rows = max(1, -(-len(terms) // 2))
+    columns = 2 if len(terms) > 1 else 1
+    figure = make_subplots(
+        rows,
+        columns,
+        subplot_titles=[_TERM_TITLES[term] for term in terms],
+        horizontal_spacing=0.07,
+        vertical_spacing=0.14,
+    )
+    for number, (label, table) in enumerate(histories.items()):
+        parts = sorted(table.groupby(["term", "split"]), key=lambda item: item[0][1] == "val")
+        for order, ((term, split), part) in enumerate(parts):
+            place = terms.index(str(term))
+            name = for_plotly(label)
+            figure.add_trace(
+                go.Scatter(
+                    x=part["epoch"],
+                    y=part["value"],
+                    mode="lines" if len(part) > 1 else "markers",
+                    name=name,
+                    legendgroup=name,
+                    showlegend=order == 0,
+                    line={
+                        "color": PALETTE[number % len(PALETTE)],
+                        "dash": "dash" if split == "val" else "solid",
+                        "width": 2,
+                    },
+                ),
+                row=place // 2 + 1,
+                col=place % 2 + 1,
+            )
+    for place in range(max(0, len(terms) - 2), len(terms)):
+        figure.update_xaxes(title_text="Epoch", row=place // 2 + 1, col=place % 2 + 1)
+    figure.update_layout(
+        height=300 * rows + 60,
+        margin=_MARGIN,
+        legend={"orientation": "h", "y": -0.15, "yanchor": "top"},
+    )
+    return figure
+
+
+def categories(tables: Sequence[pd.DataFrame], column: str) -> list[str]:
+    """List a column's values over all tables, so that each has one colour; unlabelled last."""
+    values = {value for table in tables for value in as_category(table[column])}
+    return sorted(values - {UNLABELLED}) + ([UNLABELLED] if UNLABELLED in values else [])
+
+
+def as_category(values: pd.Series) -> pd.Series:
+    """Turn values into text; null becomes `no label`."""
+    return values.astype(object).where(values.notna(), UNLABELLED).astype(str)
+
+
+def embedding_scatter(
+    table: pd.DataFrame, colour: str, order: Sequence[str], *, legend: bool = True
+) -> go.Figure:
+    """Draw an embedding `px, py`; particles kept from training are large and outlined.
+
+    Parameters
+    ----------
+    table
+        A run's embedding.
+    colour
+        Column that colours the points: `label` or `split`.
+    order
+        All values of that column, over every run shown beside this one.
+    """
+    drawn = table.dropna(subset=["px", "py"])
+    kind = as_category(drawn[colour])
+    seen = drawn["split"].isin(_SEEN)
+    figure = go.Figure()
+    for number, value in enumerate(order):
+        for trained in (True, False):
+            part = drawn[(kind == value) & (seen == trained)]
+            only = not ((kind == value) & ~seen).any()
+            if len(part):
+                style = _point_style(number, value, trained=trained)
+                trace = _points(part, value, style, many=len(drawn) > _MANY_POINTS)
+                figure.add_trace(trace.update(showlegend=legend and (only or not trained)))
+    grid = {"zeroline": False, "showgrid": True}
+    figure.update_xaxes(title_text="First axis of the projection", **grid)
+    figure.update_yaxes(title_text="Second axis", scaleanchor="x", **grid)
+    figure.update_layout(
+        height=520,
+        margin={**_MARGIN, "t": 10},
+        legend={"orientation": "h", "y": -0.14, "yanchor": "top", "itemsizing": "constant"},
+    )
+    return figure
+
+
+def _point_style(number: int, value: str, *, trained: bool) -> dict[str, Any]:
+    colour = GREY if value == UNLABELLED else PALETTE[number % len(PALETTE)]
+    symbol = SYMBOLS[number % len(SYMBOLS)]
+    if trained:
+        return {"color": colour, "symbol": symbol, "size": 6, "opacity": 0.4, "line": {"width": 0}}
+    outline = {"width": 1, "color": "rgba(60,60,60,0.9)"}
+    return {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.95, "line": outline}
+
+
+def _points(part: pd.DataFrame, value: str, style: dict[str, Any], *, many: bool) -> Any:
+    text = [
+        f"particle {for_plotly(i)}<br>class {for_plotly(label)}<br>{for_plotly(split)}"
+        for i, label, split in zip(
+            part["particle_id"], as_category(part["label"]), part["split"], strict=True
+        )
+    ]
+    name = for_plotly(value)
+    return (go.Scattergl if many else go.Scatter)(
+        x=part["px"],
+        y=part["py"],
+        mode="markers",
+        name=name,
+        legendgroup=name,
+        text=text,
+        hovertemplate="%{text}<extra></extra>",
+        marker=style,
+    )
+
+
+def affinity_heatmap(
+    matrix: NDArray[np.float64], class_names: Sequence[str], *, difference: bool = False
+) -> go.Figure:
+    """Draw similarities of classes on a scale centred on zero.
+
+    Parameters
+    ----------
+    matrix
+        `(k, k)`: cosines in [-1, 1], or with `difference` their difference, in [-2, 2].
+    """
+    names = [for_plotly(name, 24) for name in class_names]
+    places = list(range(len(names)))
+    span = 1.0
+    if difference and np.isfinite(matrix).any():
+        span = max(0.1, float(np.nanmax(np.abs(matrix))))
+    few = len(names) <= 12
+    hover = [[f"{a} and {b}: {v:.3f}" for b, v in zip(names, row, strict=True)]
+             for a, row in zip(names, matrix, strict=True)]  # fmt: skip
+    figure = go.Figure(
+        go.Heatmap(
+            z=matrix,
+            x=places,
+            y=places,
+            text=[[f"{v:.2f}" if np.isfinite(v) else "" for v in row] for row in matrix],
+            texttemplate="%{text}" if few else None,
+            hovertext=hover,
+            hoverinfo="text",
+            colorscale="PuOr" if difference else "RdBu_r",
+            zmin=-span,
+            zmax=span,
+            xgap=1,
+            ygap=1,
+            colorbar={"orientation": "h", "thickness": 10, "y": -0.3, "yanchor": "top"},
+        )
+    )
+    ticks = {"tickmode": "array", "tickvals": places, "ticktext": names, "showgrid": False}
+    figure.update_xaxes(tickangle=-40, **ticks)
+    figure.update_yaxes(autorange="reversed", **ticks)
+    figure.update_layout(height=440, margin={**_MARGIN, "t": 10})
+    return figure

@@ -1,0 +1,97 @@
+"""Equations: the laws that runs found, typeset, beside what their variables look like."""
+
+import re
+
+import pandas as pd
+import streamlit as st
+from latentlaw.tracking.artifacts import Missing
+from latentlaw.tracking.queries import METRIC
+
+from dashboards import state
+from dashboards.text import for_markdown, is_plain_latex
+
+_VARIABLE = re.compile(r"\bz\d{1,4}\b")
+_FIGURES = {
+    "discovery/equation_accuracy": ("Equations: accuracy", "{:.3f}"),
+    "discovery/blackbox_accuracy": ("Black box: accuracy", "{:.3f}"),
+    "discovery/accuracy_ratio": ("Share of the black box", "{:.1%}"),
+    "discovery/equation_complexity": ("Equations: nodes", "{:,.0f}"),
+    "discovery/blackbox_complexity": ("Black box: weights", "{:,.0f}"),
+}
+
+
+def render() -> None:
+    """Show the page."""
+    st.title("Equations")
+    runs = state.read_runs()
+    runs = runs[runs["stage"] == "discover"]
+    if runs.empty:
+        st.info(
+            "No discover runs yet: run `mlflow run . -e discover -P model=RUN_ID -P data=STACK`"
+        )
+        return
+    picked = state.pick_runs("equations", runs, newest=1, label="Discover runs")
+    if picked.empty:
+        st.info("Pick at least one discover run.")
+    for _, run in picked.iterrows():
+        _run(run)
+
+
+def _run(run: pd.Series) -> None:
+    st.header(for_markdown(state.run_label(run)), divider="gray")
+    figures = [(m, t) for m, t in _FIGURES.items() if pd.notna(run.get(METRIC + m))]
+    for (metric, (title, form)), column in zip(figures, st.columns(5), strict=False):
+        column.metric(title, form.format(run[METRIC + metric]))
+    table = state.read_artifact(run["run_id"], "load_equations")
+    if table is None:
+        return
+    if table.empty:
+        st.info("This run found no equation: give it more time, `-P budget_s=300`.")
+        return
+    st.caption("An expression a class, of the latents z. The class with the largest value wins.")
+    for _, equation in table.iterrows():
+        _equation(equation)
+    _traversals(run["run_id"], table)
+
+
+def _equation(equation: pd.Series) -> None:
+    with st.container(border=True):
+        name, law, numbers, copy = st.columns([2, 7, 2, 1], vertical_alignment="center")
+        name.markdown(f"**{for_markdown(equation['class'])}**")
+        if is_plain_latex(equation["latex"]):
+            law.latex(equation["latex"])
+        else:
+            law.code(equation["expression"], language=None, wrap_lines=True)
+        for label, form in (("complexity", "{:,.0f}"), ("accuracy", "{:.3f}")):
+            if pd.notna(equation[label]):
+                numbers.caption(f"{label} **{form.format(equation[label])}**")
+        with copy.popover("Copy", help="LaTeX and plain text, with a button that copies each"):
+            st.code(equation["latex"], language="latex", wrap_lines=True)
+            st.code(equation["expression"], language=None, wrap_lines=True)
+
+
+def _traversals(run_id: str, table: pd.DataFrame) -> None:
+    found = {v for expression in table["expression"] for v in _VARIABLE.findall(expression)}
+    latents = sorted(found, key=lambda name: int(name[1:]))
+    strips = {z: state.read_strip(run_id, z) for z in latents}
+    strips = {z: s for z, s in strips.items() if not _is_absent(s)}
+    if not strips:
+        return
+    st.subheader("What the variables look like")
+    st.caption("The mean particle as one latent goes from its 2nd to its 98th percentile.")
+    for latent, strip in strips.items():
+        name, picture = st.columns([1, 9], vertical_alignment="center")
+        name.latex(f"z_{{{latent[1:]}}}")
+        with picture:
+            if isinstance(strip, Missing):
+                state.explain(strip)
+            else:
+                state.show_png(strip, f"traversals/{latent}.png")
+
+
+def _is_absent(strip: bytes | Missing) -> bool:
+    return isinstance(strip, Missing) and strip.reason == "absent"
+
+
+if __name__ == "__main__":
+    render()

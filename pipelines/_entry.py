@@ -1,0 +1,156 @@
+"""What every entry point shares: typed parameters, one-line errors, progress."""
+
+import difflib
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from tqdm import tqdm
+
+from latentlaw.errors import ConfigError, LatentlawError
+
+P = TypeVar("P", bound="Entry")
+_PLAIN_SECONDS = 5.0
+
+
+class Entry(BaseModel):
+    """Parameters of an entry point: the one source of MLproject, help text and checks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    seed: int = 0
+
+
+def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = None) -> NoReturn:
+    """Parse `--key value` pairs, run, and exit: 0, or 2 with one line that says what to mend."""
+    _quiet()
+    arguments = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(arguments):
+        print(usage(entry))
+        sys.exit(0)
+    try:
+        run(parse(entry, arguments))
+    except LatentlawError as error:
+        print(f"latentlaw: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    sys.exit(0)
+
+
+def parse(entry: type[P], arguments: list[str]) -> P:
+    """Turn `--key value …` into checked parameters; `none` stands for nothing.
+
+    Raises
+    ------
+    ConfigError
+        Naming the parameter, what was found and what was expected.
+    """
+    values: dict[str, Any] = {}
+    if len(arguments) % 2:
+        raise ConfigError(f"expected pairs of --key value, found {' '.join(arguments)!r}")
+    for flag, value in zip(arguments[::2], arguments[1::2], strict=True):
+        key = flag.removeprefix("--").replace("-", "_")
+        if key not in entry.model_fields:
+            close = difflib.get_close_matches(key, entry.model_fields, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {list(entry.model_fields)}"
+            raise ConfigError(f"unknown parameter {key!r}; {hint}")
+        if key in values:
+            raise ConfigError(f"parameter {key!r} is given twice")
+        values[key] = None if value == "none" else value
+    return build(entry, values)
+
+
+def build(entry: type[P], values: dict[str, Any]) -> P:
+    """Check values against the entry's parameters.
+
+    Raises
+    ------
+    ConfigError
+        For the first value that does not fit.
+    """
+    try:
+        return entry(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        found = "" if first["type"] == "missing" else f", found {first['input']!r}"
+        raise ConfigError(f"parameter {key!r}: {first['msg']}{found}") from error
+
+
+def usage(entry: type[Entry]) -> str:
+    """Help text: the entry's purpose and a line a parameter."""
+    lines = [(entry.__doc__ or "").strip(), ""]
+    for name, field in entry.model_fields.items():
+        default = "required" if field.is_required() else f"default {text_of(field.default)}"
+        lines.append(f"  --{name:<14} {field.description or ''} ({default})")
+    return "\n".join(lines)
+
+
+def text_of(value: Any) -> str:
+    """Write a default the way it is typed on a command line."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def split_commas(value: Any) -> Any:
+    """Split `64,192,192` or `a,b` into parts, for tuple-valued parameters."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+class ProgressBar:
+    """A bar for each kind of work on a terminal; elsewhere a plain line every few seconds."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._what = ""
+        self._printed = 0.0
+        self._start = 0.0
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Show `done` of `total` units of `what`."""
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._start, self._printed = what, now, now
+            if sys.stderr.isatty():
+                self._bar = tqdm(total=total, desc=what, dynamic_ncols=True)
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+            if done >= total:
+                self._bar.close()
+                self._bar = None
+        elif done >= total or now - self._printed >= _PLAIN_SECONDS:
+            self._printed = now
+            seconds = now - self._start
+            print(f"{what}: {done}/{total} in {seconds:.0f} s", file=sys.stderr, flush=True)
+
+
+def say(line: str) -> None:
+    """Tell the user what happened or is skipped."""
+    print(f"latentlaw: {line}", file=sys.stderr, flush=True)
+
+
+def use_threads() -> int:
+    """Return the number of threads that one process may use, and hold torch to it."""
+    import torch
+
+    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    torch.set_num_threads(threads)
+    return threads
+
+
+def _quiet() -> None:
+    """Silence what others say of themselves and users cannot act on."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="mlflow")
+    warnings.filterwarnings("ignore", module="sqlalchemy")

@@ -1,0 +1,30 @@
+"""Start the dashboard."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import Field
+
+from pipelines._entry import Entry, command
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+class Dashboard(Entry):
+    """Serve the dashboard on this machine's loopback address."""
+
+    port: int = Field(8501, ge=1024, le=65535, description="port on 127.0.0.1")
+
+
+def run(parameters: Dashboard) -> None:
+    """Serve until interrupted."""
+    app = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py"]
+    options = ["--server.port", str(parameters.port), "--server.address", "127.0.0.1"]
+    path = os.pathsep.join((str(_ROOT), str(_ROOT / "platform")))
+    subprocess.run([*app, *options], cwd=_ROOT, env={**os.environ, "PYTHONPATH": path}, check=False)  # noqa: S603  # our own command
+
+
+if __name__ == "__main__":
+    command(Dashboard, run)

@@ -1,0 +1,171 @@
+"""Discover laws on the latents of a trained model."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from latentlaw.data.particles import open_stack
+from latentlaw.data.splits import TEST, TRAIN, VAL
+from latentlaw.discovery.discover import Discovery, discover
+from latentlaw.discovery.frontier import Rung, score_rung
+from latentlaw.discovery.latents import LatentData, LatentSplit
+from latentlaw.discovery.robustness import attack_accuracies
+from latentlaw.evaluation.embed import Embedding, embed
+from latentlaw.evaluation.figures import traversal_strip
+from latentlaw.models.classifier import Classifier
+from latentlaw.models.vae import AutoEncoder
+from latentlaw.serving.bundle import Bundle
+from latentlaw.serving.log import example_images, load_logged_bundle, log_bundle
+from latentlaw.tracking.names import EQUATIONS, FRONTIER
+from latentlaw.tracking.runs import (
+    configure_tracking,
+    log_data,
+    log_image,
+    log_json,
+    log_metrics,
+    stage_run,
+    tag_run,
+)
+from latentlaw.training.batches import LabelledImages
+from latentlaw.training.classifier import fit_classifier, predict_logits
+from latentlaw.training.config import TrainConfig
+from latentlaw.training.prepare import PreparedData
+from latentlaw.training.seeds import seeded_initialisation
+from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
+from pipelines.evaluate import model_split
+
+_ATTACKED = 200
+Epsilons = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=10)], ...], BeforeValidator(split_commas)
+]
+
+
+class Discover(Entry):
+    """Fit a CNN, dense and sparse networks and equations; log the frontier and a model of laws."""
+
+    model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
+    data: str = Field(description="particle stack, NAME.particles.zarr")
+    engine: Literal["auto", "operon", "pysr"] = Field("auto", description="symbolic regression")
+    budget_s: float = Field(60.0, gt=0, description="seconds for the symbolic search")
+    max_complexity: int = Field(30, ge=3, le=100, description="most nodes of one expression")
+    epochs: int = Field(30, ge=1, description="passes over the data of the CNN on pixels")
+    epsilons: Epsilons = Field(
+        (0.0, 0.05, 0.1, 0.2), description="sizes of the attack, in units of normalised images"
+    )
+
+
+def run(parameters: Discover) -> str:
+    """Discover, log the model of equations, and return the run's id."""
+    p = parameters
+    with stage_run("discover", p.model_dump()) as active:
+        threads = use_threads()
+        bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
+        tag_run(family=bundle.model.config.family)
+        log_data(p.data, stack.digest, stack.table, "discovery")
+        labels = stack.table["label"].fillna("").to_numpy(dtype=str)
+        names = list(bundle.head.class_names)
+        data = PreparedData(stack.read(), labels, model_split(p.model, stack), names)
+        codes = embed(bundle.model, data.images)
+        progress = ProgressBar()
+        cnn = train_black_box(p, data, bundle.model, progress)
+        found = discover(
+            latent_data(data, codes),
+            engine=p.engine,
+            budget_s=p.budget_s,
+            max_complexity=p.max_complexity,
+            seed=p.seed,
+            threads=threads,
+            extra_rungs=(black_box_rung(data, cnn, bundle.model),),
+            progress=lambda step, share: progress(round(100 * share), 100, f"discover {step}"),
+        )
+        say(f"discover: {found.engine} ({found.engine_reason})")
+        log_metrics(found.metrics | robustness(p, data, bundle.model, cnn, found))
+        log_json(FRONTIER, found.frontier_records())
+        log_json(EQUATIONS, found.equation_records())
+        for dimension in range(codes.mu.shape[1]):
+            strip = traversal_strip(bundle.model, codes.mu, codes.pose, dimension)
+            log_image(f"traversals/z{dimension}.png", strip)
+        test = data.images[data.rows(TEST)]
+        log_bundle(Bundle(bundle.model, bundle.head, found.model), example_images(test))
+        return str(active.info.run_id)
+
+
+def known_rows(data: PreparedData, split: str) -> NDArray[np.integer[Any]]:
+    """Indices of a split's particles whose class was trained on."""
+    rows = data.rows(split, labelled=True)
+    return rows[data.indices(rows) >= 0]
+
+
+def latent_data(data: PreparedData, codes: Embedding) -> LatentData:
+    """Latents of the three splits."""
+    splits = []
+    for name in (TRAIN, VAL, TEST):
+        rows = known_rows(data, name)
+        splits.append(LatentSplit(codes.mu[rows], data.indices(rows)))
+    names = tuple(f"z{i}" for i in range(codes.mu.shape[1]))
+    return LatentData(splits[0], splits[1], splits[2], tuple(data.class_names), names)
+
+
+def train_black_box(
+    p: Discover, data: PreparedData, model: AutoEncoder, progress: ProgressBar
+) -> Classifier:
+    """Train a CNN on the pixels of the same split, with the encoder's own body."""
+    with seeded_initialisation(p.seed):
+        cnn = Classifier(model.config, len(data.class_names))
+    dims = model.config.dims
+    config = TrainConfig(
+        epochs=p.epochs,
+        augmentation="rotate-flip" if model.config.family == "tc-vae" and dims == 2 else "rotate",
+        seed=p.seed,
+    )
+    fit_classifier(
+        cnn,
+        _tensors(data, model, TRAIN),
+        _tensors(data, model, VAL),
+        config,
+        on_epoch=lambda epoch: progress(epoch + 1, p.epochs, "train cnn"),
+    )
+    return cnn
+
+
+def black_box_rung(data: PreparedData, cnn: Classifier, model: AutoEncoder) -> Rung:
+    """Score the CNN on test particles; its complexity is its number of weights."""
+    test = _tensors(data, model, TEST)
+    weights = sum(parameter.numel() for parameter in cnn.parameters())
+    predicted = predict_logits(cnn, test.images).argmax(dim=1).numpy()
+    return score_rung(
+        "cnn", "CNN on pixels", weights, predicted=predicted, labels=test.labels.numpy()
+    )
+
+
+def robustness(
+    p: Discover, data: PreparedData, model: AutoEncoder, cnn: Classifier, found: Discovery
+) -> dict[str, float]:
+    """Accuracy of each family on test images moved by FGSM against that family."""
+    test = _tensors(data, model, TEST)
+    images, labels = test.images[:_ATTACKED], test.labels[:_ATTACKED]
+    model.eval()
+    families = {"dense": found.dense.torch_logits, "equation": found.model.torch_logits}
+    if found.sparse:
+        families["sparse"] = found.sparse[-1].network.torch_logits
+    attacked = {"cnn": lambda x: cnn(x)} | {
+        name: lambda x, head=head: head(model.encode(x).mu) for name, head in families.items()
+    }
+    return {
+        f"robustness/{family}/eps_{epsilon:g}": accuracy
+        for family, logits in attacked.items()
+        for epsilon, accuracy in attack_accuracies(logits, images, labels, p.epsilons).items()
+    }
+
+
+def _tensors(data: PreparedData, model: AutoEncoder, split: str) -> LabelledImages:
+    return data.tensors(known_rows(data, split), model.config.normalisation)
+
+
+if __name__ == "__main__":
+    configure_tracking()
+    torch.set_flush_denormal(True)
+    command(Discover, run)

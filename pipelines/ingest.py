@@ -1,0 +1,46 @@
+"""Ingest tomograms into OME-Zarr."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from latentlaw.data.ingest import ingest
+from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from pipelines._entry import Entry, ProgressBar, command
+
+
+class Ingest(Entry):
+    """Convert tomogram files to sharded, checksummed OME-Zarr stores."""
+
+    source: str = Field(description="tomogram file, folder or glob")
+    out: str = Field(description="folder for the stores")
+    voxel_size: float | None = Field(None, gt=0, description="angstrom a voxel; none: header")
+    chunk: int = Field(128, ge=8, le=1024, description="edge of a chunk, voxels")
+    shard: int = Field(512, ge=8, le=4096, description="edge of a shard, voxels")
+    levels: int = Field(3, ge=1, le=8, description="levels of the pyramid")
+    scheduler: str = Field("local", description="local, threads or a Dask address tcp://…")
+    overwrite: bool = Field(False, description="replace stores at `out`")
+
+
+def run(parameters: Ingest) -> list[Path]:
+    """Ingest and return the stores."""
+    p = parameters
+    with stage_run("ingest", p.model_dump()):
+        stores = ingest(
+            p.source,
+            p.out,
+            voxel_size_a=p.voxel_size,
+            chunk=p.chunk,
+            shard=p.shard,
+            levels=p.levels,
+            scheduler=p.scheduler,
+            overwrite=p.overwrite,
+            progress=ProgressBar(),
+        )
+        log_metrics({"ingest/tomograms": len(stores)})
+        return stores
+
+
+if __name__ == "__main__":
+    configure_tracking()
+    command(Ingest, run)

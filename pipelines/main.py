@@ -1,0 +1,149 @@
+"""Run every step, from images to a registered model of laws, in one parent run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from latentlaw.data.output import check_new
+from latentlaw.errors import ConfigError, DataError
+from latentlaw.priors.table import read_affinity
+from latentlaw.tracking.names import TAG_MODEL_FAMILY
+from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
+from pipelines import affinity, collect, discover, evaluate, extract, ingest, register, simulate
+from pipelines import train as training
+from pipelines._entry import Entry, build, command, say
+
+DEMO = "demo"
+
+
+class Main(Entry):
+    """Images in, latent space, equations and a registered model out; a child run a step."""
+
+    source: str = Field(DEMO, description="demo, tomograms (with coordinates), images, or .npz")
+    coordinates: str | None = Field(None, description="STAR or CSV, where source is tomograms")
+    affinity: str = Field("auto", description="CSV; auto: made in the demo, else none; none")
+    out: str = Field("work", description="folder for data")
+    epochs: int = Field(30, ge=1, description="passes over the data in training")
+    budget_s: float = Field(60.0, gt=0, description="seconds for the symbolic search")
+    name: str = Field("latentlaw", pattern=r"^[\w.-]+$", description="registered model")
+    overwrite: bool = Field(False, description="replace what is in `out`")
+
+
+def run(parameters: Main) -> None:
+    """Run the steps in order; those that do not apply are skipped and said so."""
+    p = parameters
+    check_inputs(p)
+    with stage_run("main", p.model_dump()):
+        data, prior = particles(p)
+        family = "affinity-vae" if prior else "tc-vae"
+        tag_run(family=family)
+        trained = training.run(step(p, training.Train, data=data, affinity=prior, model=family))
+        metrics = evaluate.run(step(p, evaluate.Evaluate, model=trained, data=data))
+        found = discover.run(step(p, discover.Discover, model=trained, data=data))
+        done = register.run(step(p, register.Register, run=found, name=p.name))
+        log_metrics(metrics)
+        lines = [f"{name} {value:.3f}" for name, value in sorted(metrics.items())]
+        if p.source == DEMO:
+            lines += without_prior(p, data, metrics)
+        for line in lines:
+            say(line)
+        say(f"model {done.name} version {done.version}; see the pages: make dashboard")
+
+
+def check_inputs(p: Main) -> None:
+    """Refuse what cannot work before anything is written.
+
+    Raises
+    ------
+    DataError
+        If source, coordinates or affinity do not exist or cannot be read.
+    ConfigError
+        If an output exists already.
+    """
+    if p.source != DEMO and not Path(p.source).exists():
+        raise DataError(f"source: {p.source} does not exist; give a folder, an .npz, or demo")
+    if p.coordinates is not None and not Path(p.coordinates).is_file():
+        raise DataError(f"coordinates: {p.coordinates} does not exist; give a STAR or CSV file")
+    if p.affinity not in ("auto", "none"):
+        read_affinity(p.affinity)
+    check_new(stack_path(p), overwrite=p.overwrite)
+
+
+def particles(p: Main) -> tuple[str, str | None]:
+    """Make the particle stack, and find or make the affinity; return both paths."""
+    out, stack = Path(p.out), stack_path(p)
+    prior = None if p.affinity in ("auto", "none") else p.affinity
+    if p.source != DEMO and p.coordinates is None:
+        skip("simulate, ingest and extract", "the source is images, not tomograms")
+        collect.run(step(p, collect.Collect, source=p.source, out=stack, overwrite=p.overwrite))
+    else:
+        source, coordinates = p.source, p.coordinates
+        if p.source == DEMO:
+            made = out / "simulated"
+            simulate.run(step(p, simulate.Simulate, out=made, overwrite=p.overwrite))
+            source, coordinates = str(made / "tomograms"), str(made / "particles.star")
+        else:
+            skip("simulate", "there is a source")
+        stores = out / "tomograms"
+        ingest.run(step(p, ingest.Ingest, source=source, out=stores, overwrite=p.overwrite))
+        extract.run(
+            step(
+                p,
+                extract.Extract,
+                tomograms=stores,
+                coordinates=coordinates,
+                out=stack,
+                edge="pad",
+                overwrite=p.overwrite,
+            )
+        )
+    if p.source == DEMO and p.affinity == "auto":
+        prior = str(out / "affinity.csv")
+        templates = out / "simulated" / "templates"
+        affinity.run(
+            step(p, affinity.Affinity, templates=templates, out=prior, overwrite=p.overwrite)
+        )
+    else:
+        skip("affinity", "a table is given" if prior else "there is no prior; trains a tc-vae")
+    return str(stack), prior
+
+
+def without_prior(p: Main, data: str, metrics: Mapping[str, float]) -> list[str]:
+    """Train the same network with gamma = 0, and set its separation beside the affinity-VAE's."""
+    twin = training.run(step(p, training.Train, data=data, model="affinity-vae", gamma=0.0))
+    plain = evaluate.run(step(p, evaluate.Evaluate, model=twin, data=data))
+    names = ("separation/silhouette", "classification/macro_f1")
+    log_metrics({f"{name}_gamma_0": plain.get(name) for name in names})
+    return [
+        f"{name}: {metrics[name]:.3f} with the prior, {plain[name]:.3f} with gamma=0"
+        for name in names
+        if name in plain and name in metrics
+    ]
+
+
+def step(p: Main, entry: type[Any], **values: Any) -> Any:
+    """Parameters of a step: those given, and those that the main job shares with it."""
+    shared = {"seed": p.seed, "epochs": p.epochs, "budget_s": p.budget_s}
+    own = {name: value for name, value in shared.items() if name in entry.model_fields}
+    texts = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+    return build(entry, own | texts)
+
+
+def stack_path(p: Main) -> Path:
+    """Where the particle stack goes."""
+    return Path(p.out) / f"{Path(p.source).name.split('.')[0]}.particles.zarr"
+
+
+def skip(what: str, why: str) -> None:
+    """Say that a step does not apply."""
+    say(f"skipped {what}: {why}")
+
+
+if __name__ == "__main__":
+    configure_tracking()
+    try:
+        command(Main, run)
+    except ConfigError as error:
+        raise SystemExit(str(error)) from error

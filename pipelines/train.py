@@ -1,0 +1,233 @@
+"""Train a model on a particle stack."""
+
+from typing import Annotated, Literal
+
+import mlflow
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import BeforeValidator, Field, NonNegativeFloat
+
+from latentlaw.data.particles import open_stack
+from latentlaw.data.splits import TEST, TRAIN, VAL
+from latentlaw.errors import ConfigError, DataError
+from latentlaw.evaluation.embed import embed
+from latentlaw.evaluation.head import fit_head
+from latentlaw.losses.schedules import ScheduleKind
+from latentlaw.models.config import (
+    DecoderKind,
+    Family,
+    ModelConfig,
+    NormKind,
+    deepest,
+    default_pose_dims,
+)
+from latentlaw.models.normalisation import NormalisationKind
+from latentlaw.models.vae import AutoEncoder
+from latentlaw.priors.table import AffinityTable, project, read_affinity
+from latentlaw.serving.bundle import Bundle
+from latentlaw.serving.log import example_images, log_bundle
+from latentlaw.tracking.names import SPLIT
+from latentlaw.tracking.runs import (
+    EpochLogger,
+    configure_tracking,
+    log_data,
+    log_json,
+    log_metrics,
+    log_table,
+    stage_run,
+    tag_run,
+)
+from latentlaw.training.batches import Augmentation
+from latentlaw.training.config import TrainConfig
+from latentlaw.training.loop import fit
+from latentlaw.training.prepare import PreparedData, prepare
+from latentlaw.training.seeds import seeded_initialisation
+from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
+
+Auto = Literal["auto"]
+Names = Annotated[tuple[str, ...] | None, BeforeValidator(split_commas)]
+
+
+class Train(Entry):
+    """Train an autoencoder on a particle stack and log it as a model."""
+
+    data: str = Field(description="particle stack, NAME.particles.zarr")
+    affinity: str | None = Field(None, description="affinity CSV; none: no prior")
+    affinity_projection: Literal["nearest", "none"] = Field(
+        "nearest", description="make the prior reachable by cosines, or train on it as it is"
+    )
+    model: Family = Field("affinity-vae", description="family of the model")
+    decoder: DecoderKind = Field("conv", description="decoder")
+    latent_dims: int = Field(8, ge=1, le=512, description="latent dimensions")
+    pose_dims: Auto | Annotated[int, Field(ge=0, le=64)] = Field("auto", description="pose numbers")
+    beta: NonNegativeFloat = Field(1e-3, description="weight of KL, nats")
+    gamma: NonNegativeFloat = Field(1.0, description="weight of the affinity term")
+    tc: NonNegativeFloat = Field(4e-3, description="weight of total correlation, nats (tc-vae)")
+    schedule: ScheduleKind = Field("constant", description="of beta and gamma over the epochs")
+    epochs: int = Field(100, ge=1, le=100_000, description="passes over the data")
+    batch_size: int = Field(64, ge=2, description="particles a step")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="of AdamW")
+    channels: int = Field(16, ge=1, le=1024, description="width of the first convolution")
+    depth: Auto | Annotated[int, Field(ge=0, le=8)] = Field("auto", description="halvings")
+    norm: NormKind = Field("group", description="normalisation layer")
+    normalisation: Auto | NormalisationKind = Field(
+        "auto", description="of images: each particle, or one global intensity scale"
+    )
+    augmentation: Auto | Augmentation = Field("auto", description="of training images")
+    hold_out: Names = Field(None, description="classes kept from training, comma-separated")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+
+
+def run(parameters: Train) -> str:
+    """Train, log the model, and return the run's id."""
+    p = parameters
+    _check(p)
+    with stage_run("train", p.model_dump()) as active:
+        use_threads()
+        stack = open_stack(p.data)
+        data = prepare(stack, seed=p.seed, hold_out=p.hold_out or ())
+        prior = load_prior(p, data.class_names)
+        log_data(p.data, stack.digest, stack.table, "training")
+        tag_run(family=p.model)
+        config = model_config(p, data)
+        with seeded_initialisation(p.seed):
+            model = AutoEncoder(config)
+        bundle = train_bundle(p, data, model, prior)
+        split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
+        log_table(SPLIT, split)
+        log_bundle(bundle, example_images(data.images[data.rows(TEST)]))
+        mlflow.log_dict({k: _plain(v) for k, v in p.model_dump().items()}, "config.yaml")
+        return str(active.info.run_id)
+
+
+def train_bundle(
+    p: Train, data: PreparedData, model: AutoEncoder, prior: AffinityTable | None
+) -> Bundle:
+    """Train `model` and fit the classifier head on its training latents."""
+    device = pick_device(p.device)
+    normalisation = model.config.normalisation
+    progress, log = ProgressBar(), EpochLogger()
+
+    def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+        log(epoch, metrics)
+        progress(epoch + 1, p.epochs, f"train {p.model}")
+
+    # As float32 on the device once; the loss reads it in every step.
+    matrix = None if prior is None else torch.tensor(prior.values, dtype=torch.float32)
+    best = fit(
+        model.to(device),
+        data.tensors(data.rows(TRAIN), normalisation).to(device),
+        data.tensors(data.rows(VAL), normalisation).to(device),
+        train_config(p, len(data.images.shape) - 2),
+        affinity=None if matrix is None else matrix.to(device),
+        on_epoch=on_epoch,
+    )
+    log_metrics({"train/best_epoch": best})
+    rows = data.rows(TRAIN, labelled=True)
+    codes = embed(model, data.images[rows]).mu
+    head = fit_head(codes, data.labels[rows], embed(model, data.images[data.rows(VAL)]).mu)
+    return Bundle(model.cpu(), head)
+
+
+def train_config(p: Train, dims: int) -> TrainConfig:
+    """Hyperparameters of the run; gamma counts only for the family that has a prior."""
+    augmentation = p.augmentation
+    if augmentation == "auto":
+        # Letters and molecules are chiral; cells in a dish are not.
+        augmentation = "rotate-flip" if dims == 2 and p.model == "tc-vae" else "rotate"
+    return TrainConfig(
+        epochs=p.epochs,
+        batch_size=p.batch_size,
+        learning_rate=p.learning_rate,
+        beta=p.beta,
+        gamma=p.gamma if p.model == "affinity-vae" else 0.0,
+        tc=p.tc,
+        schedule=p.schedule,
+        augmentation=augmentation,
+        seed=p.seed,
+    )
+
+
+def model_config(p: Train, data: PreparedData) -> ModelConfig:
+    """Architecture for the shape of the data, with what is left at auto filled in."""
+    shape = tuple(data.images.shape[1:])
+    kind = p.normalisation
+    if kind == "auto":
+        kind = "global" if p.model == "tc-vae" else "particle"
+    pose = p.pose_dims
+    return ModelConfig(
+        family=p.model,
+        image_shape=shape,
+        latent_dims=p.latent_dims,
+        pose_dims=default_pose_dims(len(shape) - 1, p.decoder, p.model) if pose == "auto" else pose,
+        decoder=p.decoder,
+        channels=p.channels,
+        depth=deepest(shape[1:]) if p.depth == "auto" else p.depth,
+        norm=p.norm,
+        normalisation=data.fit_normalisation(kind),
+    )
+
+
+def load_prior(p: Train, class_names: list[str]) -> AffinityTable | None:
+    """Read the prior of the classes in training, say how far it is from reachable, and mend it."""
+    if p.affinity is None or p.model != "affinity-vae":
+        return None
+    given = read_affinity(p.affinity).select(class_names)
+    used = given if p.affinity_projection == "none" else project(given)
+    log_metrics(
+        {
+            "affinity/asymmetry": given.asymmetry,
+            "affinity/smallest_eigenvalue": given.smallest_eigenvalue,
+            "affinity/projection_shift": float(np.abs(used.values - given.values).max()),
+        }
+    )
+    if given.smallest_eigenvalue < -1e-6 and p.affinity_projection == "nearest":
+        say(
+            f"affinity: smallest eigenvalue {given.smallest_eigenvalue:.2f}, so no latent can have "
+            "these cosines; trained on the nearest table that one can (affinity_projection=none "
+            "to train on it as it is)"
+        )
+    log_json(
+        "prior.json",
+        {
+            "class_names": class_names,
+            "given": given.values.tolist(),
+            "used": used.values.tolist(),
+        },
+    )
+    return used
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device asked for; `auto` takes a GPU where there is one.
+
+    Raises
+    ------
+    ConfigError
+        If CUDA is asked for and not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: cuda was asked for, but torch finds no GPU; use device=cpu")
+    return torch.device(name)
+
+
+def _check(p: Train) -> None:
+    if p.model == "affinity-vae" and p.gamma > 0 and p.affinity is None:
+        raise ConfigError(
+            "model affinity-vae with gamma > 0 needs `affinity`, a CSV of class similarities; "
+            "make one with the entry affinity, or use gamma=0 or model=beta-vae"
+        )
+    if p.affinity is not None and p.model != "affinity-vae":
+        raise DataError(f"affinity: a {p.model} has no affinity term; use model=affinity-vae")
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+if __name__ == "__main__":
+    configure_tracking()
+    command(Train, run)

@@ -1,0 +1,104 @@
+"""Where tasks run: worker processes here, threads of this process, or a Dask cluster."""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dask.distributed import Client, KilledWorker, LocalCluster
+
+from latentlaw.errors import ConfigError, DataError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_CONNECT_S = 20
+
+
+@dataclass(frozen=True)
+class TaskRunner:
+    """Runs a function over items on an executor, with few tasks in flight so memory is bounded."""
+
+    executor: Executor
+    in_flight: int
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield `function(item)` of each item, in their order.
+
+        Raises
+        ------
+        DataError
+            If a worker was killed, as the system does when memory runs out.
+        """
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                if len(waiting) >= self.in_flight:
+                    yield waiting.popleft().result()
+                waiting.append(self.executor.submit(function, item))
+            while waiting:
+                yield waiting.popleft().result()
+        except KilledWorker as error:
+            raise DataError(
+                "scheduler: a worker was killed, most likely out of memory; "
+                "use a smaller `shard`, or scheduler=threads"
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+@contextmanager
+def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
+    """Yield a runner of tasks.
+
+    Parameters
+    ----------
+    scheduler
+        `local`: up to two Dask worker processes on this machine; `threads`: up to two threads of
+        this process; `tcp://host:port`: a Dask scheduler that runs already, whose workers see the
+        same files.
+
+    Raises
+    ------
+    ConfigError
+        If `scheduler` is none of these or does not answer.
+    """
+    workers = min(2, os.cpu_count() or 1)
+    if scheduler == "threads":
+        with ThreadPoolExecutor(workers) as pool:
+            yield TaskRunner(pool, workers + 1)
+    elif scheduler == "local":
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield _runner(client, workers)
+    elif scheduler.startswith(("tcp://", "tls://")):
+        try:
+            client = Client(scheduler, timeout=_CONNECT_S)
+        except (OSError, TimeoutError) as error:
+            raise ConfigError(
+                f"scheduler: no Dask scheduler answers at {scheduler} ({error}); "
+                "start one, or use scheduler=local"
+            ) from error
+        with client:
+            yield _runner(client, sum(client.nthreads().values()))
+    else:
+        raise ConfigError(
+            f"scheduler: {scheduler!r} is not `local`, `threads` or a `tcp://` address"
+        )
+
+
+def _runner(client: Any, workers: int) -> TaskRunner:
+    # pure=False: the same task after a failed run must run again, not return a cached result.
+    return TaskRunner(client.get_executor(pure=False), max(1, workers) + 1)

@@ -1,0 +1,234 @@
+"""Discover laws: networks, sparse networks and equations on one latent space, on one frontier.
+
+Choices (early stopping, strengths, expressions, their size) use the training and validation
+splits; every reported score is on the test split.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from latentlaw.discovery.engines import select_engine
+from latentlaw.discovery.expressions import complexity, to_latex, to_text
+from latentlaw.discovery.frontier import Rung, score_rung
+from latentlaw.discovery.latents import LatentData, check_latents
+from latentlaw.discovery.networks import LatentNetwork, fit_dense, fit_logistic, one_thread
+from latentlaw.discovery.scores import log_losses, one_vs_rest_accuracy
+from latentlaw.discovery.search import EquationSearch
+from latentlaw.discovery.sparse import SparseModel, fit_sparse
+from latentlaw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from latentlaw.discovery.equations import EquationModel
+
+    Progress = Callable[[str, float], None]
+
+CLOCK_SHARE = 0.8  # of the budget: when a search that is slower than planned is cut
+SMALLEST_COMPLEXITY, LARGEST_COMPLEXITY = 3, 100
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One class's expression; `accuracy` is one-vs-rest, of the whole model's decision on test."""
+
+    class_name: str
+    expression: str
+    latex: str
+    complexity: int
+    accuracy: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record of `equations.json`."""
+        return {
+            "class": self.class_name,
+            "expression": self.expression,
+            "latex": self.latex,
+            "complexity": self.complexity,
+            "accuracy": self.accuracy,
+        }
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found: the frontier, the chosen equations, the models and how they were made."""
+
+    rungs: tuple[Rung, ...]
+    equations: tuple[Equation, ...]
+    model: EquationModel
+    dense: LatentNetwork
+    logistic: LatentNetwork
+    sparse: tuple[SparseModel, ...]
+    engine: str
+    engine_reason: str
+    time_limited: bool
+    dropped: tuple[str, ...]
+    metrics: dict[str, float]
+
+    def frontier_records(self) -> list[dict[str, Any]]:
+        """Return the list of `frontier.json`."""
+        return [rung.to_dict() for rung in self.rungs]
+
+    def equation_records(self) -> list[dict[str, Any]]:
+        """Return the list of `equations.json`."""
+        return [equation.to_dict() for equation in self.equations]
+
+
+def discover(
+    data: LatentData,
+    *,
+    engine: str = "auto",
+    budget_s: float = 60,
+    max_complexity: int = 30,
+    seed: int = 0,
+    threads: int = 2,
+    extra_rungs: Sequence[Rung] = (),
+    progress: Progress | None = None,
+) -> Discovery:
+    """Fit every family on `data` and return the frontier and the equations.
+
+    Parameters
+    ----------
+    engine
+        `auto`, `operon` or `pysr`.
+    budget_s
+        Seconds to aim for. The work is fixed from it and the data's size, so a seed repeats; the
+        search is also capped by the clock, and `Discovery.time_limited` says if that happened.
+    max_complexity
+        Most nodes of one class's expression.
+    extra_rungs
+        Rungs computed elsewhere, such as family `cnn`, the black box of the accuracy ratio.
+    progress
+        Called with a step's name and the share of the work done, 0 to 1.
+
+    Raises
+    ------
+    DataError
+        If the latents cannot be used; see `check_latents`.
+    ConfigError
+        If an option is out of range.
+    EngineError
+        If the engine cannot run here.
+    """
+    _check_options(budget_s, max_complexity, threads)
+    scaling, dropped = check_latents(data)
+    chosen_engine, reason = select_engine(engine)
+    tell = progress or (lambda _step, _share: None)
+    started = time.monotonic()
+    tell("dense", 0.0)
+    with one_thread():
+        dense = fit_dense(data, scaling, seed=seed)
+        logistic = fit_logistic(data, scaling, seed=seed)
+        tell("sparse", 0.05)
+        sparse = fit_sparse(data, scaling, seed=seed)
+        search = EquationSearch(data, scaling, chosen_engine, max_complexity, seed, threads)
+        teacher = min((dense, logistic), key=lambda net: _val_loss(net, data))
+        left_s = max(1.0, CLOCK_SHARE * budget_s - (time.monotonic() - started))
+        models, model, limited = search.find(teacher, budget_s, left_s, tell)
+    rungs = (*extra_rungs, *_rungs(data, dense, logistic, sparse, models))
+    metrics = _metrics(data, model, dense, extra_rungs)
+    metrics["discovery/seconds"] = time.monotonic() - started
+    tell("done", 1.0)
+    return Discovery(
+        rungs=rungs,
+        equations=_equations(data, model),
+        model=model,
+        dense=dense,
+        logistic=logistic,
+        sparse=tuple(sparse),
+        engine=chosen_engine.name,
+        engine_reason=reason,
+        time_limited=limited,
+        dropped=dropped,
+        metrics=metrics,
+    )
+
+
+def _check_options(budget_s: float, max_complexity: int, threads: int) -> None:
+    if not 0 < budget_s < float("inf"):
+        raise ConfigError(f"budget_s={budget_s}: expected a number of seconds above 0")
+    if not SMALLEST_COMPLEXITY <= max_complexity <= LARGEST_COMPLEXITY:
+        raise ConfigError(
+            f"max_complexity={max_complexity}: expected {SMALLEST_COMPLEXITY} to "
+            f"{LARGEST_COMPLEXITY} nodes an expression"
+        )
+    if threads < 1:
+        raise ConfigError(f"threads={threads}: expected 1 or more")
+
+
+def _val_loss(net: LatentNetwork, data: LatentData) -> float:
+    return float(log_losses(net.logits(data.val.latents), data.val.labels).mean())
+
+
+def _rungs(
+    data: LatentData,
+    dense: LatentNetwork,
+    logistic: LatentNetwork,
+    sparse: Sequence[SparseModel],
+    equations: Sequence[EquationModel],
+) -> list[Rung]:
+    named: list[tuple[str, str, LatentNetwork | EquationModel]] = [
+        ("dense", "dense network", dense),
+        ("logistic", "logistic regression", logistic),
+        *(("sparse", f"sparse, {m.budget} weights", m.network) for m in sparse),
+        *(("equation", f"equations, {m.complexity} nodes", m) for m in equations),
+    ]
+    labels = data.test.labels
+    return [
+        score_rung(
+            family,
+            name,
+            model.complexity,
+            predicted=model.logits(data.test.latents).argmax(axis=1),
+            labels=labels,
+        )
+        for family, name, model in named
+    ]
+
+
+def _equations(data: LatentData, model: EquationModel) -> tuple[Equation, ...]:
+    predicted = model.predict(data.test.latents)
+    return tuple(
+        Equation(
+            name,
+            to_text(expression),
+            to_latex(expression),
+            complexity(expression),
+            one_vs_rest_accuracy(predicted, data.test.labels, k),
+        )
+        for k, (name, expression) in enumerate(
+            zip(model.class_names, model.expressions, strict=True)
+        )
+    )
+
+
+def _metrics(
+    data: LatentData, model: EquationModel, dense: LatentNetwork, extra_rungs: Sequence[Rung]
+) -> dict[str, float]:
+    latents, labels = data.test.latents, data.test.labels
+    rung = score_rung(
+        "equation", "", model.complexity, predicted=model.predict(latents), labels=labels
+    )
+    agreement = model.predict(latents) == dense.logits(latents).argmax(axis=1)
+    metrics = {
+        "discovery/equation_accuracy": rung.accuracy,
+        "discovery/equation_macro_f1": rung.macro_f1,
+        "discovery/equation_balanced_accuracy": rung.balanced_accuracy,
+        "discovery/equation_log_loss": float(log_losses(model.logits(latents), labels).mean()),
+        "discovery/equation_complexity": float(model.complexity),
+        "discovery/equation_complexity_largest": float(max(map(complexity, model.expressions))),
+        "discovery/equation_latents": float(len(model.latents)),
+        "discovery/equation_nan_rate": model.nan_rate(latents),
+        "discovery/fidelity_to_dense": float(agreement.mean()),
+    }
+    black = [r for r in extra_rungs if r.family == "cnn"]
+    if black:
+        best = max(black, key=lambda r: r.accuracy)
+        metrics["discovery/blackbox_accuracy"] = best.accuracy
+        metrics["discovery/blackbox_complexity"] = float(best.complexity)
+        if best.accuracy > 0:
+            metrics["discovery/accuracy_ratio"] = rung.accuracy / best.accuracy
+    return metrics

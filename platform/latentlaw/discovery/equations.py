@@ -1,0 +1,173 @@
+"""A classifier made of equations: one expression of the latents a class; numpy and SymPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy  # type: ignore[import-untyped]
+
+from latentlaw.discovery.expressions import (
+    complexity,
+    latents_of,
+    parse,
+    symbol,
+    tidy,
+    to_latex,
+    to_text,
+)
+from latentlaw.discovery.programs import Program, bounded, bounded_torch, compile_program
+from latentlaw.discovery.scores import log_softmax
+from latentlaw.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Term:
+    """One additive term of a class's expression and its value for one particle."""
+
+    class_name: str
+    text: str
+    value: float
+
+
+@dataclass(frozen=True)
+class EquationModel:
+    """Expressions that score classes.
+
+    With three or more classes, `heads` holds one logit a class and probabilities are their
+    softmax. With two, `heads` holds the single log-odds `f` of the second class, the first
+    class's expression is `-f`, and the probability is `1 / (1 + exp(-f))`.
+    """
+
+    class_names: tuple[str, ...]
+    latent_names: tuple[str, ...]
+    heads: tuple[sympy.Expr, ...]
+
+    def __post_init__(self) -> None:
+        expected = 1 if len(self.class_names) == 2 else len(self.class_names)
+        if len(self.heads) != expected:
+            raise DataError(
+                f"{len(self.class_names)} classes need {expected} fitted expressions, "
+                f"found {len(self.heads)}"
+            )
+
+    @cached_property
+    def expressions(self) -> tuple[sympy.Expr, ...]:
+        """One expression a class."""
+        if len(self.class_names) == 2:
+            return (tidy(sympy.expand_mul(-self.heads[0])), self.heads[0])
+        return self.heads
+
+    @cached_property
+    def _programs(self) -> tuple[Program, ...]:
+        return tuple(compile_program(head, self.latent_names) for head in self.heads)
+
+    @property
+    def complexity(self) -> int:
+        """Nodes of all classes' expressions together."""
+        return sum(complexity(e) for e in self.expressions)
+
+    @property
+    def latents(self) -> tuple[str, ...]:
+        """Names of the latents that any expression uses."""
+        used = {name for head in self.heads for name in latents_of(head)}
+        return tuple(name for name in self.latent_names if name in used)
+
+    def logits(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return logits `(n, K)` of `latents` `(n, d)`; undefined values are 0."""
+        values = self._values(latents)[0]
+        return np.stack([-values[:, 0] / 2, values[:, 0] / 2], 1) if self._single else values
+
+    def nan_rate(self, latents: NDArray[np.floating]) -> float:
+        """Return the largest share of particles for which an expression is undefined."""
+        return self._values(latents)[1]
+
+    def predict_proba(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return class probabilities `(n, K)` of `latents` `(n, d)`."""
+        probabilities: NDArray[np.float64] = np.exp(log_softmax(self.logits(latents)))
+        return probabilities
+
+    def predict(self, latents: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Return class indices `(n,)` of `latents` `(n, d)`."""
+        chosen: NDArray[np.int64] = self.logits(latents).argmax(axis=1).astype(np.int64)
+        return chosen
+
+    def torch_logits(self, z: torch.Tensor) -> torch.Tensor:
+        """Return differentiable logits `(n, K)` of latents `z` `(n, d)`."""
+        import torch
+
+        values = torch.stack([bounded_torch(p.torch(z)) for p in self._programs], dim=1)
+        return torch.cat([-values / 2, values / 2], dim=1) if self._single else values
+
+    def terms(self, latents: NDArray[np.floating]) -> list[Term]:
+        """Return, for one particle's `latents` `(d,)`, each class's additive terms by size."""
+        columns = [np.asarray([v], dtype=np.float64) for v in np.asarray(latents).ravel()]
+        found = []
+        for name, expression in zip(self.class_names, self.expressions, strict=True):
+            for part in sympy.Add.make_args(expression):
+                program = compile_program(part, self.latent_names)
+                found.append(Term(name, to_text(part), float(program.numpy(columns)[0])))
+        return sorted(found, key=lambda t: (self.class_names.index(t.class_name), -abs(t.value)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and text that `from_dict` reads."""
+        return {
+            "class_names": list(self.class_names),
+            "latent_names": list(self.latent_names),
+            "expressions": [to_text(e) for e in self.expressions],
+            "latex": [to_latex(e) for e in self.expressions],
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> EquationModel:
+        """Return the model that `to_dict` wrote.
+
+        Raises
+        ------
+        DataError
+            If a field is missing, or an expression is not arithmetic of the latents.
+        """
+        missing = {"class_names", "latent_names", "expressions"} - set(record)
+        if missing:
+            raise DataError(f"the equation model lacks {sorted(missing)}")
+        names = tuple(record["latent_names"])
+        classes = tuple(record["class_names"])
+        if len(record["expressions"]) != len(classes):
+            raise DataError(
+                f"the equation model has {len(record['expressions'])} expressions for "
+                f"{len(classes)} classes, expected one a class"
+            )
+        built = tuple(parse(text, names) for text in record["expressions"])
+        return cls(classes, names, built[1:] if len(classes) == 2 else built)
+
+    @property
+    def _single(self) -> bool:
+        return len(self.heads) == 1
+
+    def _values(self, latents: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
+        wide = np.asarray(latents, dtype=np.float64)
+        if wide.ndim != 2 or wide.shape[1] != len(self.latent_names):
+            raise DataError(
+                f"latents have shape {wide.shape}, expected (n, {len(self.latent_names)})"
+            )
+        pairs = [bounded(program.numpy(list(wide.T))) for program in self._programs]
+        return np.stack([v for v, _ in pairs], axis=1), max(rate for _, rate in pairs)
+
+
+def unscale(
+    expression: sympy.Expr, names: tuple[str, ...], shift: list[float], scale: list[float]
+) -> sympy.Expr:
+    """Return an expression of scaled latents in the latents themselves: `z -> (z-shift)/scale`."""
+    swap = {
+        symbol(name): (symbol(name) - sympy.Float(a) if a else symbol(name))
+        / (sympy.Float(b) if b != 1 else 1)
+        for name, a, b in zip(names, shift, scale, strict=True)
+        if a or b != 1
+    }
+    return expression.xreplace(swap)

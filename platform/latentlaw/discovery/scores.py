@@ -1,0 +1,48 @@
+"""Scores of predicted class logits against labels, each defined for absent classes too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return log-probabilities `(n, K)` of `logits` `(n, K)`."""
+    wide = np.asarray(logits, dtype=np.float64)
+    shifted = wide - wide.max(axis=1, keepdims=True)
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
+
+
+def log_losses(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the cross-entropy `-log p(label)` of each particle, `(n,)`."""
+    losses: NDArray[np.float64] = -log_softmax(logits)[np.arange(len(labels)), labels]
+    return losses
+
+
+def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Return the share of particles whose predicted class is theirs."""
+    return float((predicted == labels).mean())
+
+
+def macro_f1(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Return the mean over classes seen in either array of `2 TP / (2 TP + FP + FN)`."""
+    scores = []
+    for k in np.union1d(predicted, labels):
+        hits = ((predicted == k) & (labels == k)).sum()
+        scores.append(2 * hits / ((predicted == k).sum() + (labels == k).sum()))
+    return float(np.mean(scores))
+
+
+def balanced_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Return the mean recall over the classes that `labels` holds."""
+    return float(np.mean([(predicted[labels == k] == k).mean() for k in np.unique(labels)]))
+
+
+def one_vs_rest_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64], k: int) -> float:
+    """Return how often the decision "is class `k` or is not" is right."""
+    return float(((predicted == k) == (labels == k)).mean())

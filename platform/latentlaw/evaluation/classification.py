@@ -1,0 +1,41 @@
+"""Classification of held-out particles, and detection of classes never trained on."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, roc_auc_score
+
+Labels = NDArray[np.str_]
+
+
+def classification_scores(truth: Labels, predicted: Labels) -> dict[str, float]:
+    """Accuracy and F1 averaged over the classes that occur; empty without particles."""
+    if not len(truth):
+        return {}
+    return {
+        "classification/accuracy": float(accuracy_score(truth, predicted)),
+        "classification/macro_f1": float(
+            f1_score(truth, predicted, average="macro", labels=sorted(set(truth)), zero_division=0)
+        ),
+    }
+
+
+def confusion(truth: Labels, predicted: Labels, class_names: list[str]) -> dict[str, Any]:
+    """Counts by true class (rows) and predicted class (columns), with F1 a class."""
+    scores = f1_score(truth, predicted, average=None, labels=class_names, zero_division=0)
+    return {
+        "class_names": class_names,
+        "counts": confusion_matrix(truth, predicted, labels=class_names).tolist(),
+        "f1": dict(zip(class_names, np.asarray(scores).tolist(), strict=True)),
+    }
+
+
+def novelty_auroc(
+    known: NDArray[np.floating[Any]], unseen: NDArray[np.floating[Any]]
+) -> float | None:
+    """Probability that an unseen-class particle scores as more novel than a known one."""
+    if not len(known) or not len(unseen):
+        return None
+    truth = np.concatenate((np.zeros(len(known)), np.ones(len(unseen))))
+    return float(roc_auc_score(truth, np.concatenate((known, unseen))))

@@ -1,0 +1,35 @@
+"""Latents of many images, batch by batch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from latentlaw.models.vae import AutoEncoder
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Latent means and log variances `(n, latent_dims)`, pose `(n, pose_dims)`."""
+
+    mu: Array
+    logvar: Array
+    pose: Array
+
+
+def embed(model: AutoEncoder, images: NDArray[Any], *, batch_size: int = 128) -> Embedding:
+    """Encode raw images `(n, c, [z,] y, x)`, normalised as the model was trained."""
+    model.eval()
+    device = next(model.parameters()).device
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(images), batch_size):
+            batch = torch.as_tensor(images[start : start + batch_size], dtype=torch.float32)
+            encoding = model.encode(model.config.normalisation(batch.to(device)))
+            parts.append([t.cpu().numpy() for t in (encoding.mu, encoding.logvar, encoding.pose)])
+    mu, logvar, pose = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Embedding(mu, logvar, pose)

@@ -1,0 +1,100 @@
+"""What turns a latent into an answer: class, probability and novelty, learned on training latents.
+
+The head is plain numbers, so that it travels as JSON with the model.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from sklearn.linear_model import LogisticRegression
+
+from latentlaw.errors import DataError
+
+Array = NDArray[np.floating[Any]]
+_QUANTILES = 101
+
+
+class LatentHead(BaseModel):
+    """Logistic regression on latents, and a novelty score by distance to the class prototypes.
+
+    Attributes
+    ----------
+    weights, bias
+        Logits are `(mu - mean) / scale @ weights.T + bias`; `weights` is `(classes, d)`.
+    prototypes
+        Mean unit latent of each class, of unit length, `(classes, d)`.
+    novelty_quantiles
+        Quantiles of the cosine distance to the nearest prototype over validation particles.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[tuple[float, ...], ...]
+    bias: tuple[float, ...]
+    prototypes: tuple[tuple[float, ...], ...]
+    novelty_quantiles: tuple[float, ...]
+
+    def probabilities(self, mu: Array) -> Array:
+        """Class probabilities `(n, classes)` of latent means `(n, d)`."""
+        standardised = (mu - np.array(self.mean)) / np.array(self.scale)
+        logits = standardised @ np.array(self.weights).T + np.array(self.bias)
+        exponential = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(exponential / exponential.sum(axis=1, keepdims=True))
+
+    def classify(self, mu: Array) -> NDArray[np.str_]:
+        """Most probable class name `(n,)`."""
+        return np.array(self.class_names)[self.probabilities(mu).argmax(axis=1)]
+
+    def novelty_score(self, mu: Array) -> Array:
+        """Cosine distance `(n,)` to the nearest prototype, in [0, 2]."""
+        return np.asarray(1 - (_unit(mu) @ np.array(self.prototypes).T).max(axis=1))
+
+    def novelty(self, mu: Array) -> Array:
+        """Share of known validation particles that lie nearer to a prototype, `(n,)` in [0, 1].
+
+        Calling particles with novelty above 0.95 new is wrong for about 5 % of known ones.
+        """
+        rank = np.searchsorted(np.array(self.novelty_quantiles), self.novelty_score(mu))
+        return np.asarray(rank / len(self.novelty_quantiles))
+
+
+def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> LatentHead:
+    """Fit the head on latent means `(n, d)` of labelled training particles.
+
+    Raises
+    ------
+    DataError
+        If the training particles hold fewer than two classes.
+    """
+    names = sorted(set(train_labels.tolist()))
+    if len(names) < 2:
+        raise DataError(f"train: found {len(names)} class {names}; a classifier needs two")
+    mean, scale = train_mu.mean(axis=0), np.maximum(train_mu.std(axis=0), 1e-6)
+    regression = LogisticRegression(C=1.0, max_iter=2000, class_weight="balanced")
+    regression.fit((train_mu - mean) / scale, train_labels)
+    weights, bias = regression.coef_, regression.intercept_
+    if len(names) == 2:  # scikit-learn keeps one row, the logit of the second class
+        weights, bias = np.concatenate((-weights, weights)) / 2, np.concatenate((-bias, bias)) / 2
+    prototypes = _unit(
+        np.stack([_unit(train_mu[train_labels == name]).mean(axis=0) for name in names])
+    )
+    distance = 1 - (_unit(val_mu) @ prototypes.T).max(axis=1)
+    return LatentHead(
+        class_names=tuple(names),
+        mean=tuple(mean.tolist()),
+        scale=tuple(scale.tolist()),
+        weights=tuple(tuple(row) for row in weights.tolist()),
+        bias=tuple(bias.tolist()),
+        prototypes=tuple(tuple(row) for row in prototypes.tolist()),
+        novelty_quantiles=tuple(np.quantile(distance, np.linspace(0, 1, _QUANTILES)).tolist()),
+    )
+
+
+def _unit(vectors: Array) -> Array:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12))

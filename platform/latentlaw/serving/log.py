@@ -1,0 +1,83 @@
+"""Log a bundle with MLflow so that it loads and serves without this repository."""
+
+import importlib.metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+from numpy.typing import NDArray
+
+import latentlaw
+from latentlaw.errors import RegistryError
+from latentlaw.serving.bundle import Bundle, load_bundle
+from latentlaw.tracking.names import MODEL
+
+_PACKAGE = Path(latentlaw.__file__).parent
+#: What the served code imports; torch as its plain version, so that a CPU build satisfies it.
+_REQUIREMENTS = (
+    "torch",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "pydantic",
+    "safetensors",
+    "sympy",
+)
+
+
+def log_bundle(bundle: Bundle, example: NDArray[np.float32]) -> str:
+    """Log the bundle under the active run and return its model URI.
+
+    Parameters
+    ----------
+    example
+        A few raw images `(n, c, [z,] y, x)`, kept as the input example.
+    """
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *bundle.model.config.image_shape))])
+    )
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "bundle"
+        bundle.save(folder)
+        logged = mlflow.pyfunc.log_model(
+            name=MODEL,
+            python_model=str(_PACKAGE / "serving" / "pyfunc.py"),
+            artifacts={"bundle": str(folder)},
+            code_paths=[str(_PACKAGE)],
+            signature=signature,
+            input_example=example,
+            pip_requirements=[_pin(name) for name in _REQUIREMENTS],
+        )
+    return str(logged.model_uri)
+
+
+def load_logged_bundle(model: str) -> Bundle:
+    """Load the bundle of a run id, `runs:/…` or `models:/…` URI.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such model.
+    """
+    uri = model if ":/" in model else f"runs:/{model}/{MODEL}"
+    try:
+        folder = mlflow.artifacts.download_artifacts(artifact_uri=f"{uri}/artifacts/bundle")
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        raise RegistryError(f"{model}: no logged model at {uri} ({error})") from error
+    return load_bundle(Path(folder))
+
+
+def _pin(package: str) -> str:
+    version: str = importlib.metadata.version(package)
+    return f"{package}=={version.split('+')[0]}"
+
+
+def example_images(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Keep at most two images for the input example."""
+    return np.asarray(images[:2], dtype=np.float32)

@@ -1,0 +1,33 @@
+"""The MLflow pyfunc model; logged as code, so nothing is pickled."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from latentlaw.errors import DataError
+from latentlaw.serving.bundle import load_bundle
+
+
+class LatentlawModel(PythonModel):  # type: ignore[misc]  # mlflow's base class is untyped
+    """Images `(n, c, [z,] y, x)` in; a record a particle out."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the bundle that was logged beside this code."""
+        self._bundle = load_bundle(Path(context.artifacts["bundle"]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return class, probability, novelty, latents, pose and expression of each image."""
+        try:
+            images = np.asarray(model_input, dtype=np.float32)
+        except ValueError as error:
+            raise DataError(f"inputs: not a rectangular array of numbers ({error})") from error
+        return pd.DataFrame(self._bundle.predict(images))
+
+
+set_model(LatentlawModel())

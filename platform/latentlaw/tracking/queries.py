@@ -1,0 +1,210 @@
+"""Read-only, bounded questions to MLflow about runs; every reader of runs asks them here."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Run, ViewType
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from latentlaw.errors import DataError
+from latentlaw.tracking.names import (
+    EXPERIMENT,
+    TAG_DATA_DIGEST,
+    TAG_MODEL_FAMILY,
+    TAG_PARENT,
+    TAG_STAGE,
+)
+
+PARAM = "params."
+METRIC = "metrics."
+LOSS_TERMS = ("loss", "reconstruction", "kl", "affinity")
+RUN_COLUMNS = (
+    "run_id",
+    "name",
+    "stage",
+    "family",
+    "data_digest",
+    "status",
+    "start_time",
+    "parent",
+    "experiment",
+)
+UNREACHABLE = (MlflowException, SQLAlchemyError, OSError)
+
+_PAGE = 1000
+_MOST_EXPERIMENTS = 1000
+_MOST_STEPS = 2000
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def list_runs(
+    tracking_uri: str, *, stages: Iterable[str] | None = None, limit: int = _PAGE
+) -> pd.DataFrame:
+    """List the newest runs, one a row, newest first.
+
+    Runs of Latentlaw's own experiment are listed whatever their tags; those of other
+    experiments only if they carry a stage.
+
+    Parameters
+    ----------
+    tracking_uri
+        Where MLflow keeps its runs; an SQLite file that does not exist holds none.
+    stages
+        Stages to keep; all by default.
+    limit
+        Most rows to return.
+
+    Returns
+    -------
+    DataFrame
+        `RUN_COLUMNS`, then a column `params.NAME` a parameter (text) and `metrics.NAME` a metric
+        (last value). `start_time` is UTC; what a run lacks is missing in its row.
+
+    Raises
+    ------
+    DataError
+        When the store cannot be read.
+    """
+    if not store_exists(tracking_uri):
+        return _table([])
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri)
+        experiments = client.search_experiments(max_results=_MOST_EXPERIMENTS)
+        names = {e.experiment_id: e.name for e in experiments}
+        own_names = {EXPERIMENT, os.environ.get("MLFLOW_EXPERIMENT_NAME")}
+        own = [key for key, name in names.items() if name in own_names]
+        others = [key for key in names if key not in own]
+        runs = _search(client, own, "", limit)
+        runs += _search(client, others, f"tags.`{TAG_STAGE}` LIKE '%'", limit)
+    except UNREACHABLE as error:
+        raise _unreadable(tracking_uri, error) from error
+    rows = [_row(run, names) for run in runs]
+    wanted = None if stages is None else set(stages)
+    rows = [row for row in rows if wanted is None or row["stage"] in wanted]
+    rows.sort(key=lambda row: row["start_time"], reverse=True)
+    return _table(rows[:limit])
+
+
+def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.DataFrame:
+    """List the runs whose parent is `run_id`, oldest first; columns as in `list_runs`.
+
+    Raises
+    ------
+    DataError
+        When the store cannot be read.
+    """
+    if not is_run_id(run_id) or not store_exists(tracking_uri):
+        return _table([])
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri)
+        experiment = client.get_run(run_id).info.experiment_id
+        runs = _search(client, [experiment], f"tags.`{TAG_PARENT}` = '{run_id}'", limit)
+        names = {experiment: client.get_experiment(experiment).name}
+    except UNREACHABLE as error:
+        raise _unreadable(tracking_uri, error) from error
+    rows = [_row(run, names) for run in runs]
+    return _table(sorted(rows, key=lambda row: row["start_time"]))
+
+
+def loss_history(tracking_uri: str, run_id: str) -> pd.DataFrame:
+    """Read the loss and its terms, on training and validation data, epoch by epoch.
+
+    Returns
+    -------
+    DataFrame
+        `split` (`train` or `val`), `term` (one of `LOSS_TERMS`), `epoch`, `value`; no rows for a
+        run that logged none. Histories longer than 2000 epochs are thinned evenly.
+
+    Raises
+    ------
+    DataError
+        When the store cannot be read.
+    """
+    rows: list[tuple[str, str, int, float]] = []
+    if is_run_id(run_id) and store_exists(tracking_uri):
+        try:
+            client = MlflowClient(tracking_uri=tracking_uri)
+            logged = client.get_run(run_id).data.metrics
+            for split in ("train", "val"):
+                for term in LOSS_TERMS:
+                    if (name := f"{split}/{term}") in logged:
+                        history = client.get_metric_history(run_id, name)
+                        every = -(-len(history) // _MOST_STEPS)
+                        rows += [(split, term, m.step, m.value) for m in history[::every]]
+        except UNREACHABLE as error:
+            raise _unreadable(tracking_uri, error) from error
+    table = pd.DataFrame(rows, columns=["split", "term", "epoch", "value"])
+    return table.sort_values(["term", "split", "epoch"], ignore_index=True)
+
+
+def is_run_id(text: str) -> bool:
+    """Tell whether `text` is shaped like a run id; text from a URL may be anything."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
+def store_exists(tracking_uri: str) -> bool:
+    """Tell whether there is a store to read: opening an SQLite file that is not there makes it."""
+    path = tracking_uri.removeprefix("sqlite:///")
+    return path == tracking_uri or Path(path.split("?")[0]).is_file()
+
+
+def without_secrets(tracking_uri: str) -> str:
+    """Return the URI without the user name and password that it may hold."""
+    return re.sub(r"//[^/@]*@", "//", tracking_uri)
+
+
+def _search(client: MlflowClient, experiments: list[str], query: str, limit: int) -> list[Run]:
+    runs: list[Run] = []
+    token = None
+    while experiments and len(runs) < limit:
+        page = client.search_runs(
+            experiments,
+            filter_string=query,
+            run_view_type=ViewType.ACTIVE_ONLY,
+            max_results=min(_PAGE, limit - len(runs)),
+            order_by=["attributes.start_time DESC"],
+            page_token=token,
+        )
+        runs += page
+        token = page.token
+        if not token:
+            break
+    return runs
+
+
+def _row(run: Run, experiments: dict[str, str]) -> dict[str, Any]:
+    tags = run.data.tags
+    return {
+        "run_id": run.info.run_id,
+        "name": run.info.run_name or tags.get("mlflow.runName", ""),
+        "stage": tags.get(TAG_STAGE, "unknown"),
+        "family": tags.get(TAG_MODEL_FAMILY, ""),
+        "data_digest": tags.get(TAG_DATA_DIGEST, ""),
+        "status": run.info.status,
+        "start_time": pd.Timestamp(run.info.start_time or 0, unit="ms", tz="UTC"),
+        "parent": tags.get(TAG_PARENT, ""),
+        "experiment": experiments[run.info.experiment_id],
+        **{PARAM + key: value for key, value in run.data.params.items()},
+        **{METRIC + key: value for key, value in run.data.metrics.items()},
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    keys = dict.fromkeys(key for row in rows for key in row)
+    extra = sorted(key for key in keys if key not in RUN_COLUMNS)
+    return pd.DataFrame(rows, columns=[*RUN_COLUMNS, *extra])
+
+
+def _unreadable(tracking_uri: str, error: Exception) -> DataError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return DataError(
+        f"the runs at {without_secrets(tracking_uri)} cannot be read: "
+        f"{without_secrets(reason)}. Start the tracking server, or set MLFLOW_TRACKING_URI "
+        "to where the runs are"
+    )

@@ -1,0 +1,166 @@
+"""Runs: one a pipeline stage, joined to the run that `mlflow run` made, or nested in a parent."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities import Metric, Run
+from mlflow.tracking import MlflowClient
+from numpy.typing import NDArray
+
+from latentlaw.errors import RegistryError
+from latentlaw.tracking.names import (
+    DEFAULT_TRACKING_URI,
+    EXPERIMENT,
+    TAG_DATA_DIGEST,
+    TAG_MODEL_FAMILY,
+    TAG_STAGE,
+)
+
+_PARAM_LIMIT = 6000  # MLflow cuts longer values
+
+
+def configure_tracking() -> None:
+    """Point MLflow at `MLFLOW_TRACKING_URI` and `MLFLOW_EXPERIMENT_NAME`, or at the defaults."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI)
+    if "MLFLOW_RUN_ID" not in os.environ:
+        mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT)
+
+
+@contextmanager
+def stage_run(stage: str, params: Mapping[str, Any]) -> Iterator[Run]:
+    """Open the run of a stage: the one `mlflow run` made, a child of the active one, or a new one.
+
+    The run ends FINISHED, or FAILED when the block raises.
+
+    Parameters
+    ----------
+    stage
+        Entry point's name, kept as a tag.
+    params
+        Parameters to log; those that `mlflow run` logged itself are left as they are.
+    """
+    nested = mlflow.active_run() is not None
+    with mlflow.start_run(run_name=stage, nested=nested) as run:
+        if not nested:
+            mlflow.set_tag("mlflow.runName", stage)
+        mlflow.set_tag(TAG_STAGE, stage)
+        fresh = {
+            key: str(value)[:_PARAM_LIMIT]
+            for key, value in params.items()
+            if key not in run.data.params
+        }
+        mlflow.log_params(fresh)
+        yield run
+
+
+def tag_run(*, family: str | None = None, data_digest: str | None = None) -> None:
+    """Tag the active run with the model family and the digest of its data."""
+    if family:
+        mlflow.set_tag(TAG_MODEL_FAMILY, family)
+    if data_digest:
+        mlflow.set_tag(TAG_DATA_DIGEST, data_digest)
+
+
+def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:
+    """Record a particle stack as the input of the active run."""
+    dataset = mlflow.data.from_pandas(
+        table[["particle_id", "label", "group"]],
+        source=path,
+        name=Path(path).name,
+        digest=digest[:36],
+    )
+    mlflow.log_input(dataset, context=context)
+    tag_run(data_digest=digest)
+
+
+class EpochLogger:
+    """Writes the metrics of an epoch to the active run in one call."""
+
+    def __init__(self) -> None:
+        run = mlflow.active_run()
+        assert run is not None, "an EpochLogger lives within a stage_run"  # noqa: S101
+        self._run_id: str = run.info.run_id
+        self._client = MlflowClient()
+
+    def __call__(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Log `metrics` at step `epoch`."""
+        now = int(pd.Timestamp.now().timestamp() * 1000)
+        self._client.log_batch(
+            self._run_id, metrics=[Metric(k, float(v), now, epoch) for k, v in metrics.items()]
+        )
+
+
+def log_metrics(metrics: Mapping[str, float | None]) -> None:
+    """Log the metrics that are defined."""
+    mlflow.log_metrics({k: float(v) for k, v in metrics.items() if v is not None})
+
+
+def log_json(name: str, content: Any) -> None:
+    """Log `content` as a JSON artifact; NaN, which JSON lacks, becomes null."""
+    mlflow.log_text(json.dumps(_without_nan(content), indent=1), name)
+
+
+def log_table(name: str, table: pd.DataFrame) -> None:
+    """Log a table as a Parquet artifact."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / name
+        table.to_parquet(path, index=False)
+        mlflow.log_artifact(str(path))
+
+
+def log_image(name: str, image: NDArray[np.uint8]) -> None:
+    """Log a grey image `(y, x)` as a PNG artifact."""
+    mlflow.log_image(image, artifact_file=name)
+
+
+def load_table(run_id: str, name: str) -> pd.DataFrame | None:
+    """Read a Parquet artifact of a run, or None where it has none."""
+    try:
+        path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name)
+    except (mlflow.exceptions.MlflowException, OSError):
+        return None
+    return pd.read_parquet(path)
+
+
+def load_json(run_id: str, name: str) -> Any | None:
+    """Read a JSON artifact of a run, or None where it has none."""
+    try:
+        return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{name}"))
+    except (mlflow.exceptions.MlflowException, OSError):
+        return None
+
+
+def source_run(model: str) -> str:
+    """Return the id of the run that logged a model, given as run id, `runs:/…` or `models:/…`.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such model or run.
+    """
+    try:
+        if model.startswith("models:/"):
+            return str(mlflow.models.get_model_info(model).run_id)
+        run_id = model.removeprefix("runs:/").split("/")[0]
+        return str(MlflowClient().get_run(run_id).info.run_id)
+    except mlflow.exceptions.MlflowException as error:
+        raise RegistryError(f"{model}: no such model or run ({error.message})") from error
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,65 @@
+"""The loss of every model family, from the terms in `losses`."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentlaw.losses.affinity import affinity_loss
+from latentlaw.losses.divergence import decompose_kl, kl_divergence
+from latentlaw.losses.reconstruction import reconstruction_loss
+from latentlaw.models.vae import AutoEncoder
+from latentlaw.training.batches import LabelledImages
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Loss weights of one epoch."""
+
+    beta: float
+    gamma: float
+    tc: float
+
+
+def loss_terms(
+    model: AutoEncoder,
+    batch: LabelledImages,
+    weights: Weights,
+    affinity: Tensor | None,
+    *,
+    dataset_size: int,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """Return `loss` and its unweighted terms, scalars.
+
+    `L = R + beta KL + gamma affinity` (arXiv 2209.04517); for a tc-vae
+    `L = R + beta (MI + dimension-wise KL) + tc TC` (arXiv 1802.04942). A plain autoencoder has R
+    alone.
+
+    Parameters
+    ----------
+    affinity
+        `(classes, classes)`, or None where there is no prior.
+    dataset_size
+        Number of training particles, for the estimate of the total correlation.
+    """
+    config = model.config
+    encoding = model.encode(batch.images)
+    z = model.sample(encoding, generator)
+    output = model.decode(z, encoding.pose)
+    terms = {"reconstruction": reconstruction_loss(output, batch.images, config.reconstruction)}
+    loss = terms["reconstruction"]
+    if config.family == "tc-vae":
+        parts = decompose_kl(z, encoding.mu, encoding.logvar, dataset_size)
+        terms["mutual_information"] = parts.mutual_information
+        terms["total_correlation"] = parts.total_correlation
+        loss = loss + weights.beta * (parts.mutual_information + parts.dimension_wise)
+        loss = loss + weights.tc * parts.total_correlation
+    if config.variational:
+        terms["kl"] = kl_divergence(encoding.mu, encoding.logvar)
+        if config.family != "tc-vae":
+            loss = loss + weights.beta * terms["kl"]
+    if affinity is not None:
+        terms["affinity"] = affinity_loss(encoding.mu, batch.labels, affinity)
+        loss = loss + weights.gamma * terms["affinity"]
+    return {"loss": loss, **terms}

@@ -1,0 +1,142 @@
+"""Charts and the numbers behind them, without Streamlit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from dashboard_store import CLASSES, FRONTIER, Store, affinity_of, embeddings
+from latentlaw.tracking import queries
+
+from dashboards import charts, measures, text
+from dashboards.frontier_chart import frontier_chart
+
+HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
+
+
+@pytest.fixture
+def frontier() -> pd.DataFrame:
+    return pd.DataFrame(FRONTIER, columns=["family", "name", "complexity", "accuracy", "macro_f1"])
+
+
+def test_no_simpler_model_is_as_accurate_as_one_of_the_front(frontier: pd.DataFrame) -> None:
+    front = measures.pareto_front(frontier)
+    assert list(front["complexity"]) == [12, 24, 35, 61, 96, 2310, 184342]
+    assert front["accuracy"].is_monotonic_increasing
+
+
+def test_the_simplest_model_above_a_share_of_the_black_box(frontier: pd.DataFrame) -> None:
+    box = measures.black_box_accuracy(frontier, None)
+    assert box == 0.971
+    chosen = measures.simplest_above(frontier, 0.98 * box)
+    assert chosen is not None
+    assert chosen["name"] == "equations, 35 nodes"
+    assert measures.simplest_above(frontier, 1.01) is None
+    assert measures.black_box_accuracy(frontier, 0.9) == 0.9
+    assert measures.black_box_accuracy(frontier[:0], None) is None
+
+
+def test_the_best_run_is_marked_only_if_it_is_better() -> None:
+    values = pd.Series({"a": 0.5, "b": 0.7, "c": np.nan})
+    assert measures.best_runs(values, higher_is_better=True) == {"b"}
+    assert measures.best_runs(values, higher_is_better=False) == {"a"}
+    assert measures.best_runs(values[["a"]], higher_is_better=True) == set()
+    assert measures.best_runs(pd.Series({"a": 1.0, "b": 1.0}), higher_is_better=True) == set()
+
+
+def test_parameters_that_differ_come_first(full_store: Store) -> None:
+    runs = queries.list_runs(full_store.uri, stages=["train"])
+    pair = runs[runs["status"] == "FINISHED"]
+    table = measures.differing_parameters(pair)
+    assert list(table.index[table["differs"]]) == ["gamma", "model", "seed"]
+    assert list(table.index[:3]) == ["gamma", "model", "seed"]
+    assert measures.differing_parameters(runs[runs["status"] == "FAILED"]).empty
+
+
+def test_a_panel_a_loss_term_and_one_legend_entry_a_run(full_store: Store) -> None:
+    history = queries.loss_history(full_store.uri, full_store.ids["train"])
+    figure = charts.loss_curves({"one": history, "two": history[history["term"] == "kl"]})
+    assert [a.text for a in figure.layout.annotations] == [
+        "Loss",
+        "Reconstruction",
+        "KL divergence (nats)",
+        "Affinity term",
+    ]
+    assert [t.name for t in figure.data if t.showlegend] == ["one", "two"]
+    assert {t.line.dash for t in figure.data} == {"solid", "dash"}
+
+
+def test_every_particle_is_drawn_once_and_unseen_ones_are_larger() -> None:
+    table = embeddings(CLASSES, 0)
+    order = charts.categories([table], "label")
+    assert order[-1] == charts.UNLABELLED
+    figure = charts.embedding_scatter(table, "label", order)
+    assert sum(len(trace.x) for trace in figure.data) == len(table)
+    assert len({trace.marker.size for trace in figure.data}) == 2
+    assert sum(bool(trace.showlegend) for trace in figure.data) == len(order)
+    validated = charts.embedding_scatter(table.assign(split="val"), "label", order)
+    assert {trace.marker.size for trace in validated.data} == {6}
+    assert {trace.type for trace in figure.data} == {"scatter"}
+    many = pd.concat([table] * 20)
+    figure = charts.embedding_scatter(many, "split", charts.categories([many], "split"))
+    assert {trace.type for trace in figure.data} == {"scattergl"}
+
+
+def test_a_class_has_one_colour_whatever_other_classes_a_run_lacks() -> None:
+    table = embeddings(CLASSES, 0)
+    order = charts.categories([table], "label")
+    part = table[table["label"] == "ribosome"]
+    colours = [
+        {t.marker.color for t in charts.embedding_scatter(rows, "label", order).data
+         if t.name == "ribosome"}
+        for rows in (table, part)
+    ]  # fmt: skip
+    assert colours[0] == colours[1]
+    assert len(colours[0]) == 1
+
+
+def test_heat_maps_are_centred_on_zero() -> None:
+    matrix = affinity_of(4)
+    plain = charts.affinity_heatmap(matrix, CLASSES[:4]).data[0]
+    assert (plain.zmin, plain.zmax) == (-1, 1)
+    difference = charts.affinity_heatmap(matrix * 1.7, CLASSES[:4], difference=True).data[0]
+    assert difference.zmax == -difference.zmin == pytest.approx(1.7)
+    charts.affinity_heatmap(np.full((4, 4), np.nan), CLASSES[:4], difference=True)
+
+
+def test_the_frontier_has_a_log_axis_a_front_a_threshold_and_a_ring(
+    frontier: pd.DataFrame,
+) -> None:
+    chosen = frontier.iloc[6]
+    figure = frontier_chart({"a": frontier}, {"a": 0.95}, {"a": chosen})
+    assert figure.layout.xaxis.type == "log"
+    assert figure.data[0].name == "Pareto front"
+    assert figure.layout.shapes[0].y0 == 0.95
+    assert figure.data[-1].x == (35,)
+    points = sum(len(t.x) for t in figure.data if t.hovertemplate)
+    assert points == len(frontier)
+
+
+def test_hostile_names_are_text_in_every_figure(frontier: pd.DataFrame, full_store: Store) -> None:
+    table = embeddings((HOSTILE, "b"), 0)
+    history = queries.loss_history(full_store.uri, full_store.ids["train"])
+    rungs = frontier.assign(family=HOSTILE, name=HOSTILE)
+    figures = [
+        charts.embedding_scatter(table, "label", charts.categories([table], "label")),
+        charts.affinity_heatmap(affinity_of(2), [HOSTILE, "b"]),
+        charts.loss_curves({HOSTILE: history}),
+        frontier_chart({HOSTILE: rungs, "b": rungs}, {HOSTILE: 0.9, "b": 0.8}),
+    ]
+    for figure in figures:
+        written = figure.to_json()
+        assert "<img" not in written
+        assert "\\u003cimg" not in written
+        assert "$" not in written
+        assert "%{x}" not in written
+
+
+def test_text_is_cut_and_escaped() -> None:
+    assert text.shorten("a\n b" + "c" * 10_000) == "a b" + "c" * 56 + "…"
+    assert text.for_markdown("a*b_[c](d)<e>$f$:g[h]") == (r"a\*b\_\[c\]\(d\)\<e\>\$f\$\:g\[h\]")
+    assert text.is_plain_latex(r"\frac{1}{z_{0}}")
+    assert not text.is_plain_latex("x $$ <b>")
+    assert not text.is_plain_latex("")
+    assert not text.is_plain_latex("x" * 10_000)

@@ -1,0 +1,206 @@
+"""Every page in Streamlit's own test harness: full, empty and damaged stores, hostile names."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from dashboard_store import EQUATIONS, Store, fill
+from latentlaw.tracking import names
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
+PAGES = ("runs", "clusters", "frontier", "equations")
+HOSTILE = "<script>alert(1)</script> $x$ [a](b)"
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Return a function that opens a page on a store, with runs picked in the URL."""
+
+    def open_it(page: str, uri: str, *runs: str) -> AppTest:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        st.cache_data.clear()
+        st.cache_resource.clear()
+        app = AppTest.from_file(str(APP.parent / "views" / f"{page}.py"), default_timeout=30)
+        if runs:
+            app.query_params["run"] = list(runs)
+        return app.run()
+
+    return open_it
+
+
+def _texts(app: AppTest) -> str:
+    kinds = ("markdown", "caption", "header", "subheader", "info", "error", "warning", "success")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+def _assert_sound(app: AppTest) -> None:
+    assert not app.exception, [e.value for e in app.exception]
+
+
+def test_the_app_starts_on_runs_and_leads_to_each_page(
+    full_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", full_store.uri)
+    app = AppTest.from_file(str(APP), default_timeout=30).run()
+    _assert_sound(app)
+    assert app.title[0].value == "Runs"
+    for page, title in (("clusters", "Clusters"), ("equations", "Equations")):
+        app.switch_page(f"views/{page}.py").run()
+        _assert_sound(app)
+        assert app.title[0].value == title
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_store_says_what_to_run(page: str, empty_store: Store, open_page: Open) -> None:
+    app = open_page(page, empty_store.uri)
+    _assert_sound(app)
+    assert "mlflow run ." in app.info[0].value
+
+
+def test_a_store_that_is_not_there_is_an_empty_one(tmp_path: Path, open_page: Open) -> None:
+    app = open_page("runs", f"sqlite:///{tmp_path / 'none.db'}")
+    _assert_sound(app)
+    assert "No runs yet" in app.info[0].value
+
+
+def test_a_broken_store_is_a_message(tmp_path: Path, open_page: Open) -> None:
+    (tmp_path / "broken.db").write_bytes(b"not a database" * 100)
+    app = open_page("runs", f"sqlite:///{tmp_path / 'broken.db'}")
+    _assert_sound(app)
+    assert "cannot be read" in app.error[0].value
+
+
+def test_runs_are_filtered_and_compared(full_store: Store, open_page: Open) -> None:
+    app = open_page("runs", full_store.uri)
+    _assert_sound(app)
+    assert len(app.dataframe[0].value) == 9
+    app.text_input[0].set_value("beta-vae").run()
+    assert set(app.dataframe[0].value["Model"]) == {"beta-vae"}
+    app.multiselect[0].set_value(["train"]).run()
+    assert len(app.dataframe[0].value) == 1
+    app.text_input[0].set_value("nothing has this name").run()
+    assert "No run matches" in app.info[0].value
+
+
+def test_runs_of_the_url_are_picked_and_show_losses(full_store: Store, open_page: Open) -> None:
+    app = open_page("runs", full_store.uri, full_store.ids["train"], full_store.ids["main"])
+    _assert_sound(app)
+    assert app.multiselect(key="runs-runs").value == [
+        full_store.ids["train"],
+        full_store.ids["main"],
+    ]
+    assert list(app.dataframe[1].value["Stage"]) == ["train", "evaluate", "discover"]
+    assert len(app.get("plotly_chart")) == 1
+    app.multiselect(key="runs-runs").set_value([full_store.ids["train"]]).run()
+    _assert_sound(app)
+    assert full_store.ids["train"] in app.query_params["run"]
+    assert full_store.ids["main"] not in app.query_params["run"]
+
+
+def test_a_run_of_the_url_that_is_not_there_is_named(full_store: Store, open_page: Open) -> None:
+    app = open_page("clusters", full_store.uri, "<b>no</b>")
+    _assert_sound(app)
+    assert "Not among the runs" in app.warning[0].value
+    assert "<b>" not in app.warning[0].value
+
+
+def test_clusters_stand_side_by_side_with_the_better_marked(
+    full_store: Store, open_page: Open
+) -> None:
+    app = open_page("clusters", full_store.uri)
+    _assert_sound(app)
+    # two embeddings; a heat map of the run without prior, three of the run with one
+    assert len(app.get("plotly_chart")) == 2 + 1 + 3
+    table = app.dataframe[0].value
+    with_prior = next(column for column in table if "affinity-vae" in column)
+    assert table.loc["Silhouette (cosine distance) ↑", with_prior] == "0.610 ✓"
+    assert table.loc["Median pose error (degrees) ↓", with_prior] == "8.400 ✓"
+    app.radio[0].set_value("Split").run()
+    _assert_sound(app)
+
+
+def test_the_slider_names_the_simplest_model(full_store: Store, open_page: Open) -> None:
+    app = open_page("frontier", full_store.uri, full_store.ids["discover"])
+    _assert_sound(app)
+    assert "equations, 35 nodes" in app.success[0].value
+    app.slider[0].set_value(1.0).run()
+    assert "CNN on pixels" in app.success[0].value
+
+
+def test_equations_are_typeset_with_their_strips(full_store: Store, open_page: Open) -> None:
+    app = open_page("equations", full_store.uri, full_store.ids["discover"])
+    _assert_sound(app)
+    shown = "\n".join(element.value for element in app.latex)
+    for _, expression, latex, _ in EQUATIONS:
+        assert latex in shown
+        assert expression in [code.value for code in app.code]
+    assert len(app.get("image")) == 3
+    assert len(app.metric) == 5
+
+
+@pytest.fixture(scope="module")
+def damaged_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("damaged"))
+    evaluate, discover = store.add("evaluate"), store.add("discover")
+    store.put(evaluate, names.EMBEDDINGS, b"PAR1")
+    store.put(evaluate, names.AFFINITY, {"class_names": ["a"], "used": [[1, 2]]})
+    store.put(discover, names.FRONTIER, b"[{]")
+    equation = {"class": "a", "expression": "z0 + z1", "latex": "z_{0} + z_{1}"}
+    store.put(discover, names.EQUATIONS, [{**equation, "complexity": 3, "accuracy": None}])
+    store.put(discover, "traversals/z0.png", b"\x89PNG\r\n\x1a\n")
+    header_only = b"\x89PNG\r\n\x1a\n" + b"\0" * 20 + b"IEND\xaeB`\x82"
+    store.put(discover, "traversals/z1.png", header_only)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        ("runs", ()),
+        ("clusters", ("embeddings", "affinity")),
+        ("frontier", ("frontier",)),
+        ("equations", ("z0", "z1")),
+    ],
+)
+def test_damaged_artifacts_are_named_and_the_page_still_renders(
+    page: str, named: tuple[str, ...], damaged_store: Store, open_page: Open
+) -> None:
+    app = open_page(page, damaged_store.uri)
+    _assert_sound(app)
+    errors = "\n".join(error.value for error in app.error)
+    for name in named:
+        assert name in errors
+    assert errors.count("damaged") == len(named)
+
+
+def test_runs_that_recorded_nothing_still_render(empty_store: Store, open_page: Open) -> None:
+    for stage in ("evaluate", "discover"):
+        empty_store.add(stage)
+    for page in PAGES:
+        app = open_page(page, empty_store.uri)
+        _assert_sound(app)
+    assert "was not recorded" in app.info[0].value
+
+
+def test_scripts_in_names_are_text_on_every_page(tmp_path: Path, open_page: Open) -> None:
+    store = fill(Store(tmp_path), classes=(HOSTILE, "x" * 10_000, "plain"))
+    for run in store.client.search_runs([store.experiment]):
+        store.client.set_tag(run.info.run_id, "mlflow.runName", HOSTILE)
+        store.client.set_tag(run.info.run_id, names.TAG_MODEL_FAMILY, HOSTILE * 20)
+    equation = {"expression": HOSTILE, "complexity": 1, "accuracy": 1}
+    store.put(
+        store.ids["discover"],
+        names.EQUATIONS,
+        [{**equation, "class": HOSTILE, "latex": f"$$ {HOSTILE}"}],
+    )
+    picks = {"runs": "train", "clusters": "evaluate"}
+    for page in PAGES:
+        app = open_page(page, store.uri, store.ids[picks.get(page, "discover")])
+        _assert_sound(app)
+        assert "<script" not in _texts(app).replace(r"\<script", "")
+        assert not any(element.allow_html for element in app.markdown)
+        for chart in app.get("plotly_chart"):
+            assert "<script" not in chart.proto.spec
