@@ -7,9 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from latentlaw.data.output import check_new
-from latentlaw.errors import ConfigError, DataError
+from latentlaw.errors import DataError
 from latentlaw.priors.table import read_affinity
-from latentlaw.tracking.names import TAG_MODEL_FAMILY
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
 from pipelines import affinity, collect, discover, evaluate, extract, ingest, register, simulate
 from pipelines import train as training
@@ -143,7 +142,4 @@ def skip(what: str, why: str) -> None:
 
 if __name__ == "__main__":
     configure_tracking()
-    try:
-        command(Main, run)
-    except ConfigError as error:
-        raise SystemExit(str(error)) from error
+    command(Main, run)

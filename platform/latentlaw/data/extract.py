@@ -1,37 +1,53 @@
-"""Extraction: boxes about coordinates, planned so that each shard is read and decoded once."""
+"""Extraction: boxes about coordinates, each chunk of a tomogram decoded once."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.ndimage import shift
 
-from latentlaw.data.compute import task_pool
-from latentlaw.data.particles import new_stack
+from latentlaw.data.coordinates import read_coordinates
+from latentlaw.data.cropping import Piece, PieceTask, centred_box, cut_pieces, pad_value
+from latentlaw.data.particles import ParticleWriter, new_stack
 from latentlaw.data.progress import Progress, silent
-from latentlaw.data.stars import CENTRED, read_star
-from latentlaw.data.tomograms import Tomogram, open_tomogram
+from latentlaw.data.scheduler import TaskRunner, open_scheduler
+from latentlaw.data.stars import CENTRED
+from latentlaw.data.tomograms import Tomogram, open_tomogram, shard_regions
 from latentlaw.errors import ConfigError, DataError
 
 EdgePolicy = Literal["skip", "pad", "fail"]
+_ENDINGS = (".gz", ".bz2", ".zarr", ".ome", ".mrc", ".rec", ".map", ".st", ".tif", ".tiff")
+_SAME_SIZE = 0.01
 
 
 @dataclass(frozen=True)
 class ExtractReport:
-    """What became of the particles listed."""
+    """What became of the particles listed, and the tomograms that none lies in."""
 
     path: Path
     extracted: int
     skipped: int
     padded: int
+    tomograms_without_particles: tuple[str, ...] = ()
+
+
+@dataclass
+class _Box:
+    """A box being put together: its raw voxels, a voxel wider on each side, and what is due."""
+
+    voxels: NDArray[np.float32]
+    filled: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.filled = np.zeros(self.voxels.shape, bool)
 
 
 def extract(
-    tomograms: str | Path,
+    tomograms: str | Path | Sequence[str | Path],
     coordinates: str | Path,
     out: str | Path,
     *,
@@ -41,195 +57,217 @@ def extract(
     scheduler: str = "local",
     overwrite: bool = False,
     progress: Progress = silent,
+    pixel_size_a: float | None = None,
 ) -> ExtractReport:
     """Cut a cubic box about each particle into a stack, grouped by tomogram.
 
-    A particle's position falls on voxel box//2; the fraction of a voxel is taken out by linear
-    interpolation.
+    A particle's position falls on voxel box//2: boxes are cut about the nearest voxel, and what
+    is left, less than half a voxel an axis, is taken out by linear interpolation.
 
     Parameters
     ----------
     tomograms
-        A tomogram store, or a folder of them.
+        A tomogram store, a folder of them, or several.
     coordinates
-        RELION STAR, or CSV with `tomogram, z, y, x` in angstrom.
+        RELION STAR, CSV with `tomogram, z, y, x` in angstrom, or copick JSON.
+    label
+        Column of the class; None or `auto` takes the usual one, if there is one.
     edge
-        What to do where a box crosses a face: `skip` it, `pad` with the box's mean, or `fail`.
+        What to do where a box crosses a face: `skip` it, `pad` with the mean of the voxels that
+        are there, or `fail`. A particle whose position is outside is skipped under `pad` too.
+    pixel_size_a
+        Angstrom a pixel of the coordinates, for STAR files that do not say.
 
     Raises
     ------
     DataError
-        If a tomogram is missing, coordinates are not in range, or no particle is left.
+        If a tomogram is missing, most positions lie outside, voxels are NaN or infinite, or no
+        particle is left.
     ConfigError
-        If `box` is odd.
+        If `box` is odd, or `edge` unknown.
     """
-    if box % 2:
-        raise ConfigError(f"box {box} is odd; a box's centre is voxel n//2, use an even one")
-    stores = {tomogram.name: tomogram for tomogram in open_tomograms(tomograms)}
-    table = _match(read_coordinates(coordinates, label=label), stores, coordinates)
-    inside = _inside(table, stores, box)
-    _check_scale(table, stores, coordinates)
-    if edge == "fail" and not inside.all():
-        row = table[~inside].iloc[0]
-        raise DataError(
-            f"{coordinates}: {int((~inside).sum())} boxes cross a face, the first in "
-            f"{row['tomogram']} at z y x {row['z']:.0f} {row['y']:.0f} {row['x']:.0f} angstrom; "
-            "use edge=skip or edge=pad"
-        )
-    kept = table if edge == "pad" else table[inside]
-    if kept.empty:
-        raise DataError(f"{coordinates}: all {len(table)} boxes of {box} voxels cross a face")
-    voxel_size_a = next(iter(stores.values())).voxel_size_a
+    if box < 2 or box % 2:
+        raise ConfigError(f"box {box}: a box's centre is voxel n//2; use an even size")
+    if edge not in ("skip", "pad", "fail"):
+        raise ConfigError(f"edge {edge!r}: expected skip, pad or fail")
+    stores = _by_name(open_tomograms(tomograms))
+    listed = read_coordinates(coordinates, label=label, pixel_size_a=pixel_size_a)
+    table = _match(listed, stores, coordinates)
+    kept, crossing = _apply_edge(table, edge, box, coordinates)
+    size = _voxel_size(stores)
+    written = 0
     with (
         new_stack(
-            out, item_shape=(1, box, box, box), voxel_size_a=voxel_size_a, overwrite=overwrite
+            out, item_shape=(1, box, box, box), voxel_size_a=size, overwrite=overwrite
         ) as writer,
-        task_pool(scheduler) as submit,
+        open_scheduler(scheduler) as tasks,
     ):
-        plan = list(_plan(kept, stores))
-        done: dict[int, tuple[NDArray[np.float32], pd.DataFrame]] = {}
-        for index, images, rows in submit(_crop_task, ((i, *t, box) for i, t in enumerate(plan))):
-            done[index] = (images, rows)
-            progress(len(done), len(plan), "extract")
-        for index in range(len(plan)):  # in the order of the plan, whoever finished first
-            writer.append(done[index][0][:, None], done[index][1])
-    padded = int((~inside).sum()) if edge == "pad" else 0
-    return ExtractReport(Path(out), len(kept), len(table) - len(kept), padded)
+        for name, rows in kept.groupby("tomogram", sort=True):
+            for images, done in _cut(stores[str(name)], rows, box, tasks):
+                _append(writer, images, done, stores[str(name)])
+                written += len(done)
+                progress(written, len(kept), "extract")
+    unused = tuple(sorted(set(stores) - set(kept["tomogram"])))
+    return ExtractReport(Path(out), written, len(table) - written, crossing, unused)
 
 
-def open_tomograms(location: str | Path) -> list[Tomogram]:
-    """Open a tomogram store, or all in a folder."""
-    path = Path(location)
-    if path.name.endswith(".ome.zarr"):
-        return [open_tomogram(location)]
-    stores = sorted(path.glob("*.ome.zarr")) if path.is_dir() else []
+def open_tomograms(locations: str | Path | Sequence[str | Path]) -> list[Tomogram]:
+    """Open a tomogram store, all in a folder, or all of several of these."""
+    if not isinstance(locations, str | Path):
+        return [store for location in locations for store in open_tomograms(location)]
+    text = str(locations).rstrip("/")
+    if text.endswith(".zarr"):
+        return [open_tomogram(text)]
+    folder = Path(locations)
+    stores = sorted(folder.glob("*.ome.zarr")) if folder.is_dir() else []
     if not stores:
-        raise DataError(f"{location}: no tomogram store *.ome.zarr found; make one with `ingest`")
+        raise DataError(f"{locations}: no tomogram store *.ome.zarr found; make one with `ingest`")
     return [open_tomogram(store) for store in stores]
 
 
-def read_coordinates(path: str | Path, *, label: str | None = None) -> pd.DataFrame:
-    """Read particle positions in angstrom from a STAR or CSV file."""
-    if Path(path).suffix == ".star":
-        return read_star(path, label=label)
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable CSV of coordinates ({error})") from error
-    missing = {"tomogram", "z", "y", "x"} - set(table)
-    if missing:
+def tomogram_key(name: str) -> str:
+    """Return a tomogram's name without folders and the endings that files of tomograms have."""
+    key = name.rstrip("/").rsplit("/", 1)[-1]
+    while key.lower().endswith(_ENDINGS):
+        key = key.rsplit(".", 1)[0]
+    return key
+
+
+def _by_name(tomograms: list[Tomogram]) -> dict[str, Tomogram]:
+    stores = {tomogram_key(tomogram.name): tomogram for tomogram in tomograms}
+    if len(stores) < len(tomograms):
+        names = sorted(tomogram.path for tomogram in tomograms)
+        raise DataError(f"{', '.join(names)}: two tomograms have the same name")
+    return stores
+
+
+def _voxel_size(stores: dict[str, Tomogram]) -> float:
+    sizes = {name: tomogram.voxel_size_a for name, tomogram in stores.items()}
+    low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    if sizes[high] - sizes[low] > _SAME_SIZE * sizes[low]:
         raise DataError(
-            f"{path}: no column {', '.join(sorted(missing))}; found {', '.join(table.columns)}"
+            f"tomograms: {low} has {sizes[low]:g} angstrom a voxel, {high} has {sizes[high]:g}; "
+            "expected one size in a stack; extract them apart"
         )
-    bad = ~np.isfinite(table[["z", "y", "x"]].apply(pd.to_numeric, errors="coerce")).all(axis=1)
-    if bad.any():
-        raise DataError(f"{path}: line {int(bad.argmax()) + 2}: a coordinate is not a number")
-    if label is not None:
-        table["label"] = table[label]
-    return table.assign(**{CENTRED: False})
+    return sizes[low]
 
 
 def _match(
-    table: pd.DataFrame, stores: dict[str, Tomogram], source: str | Path
+    listed: pd.DataFrame, stores: dict[str, Tomogram], source: str | Path
 ) -> pd.DataFrame:
-    """Name each row's store, and bring centred positions to the tomogram's corner."""
-    names = table["tomogram"].astype(str)
-    stems = names.map(lambda name: name if name in stores else Path(name).name.split(".")[0])
-    missing = sorted(set(stems) - set(stores))
+    """Add to each row its store, its nearest voxel `iz iy ix`, the rest `fz fy fx`, its shape."""
+    if listed["z"].isna().any():
+        raise DataError(f"{source}: 2-D coordinates, no rlnCoordinateZ; expected 3-D particles")
+    names = listed["tomogram"].map(lambda name: tomogram_key(str(name)))
+    missing = sorted(set(names) - set(stores))
     if missing:
         raise DataError(
-            f"{source}: no tomogram store for {', '.join(missing[:5])}; "
-            f"there are {', '.join(list(stores)[:5])}"
+            f"{source}: no tomogram store for {len(missing)} names, {', '.join(missing[:5])}; "
+            f"there are {', '.join(sorted(stores)[:5])}"
         )
-    matched = table.assign(tomogram=stems, group=stems)
-    for axis, name in enumerate("zyx"):
-        centre = stems.map(lambda s, a=axis: stores[s].shape[a] // 2 * stores[s].voxel_size_a)
-        matched[name] = table[name].astype(float) + np.where(table[CENTRED], centre, 0.0)
-    return matched.drop(columns=CENTRED)
+    unposed = {name: np.nan for name in ("qw", "qx", "qy", "qz") if name not in listed}
+    table = listed.assign(tomogram=names, row=np.arange(len(listed)), **unposed)
+    if "group" not in table:
+        table["group"] = names
+    shapes = np.array([stores[name].shape for name in names])
+    sizes = np.array([stores[name].voxel_size_a for name in names])[:, None]
+    # RELION 5 counts from half the tomogram's size.
+    centre = np.where(np.asarray(table[CENTRED])[:, None], shapes * sizes / 2, 0.0)
+    position = table[["z", "y", "x"]].to_numpy(dtype=np.float64) + centre
+    table[["z", "y", "x"]] = position
+    voxels = position / sizes
+    nearest = np.floor(voxels + 0.5)
+    table[["iz", "iy", "ix"]] = nearest.astype(np.int64)
+    table[["fz", "fy", "fx"]] = voxels - nearest
+    table["outside"] = ((nearest < 0) | (nearest >= shapes)).any(axis=1)
+    table[["nz", "ny", "nx"]] = shapes
+    return table.drop(columns=CENTRED)
 
 
-def _voxels(rows: pd.DataFrame, tomogram: Tomogram) -> NDArray[np.float64]:
-    """Positions `(n, 3)` zyx in voxels."""
-    return rows[["z", "y", "x"]].to_numpy(dtype=np.float64) / tomogram.voxel_size_a
-
-
-def _inside(
-    table: pd.DataFrame, stores: dict[str, Tomogram], box: int
-) -> "pd.Series[bool]":
-    """Whether each particle's whole box lies in its tomogram."""
-    inside = pd.Series(False, index=table.index)
-    for name, rows in table.groupby("tomogram"):
-        tomogram = stores[str(name)]
-        low = np.round(_voxels(rows, tomogram)).astype(int) - box // 2
-        fits = (low >= 0) & (low + box <= np.array(tomogram.shape))
-        inside[rows.index] = fits.all(axis=1)
-    return inside
-
-
-def _check_scale(
-    table: pd.DataFrame, stores: dict[str, Tomogram], source: str | Path
-) -> None:
-    outside = 0
-    for name, rows in table.groupby("tomogram"):
-        voxels = _voxels(rows, stores[str(name)])
-        outside += int(((voxels < 0) | (voxels >= np.array(stores[str(name)].shape))).any(1).sum())
-    if outside > len(table) / 2:
+def _apply_edge(
+    table: pd.DataFrame, edge: EdgePolicy, box: int, source: str | Path
+) -> tuple[pd.DataFrame, int]:
+    """Return the rows to cut, and how many of them cross a face."""
+    outside: NDArray[np.bool_] = np.asarray(table["outside"], dtype=np.bool_)
+    if outside.sum() > len(table) / 2:
+        row = table[outside].iloc[0]
         raise DataError(
-            f"{source}: {outside} of {len(table)} positions lie outside their tomogram; "
-            "are they in voxels where angstrom are expected, or at another binning?"
+            f"{source}: {outside.sum()} of {len(table)} positions lie outside their tomogram, the "
+            f"first at voxel z y x {row['iz']} {row['iy']} {row['ix']} of {row['nz']} {row['ny']} "
+            f"{row['nx']}; are they in pixels where angstrom are due, or at another binning?"
         )
+    low = table[["iz", "iy", "ix"]].to_numpy(dtype=np.int64) - box // 2
+    shapes = table[["nz", "ny", "nx"]].to_numpy(dtype=np.int64)
+    crosses: NDArray[np.bool_] = ((low < 0) | (low + box > shapes)).any(axis=1)
+    if edge == "fail" and crosses.any():
+        raise DataError(
+            f"{source}: boxes of {crosses.sum()} particles cross a face, the first is row "
+            f"{int(crosses.argmax())}; use edge=skip or edge=pad"
+        )
+    kept: NDArray[np.bool_] = ~outside if edge == "pad" else ~crosses
+    if not kept.any():
+        raise DataError(f"{source}: all {len(table)} boxes of {box} voxels cross a face")
+    return table.iloc[np.flatnonzero(kept)], int((kept & crosses).sum())
 
 
-def _plan(
-    table: pd.DataFrame, stores: dict[str, Tomogram]
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Group particles by tomogram and by the shard that holds their centre."""
-    for name, rows in table.groupby("tomogram", sort=True):
-        tomogram = stores[str(name)]
-        edges = np.array(tomogram.levels[0].shards or tomogram.levels[0].chunks)
-        shard = (_voxels(rows, tomogram) // edges).astype(int)
-        for _, members in rows.groupby(list(shard.T), sort=True):
-            yield tomogram.path, members
+def _cut(
+    tomogram: Tomogram, rows: pd.DataFrame, box: int, tasks: TaskRunner
+) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
+    """Yield boxes `(n, 1, box, box, box)` and their rows as they become whole."""
+    wide = box + 2
+    corners = rows[["iz", "iy", "ix"]].to_numpy() - box // 2 - 1
+    jobs = _plan(tomogram, corners, wide)
+    due = np.zeros(len(rows), dtype=np.int64)
+    for job in jobs:
+        due[job.numbers] += 1
+    fractions = rows[["fz", "fy", "fx"]].to_numpy()
+    boxes: dict[int, _Box] = {}
+    for pieces in tasks.map(cut_pieces, jobs):
+        whole: list[int] = []
+        for number, parts in itertools.groupby(pieces, key=lambda piece: piece.number):
+            target = boxes.setdefault(number, _Box(np.zeros((wide,) * 3, np.float32)))
+            _place(target, parts)
+            due[number] -= 1
+            if not due[number]:
+                whole.append(number)
+        if whole:
+            done = [boxes.pop(number) for number in whole]
+            cut = [
+                centred_box(pad_value(b.voxels, b.filled), fractions[n])
+                for b, n in zip(done, whole, strict=True)
+            ]
+            yield np.stack(cut)[:, None], rows.iloc[whole]
 
 
-def _crop_task(
-    index: int, path: str, rows: pd.DataFrame, box: int
-) -> tuple[int, NDArray[np.float32], pd.DataFrame]:
-    """Read the region about a shard's particles once, and cut every box from it."""
-    tomogram = open_tomogram(path)
-    voxels = _voxels(rows, tomogram)
-    corner = np.round(voxels).astype(int) - box // 2
-    # A voxel more on each side, for the fraction that interpolation takes out.
-    low = np.maximum(corner.min(axis=0) - 1, 0)
-    high = np.minimum(corner.max(axis=0) + box + 1, tomogram.shape)
-    region = np.asarray(
-        tomogram.levels[0][tuple(map(slice, low, high))], dtype=np.float32
-    )
-    boxes = [
-        crop(region, position - low, box) for position in voxels
-    ]
-    return index, np.stack(boxes), rows
+def _place(target: _Box, parts: Iterator[Piece]) -> None:
+    for piece in parts:
+        target.voxels[piece.where] = piece.values
+        target.filled[piece.where] = True
 
 
-def crop(volume: NDArray[Any], position: NDArray[np.float64], box: int) -> NDArray[np.float32]:
-    """Cut a box whose voxel box//2 shows `position` (zyx, voxels); the mean fills what is outside."""
-    whole = np.round(position).astype(int)
-    fraction = position - whole
-    margin = 1
-    low = whole - box // 2 - margin
-    high = low + box + 2 * margin
-    inside = volume[tuple(map(slice, np.maximum(low, 0), np.minimum(high, volume.shape)))]
-    pad = [
-        (max(0, -int(a)), max(0, int(b) - size))
-        for a, b, size in zip(low, high, volume.shape, strict=True)
-    ]
-    # The margin may leave the tomogram though the box does not: repeat the face there.
-    beyond = any(max(before, after) > margin for before, after in pad)
-    if beyond:
-        padded = np.pad(inside, pad, constant_values=float(inside.mean()))
-    else:
-        padded = np.pad(inside, pad, mode="edge")
-    if np.abs(fraction).max() > 1e-6:
-        padded = shift(padded, -fraction, order=1, mode="nearest")
-    inner = slice(margin, margin + box)
-    return np.asarray(padded[inner, inner, inner], dtype=np.float32)
+def _plan(tomogram: Tomogram, corners: NDArray[np.int64], wide: int) -> list[PieceTask]:
+    """Make a task of each shard that a box touches."""
+    jobs = []
+    for region in shard_regions(tomogram.levels[0]).values():
+        low = np.array([s.start for s in region])
+        high = np.array([s.stop for s in region])
+        touched = ((corners < high) & (corners + wide > low)).all(axis=1)
+        if touched.any():
+            numbers = np.flatnonzero(touched)
+            jobs.append(PieceTask(tomogram.path, region, numbers, corners[numbers], wide))
+    return jobs
+
+
+def _append(
+    writer: ParticleWriter, images: NDArray[Any], rows: pd.DataFrame, tomogram: Tomogram
+) -> None:
+    ids = rows["tomogram"] + rows["row"].map("-{:06d}".format)
+    bad = ~np.isfinite(images).all(axis=(1, 2, 3, 4))
+    if bad.any():
+        raise DataError(
+            f"{tomogram.path}: NaN or infinite voxels in {bad.sum()} particles, the first "
+            f"{ids[bad].iloc[0]} at {rows[['z', 'y', 'x']][bad].iloc[0].round().tolist()} "
+            "angstrom z y x; mend the tomogram or leave them out"
+        )
+    named = rows["particle_id"] if "particle_id" in rows else pd.Series(pd.NA, index=rows.index)
+    writer.append(images, rows.assign(particle_id=named.fillna(ids), source=tomogram.name))

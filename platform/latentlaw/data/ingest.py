@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,29 @@ import tifffile
 import zarr
 from numpy.typing import NDArray
 
-from latentlaw.data.compute import Submit, task_pool
 from latentlaw.data.mrc import open_mrc
 from latentlaw.data.output import new_output
 from latentlaw.data.progress import Progress, silent
-from latentlaw.data.tomograms import create_store, mark_complete, mean_by_two
+from latentlaw.data.scheduler import TaskRunner, open_scheduler
+from latentlaw.data.tomograms import create_store, mark_complete, mean_by_two, shard_regions
 from latentlaw.errors import ConfigError, DataError
 
 MRC_SUFFIXES = (".mrc", ".rec", ".map", ".st")
 TIFF_SUFFIXES = (".tif", ".tiff")
 _ANGSTROM_PER_UNIT = {"nm": 10.0, "um": 1e4, "micron": 1e4, "µm": 1e4, "\\u00B5m": 1e4}
+_SPILLED = "source.npy"
 Region = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class _ShardTask:
+    """One shard to write: of level 0 from a file, of others from the level before."""
+
+    source: Path
+    voxel_size_a: float
+    store: Path
+    level: int
+    region: Region
 
 
 def ingest(
@@ -60,23 +73,27 @@ def ingest(
     ConfigError
         If a store exists already and `overwrite` is false, or `shard` is no multiple of `chunk`.
     """
-    if shard % chunk:
+    if chunk < 1 or shard % chunk:
         raise ConfigError(f"shard {shard} is not a multiple of chunk {chunk}")
     files = find_tomograms(source)
-    opened = [open_source(path, voxel_size_a) for path in files]
     stores = [Path(out) / f"{store_name(path)}.ome.zarr" for path in files]
     if len(set(stores)) < len(stores):
         raise DataError(f"{source}: two tomograms would both become {_first_twice(stores)}")
     for store in stores:
         if store.exists() and not overwrite:
             raise ConfigError(f"{store}: exists already; pass overwrite=true or another `out`")
-    with task_pool(scheduler) as submit:
-        for path, (data, size), store in zip(files, opened, stores, strict=True):
+    _check_sources(files, voxel_size_a)
+    with open_scheduler(scheduler) as tasks:
+        for path, store in zip(files, stores, strict=True):
+            data, size = open_source(path, voxel_size_a)
             with new_output(store, overwrite=overwrite) as partial:
                 arrays = create_store(
                     partial, data.shape, data.dtype, chunk=chunk, shard=shard, levels=levels
                 )
-                _write_levels(path, partial, arrays, voxel_size_a, submit, progress)
+                mapped = _mappable(path, data, partial)
+                del data
+                _write_levels(mapped, size, partial, arrays, tasks, progress)
+                (partial / _SPILLED).unlink(missing_ok=True)
                 mark_complete(
                     partial,
                     name=store_name(path),
@@ -95,7 +112,7 @@ def find_tomograms(source: str | Path) -> list[Path]:
     elif path.exists():
         candidates = [path]
     else:
-        candidates = sorted(map(Path, glob.glob(str(source))))  # noqa: PTH207  # absolute globs
+        candidates = sorted(map(Path, glob.glob(str(source))))
     found = [p for p in candidates if _kind(p) in (*MRC_SUFFIXES, *TIFF_SUFFIXES)]
     if not found:
         raise DataError(
@@ -141,49 +158,78 @@ def _open_tiff(path: Path, given: float | None) -> tuple[NDArray[Any], float]:
     return data, unit * tag.value[1] / tag.value[0]
 
 
+def _check_sources(files: list[Path], voxel_size_a: float | None) -> None:
+    """Open every file once, before anything is written; name all that are bad."""
+    problems = []
+    for path in files:
+        try:
+            open_source(path, voxel_size_a)
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        raise DataError("; ".join(problems))
+
+
+def _mappable(path: Path, data: NDArray[Any], store: Path) -> Path:
+    """Return a file whose voxels can be mapped: what had to be unpacked is unpacked only once."""
+    if isinstance(data, np.memmap):
+        return path.resolve()
+    spilled = store / _SPILLED
+    np.save(spilled, data)
+    return spilled.resolve()
+
+
 def _write_levels(
-    path: Path,
+    source: Path,
+    voxel_size_a: float,
     store: Path,
     arrays: list[zarr.Array[Any]],
-    voxel_size_a: float | None,
-    submit: Submit,
+    tasks: TaskRunner,
     progress: Progress,
 ) -> None:
-    regions = [list(shard_regions(array)) for array in arrays]
-    total, done = sum(map(len, regions)), 0
+    regions = [list(shard_regions(array).values()) for array in arrays]
+    total, done, root = sum(map(len, regions)), 0, store.resolve()
     for level, level_regions in enumerate(regions):
-        tasks = ((path, store, level, region, voxel_size_a) for region in level_regions)
-        for _ in submit(write_shard, tasks):
+        shards = (_ShardTask(source, voxel_size_a, root, level, part) for part in level_regions)
+        for _ in tasks.map(_write_shard, shards):
             done += 1
-            progress(done, total, f"ingest {path.name}")
+            progress(done, total, f"ingest {store.name.split('.ome.zarr')[0].lstrip('.')}")
 
 
-def write_shard(
-    path: Path, store: Path, level: int, region: Region, voxel_size_a: float | None
-) -> None:
-    """Write one shard: of level 0 from the file, of others from the level before."""
-    target = zarr.open_array(store / f"s{level}", mode="r+")
-    if level == 0:
-        block = np.asarray(open_source(path, voxel_size_a)[0][region])
+def _write_shard(task: _ShardTask) -> None:
+    """Write one whole shard, which no other task touches."""
+    # Empty chunks are written too, so that one that is missing is known to be lost. The option
+    # `config` of open_array does not do this.
+    stored = zarr.open_array(task.store / f"s{task.level}", mode="r+")
+    target = stored.with_config({"write_empty_chunks": True})
+    if task.level:
+        finer = zarr.open_array(task.store / f"s{task.level - 1}", mode="r")
+        target[task.region] = _halve(finer, task.region)
+    elif task.source.name == _SPILLED:
+        target[task.region] = np.load(task.source, mmap_mode="r")[task.region]
     else:
-        finer = zarr.open_array(store / f"s{level - 1}", mode="r")
-        block = mean_by_two(np.asarray(finer[tuple(slice(2 * s.start, 2 * s.stop) for s in region)]))
-    target[region] = block
+        data, _ = open_source(task.source, task.voxel_size_a)
+        target[task.region] = np.asarray(data[task.region])
 
 
-def shard_regions(array: zarr.Array[Any]) -> list[Region]:
-    """Cut an array into the regions of its shards."""
-    edges = array.shards or array.chunks
-    starts = itertools.product(
-        *(range(0, size, edge) for size, edge in zip(array.shape, edges, strict=True))
-    )
-    return [
-        tuple(
-            slice(low, min(low + edge, size))
-            for low, edge, size in zip(corner, edges, array.shape, strict=True)
-        )
-        for corner in starts
+def _halve(finer: zarr.Array[Any], region: Region) -> NDArray[np.float32]:
+    """Compute a region of the next level from the finer, a chunk in memory at a time."""
+    halved = np.empty([s.stop - s.start for s in region], np.float32)
+    edges = [chunk + chunk % 2 for chunk in finer.chunks]
+    spans = [
+        range(2 * s.start, min(2 * s.stop, size), edge)
+        for s, size, edge in zip(region, finer.shape, edges, strict=True)
     ]
+    for corner in itertools.product(*spans):
+        wanted = tuple(
+            slice(low, min(low + edge, 2 * s.stop))
+            for low, edge, s in zip(corner, edges, region, strict=True)
+        )
+        block = mean_by_two(np.asarray(finer[wanted]))
+        starts = [low // 2 - s.start for low, s in zip(corner, region, strict=True)]
+        inner = (slice(low, low + n) for low, n in zip(starts, block.shape, strict=True))
+        halved[tuple(inner)] = block
+    return halved
 
 
 def _kind(path: Path) -> str:

@@ -4,7 +4,7 @@ import bz2
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
 import mrcfile
 import numpy as np
@@ -121,12 +121,12 @@ def write_mrc(
         file.voxel_size = voxel_size_a
 
 
-def _open_stream(path: Path) -> IO[bytes]:
+def _open_stream(path: Path) -> BinaryIO:
     """Open a file for reading, decompressed by its name's ending."""
     if path.suffix == ".gz":
-        return gzip.open(path)
+        return cast("BinaryIO", gzip.open(path))
     if path.suffix == ".bz2":
-        return bz2.open(path)
+        return cast("BinaryIO", bz2.open(path))
     return path.open("rb")
 
 

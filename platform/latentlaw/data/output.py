@@ -21,8 +21,7 @@ def new_output(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         If `path` exists and `overwrite` is false, or its parent cannot be written to.
     """
     final = Path(path)
-    if final.exists() and not overwrite:
-        raise ConfigError(f"{final}: exists already; pass overwrite=true or another `out`")
+    check_new(final, overwrite=overwrite)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -36,6 +35,18 @@ def new_output(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         partial.rename(final)
     finally:
         remove(partial)
+
+
+def check_new(path: Path, *, overwrite: bool) -> None:
+    """Refuse a path that exists already, unless it may be overwritten.
+
+    Raises
+    ------
+    ConfigError
+        If `path` exists and `overwrite` is false.
+    """
+    if path.exists() and not overwrite:
+        raise ConfigError(f"{path}: exists already; pass overwrite=true or another `out`")
 
 
 def remove(path: Path) -> None:

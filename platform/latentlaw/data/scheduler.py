@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from dask.distributed import Client, KilledWorker, LocalCluster
+from dask import distributed
 
 from latentlaw.errors import ConfigError, DataError
 
@@ -17,6 +17,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _CONNECT_S = 20
+# Dask ships annotations but not on these constructors.
+_Client: Any = distributed.Client
+_LocalCluster: Any = distributed.LocalCluster
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class TaskRunner:
                 waiting.append(self.executor.submit(function, item))
             while waiting:
                 yield waiting.popleft().result()
-        except KilledWorker as error:
+        except distributed.KilledWorker as error:
             raise DataError(
                 "scheduler: a worker was killed, most likely out of memory; "
                 "use a smaller `shard`, or scheduler=threads"
@@ -74,18 +77,18 @@ def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
             yield TaskRunner(pool, workers + 1)
     elif scheduler == "local":
         with (
-            LocalCluster(
+            _LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
                 dashboard_address=None,
                 silence_logs=logging.ERROR,
             ) as cluster,
-            Client(cluster) as client,
+            _Client(cluster) as client,
         ):
             yield _runner(client, workers)
     elif scheduler.startswith(("tcp://", "tls://")):
         try:
-            client = Client(scheduler, timeout=_CONNECT_S)
+            client = _Client(scheduler, timeout=_CONNECT_S)
         except (OSError, TimeoutError) as error:
             raise ConfigError(
                 f"scheduler: no Dask scheduler answers at {scheduler} ({error}); "

@@ -13,6 +13,7 @@ import starfile
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from latentlaw.data.particles import COLUMNS, particle_table
 from latentlaw.errors import DataError, nearest_hint
 
 #: Set on positions that RELION 5 gives from the tomogram's centre; extraction resolves them.
@@ -22,7 +23,16 @@ _CENTRED = [f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
 _ORIGIN_A = [f"rlnOrigin{axis}Angst" for axis in "XYZ"]
 _ORIGIN_PX = [f"rlnOrigin{axis}" for axis in "XYZ"]
 _ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
-_PIXEL_SIZES = ["rlnTomoTiltSeriesPixelSize", "rlnImagePixelSize", "rlnPixelSize"]
+# The first that a file has; coordinates are in pixels of the original micrograph or tilt series.
+_PIXEL_SIZES = [
+    "rlnTomoTiltSeriesPixelSize",
+    "rlnMicrographOriginalPixelSize",
+    "rlnImagePixelSize",
+    "rlnPixelSize",
+]
+# Orientation of a subtomogram before refinement: the angles of refinement are then relative.
+_BOX_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
+_TEXT = ["rlnTomoName", "rlnMicrographName", "latentlawClass", "latentlawParticleId"]
 LABEL, CLASS_NUMBER, PARTICLE_ID = "latentlawClass", "rlnClassNumber", "latentlawParticleId"
 
 
@@ -43,17 +53,23 @@ def read_star(
     DataFrame
         `tomogram`, position `z y x` in angstrom less the origin shift, quaternion
         `qw qx qy qz`, `label`, `particle_id`, and `centred` where positions are from the
-        tomogram's centre.
+        tomogram's centre. `z` is null in single-particle files, which have no `rlnCoordinateZ`
+        and no `rlnTomoName`. The quaternion is null where the file has no angles, or has
+        `rlnTomoSubtomogramRot/Tilt/Psi` other than zero, to which the angles are relative.
 
     Raises
     ------
     DataError
         If the file is no STAR file, or a column that is needed is not there.
     """
-    particles, optics = _blocks(Path(path))
+    particles, optics = _blocks(Path(path), label)
+    tomograms = _tomograms(path, particles)
     pixel = _pixel_size(particles, optics, pixel_size_a)
     centred = set(_CENTRED) <= set(particles)
     columns = _CENTRED if centred else _PIXEL
+    flat = "rlnTomoName" not in particles and not centred and columns[2] not in particles
+    if flat:
+        columns = columns[:2]
     if not set(columns) <= set(particles):
         raise DataError(
             f"{path}: no coordinates; expected {', '.join(_PIXEL)} or {', '.join(_CENTRED)}, "
@@ -62,47 +78,77 @@ def read_star(
     position = _numbers(path, particles, columns)
     if not centred:
         if np.isnan(pixel).any():
-            raise DataError(f"{path}: no pixel size; expected one of {', '.join(_PIXEL_SIZES)}")
+            raise DataError(
+                f"{path}: no pixel size for its coordinates; expected one of "
+                f"{', '.join(_PIXEL_SIZES)} in an optics block; pass pixel_size in angstrom"
+            )
         position = position * pixel[:, None]
-    if set(_ORIGIN_A) <= set(particles):
-        position = position - _numbers(path, particles, _ORIGIN_A)
-    elif set(_ORIGIN_PX) <= set(particles):
-        position = position - _numbers(path, particles, _ORIGIN_PX) * pixel[:, None]
-    table = pd.DataFrame(dict(zip("xyz", position.T, strict=True)))
-    table["tomogram"] = _tomograms(path, particles)
+    position = position - _origin(path, particles, pixel, len(columns))
+    table = pd.DataFrame(dict(zip("xyz", position.T, strict=False)), columns=list("xyz"))
+    table["tomogram"] = tomograms
     table["label"] = _labels(path, particles, label)
     table[CENTRED] = centred
     if set(_ANGLES) <= set(particles):
-        table[["qw", "qx", "qy", "qz"]] = euler_to_quaternion(_numbers(path, particles, _ANGLES))
+        quaternion = euler_to_quaternion(_numbers(path, particles, _ANGLES))
+        if set(_BOX_ANGLES) <= set(particles):
+            relative = _numbers(path, particles, _BOX_ANGLES).any(axis=1)
+            quaternion[relative] = np.nan
+        table[["qw", "qx", "qy", "qz"]] = quaternion
     if PARTICLE_ID in particles:
-        table["particle_id"] = particles[PARTICLE_ID].astype(str)
+        table["particle_id"] = particles[PARTICLE_ID]
     return table
 
 
-def write_star(path: str | Path, tables: list[pd.DataFrame], pixel_size_a: float) -> None:
+def _origin(
+    path: str | Path, particles: pd.DataFrame, pixel: NDArray[np.float64], axes: int
+) -> NDArray[np.float64] | float:
+    """Shift `(n, axes)` in angstrom, x first, that refinement takes off the coordinates."""
+    if set(_ORIGIN_A[:axes]) <= set(particles):
+        return _numbers(path, particles, _ORIGIN_A[:axes])
+    if not set(_ORIGIN_PX[:axes]) <= set(particles):
+        return 0.0
+    shift = _numbers(path, particles, _ORIGIN_PX[:axes])
+    if shift.any() and np.isnan(pixel).any():
+        raise DataError(f"{path}: origins in pixels, but no pixel size; pass pixel_size")
+    return shift * np.nan_to_num(pixel)[:, None]
+
+
+def write_star(
+    path: str | Path, particles: pd.DataFrame | list[pd.DataFrame], pixel_size_a: float = 1.0
+) -> None:
     """Write particle tables as a RELION STAR file with an optics block.
+
+    `rlnClassNumber` counts the sorted labels from 1, and is 0 where there is none. Columns that
+    a particle table does not have, such as `probability`, are written as `latentlawProbability`.
 
     Parameters
     ----------
-    tables
+    particles
         Rows with `tomogram, z, y, x` (angstrom), quaternion, `label` and `particle_id`.
     pixel_size_a
         Angstrom a pixel of the tomograms.
     """
-    table = pd.concat(tables, ignore_index=True)
-    angles = quaternion_to_euler(table[["qw", "qx", "qy", "qz"]].to_numpy(dtype=float))
-    particles = pd.DataFrame(
+    tables = [particles] if isinstance(particles, pd.DataFrame) else particles
+    table = particle_table(pd.concat(tables, ignore_index=True))
+    quaternion = table[["qw", "qx", "qy", "qz"]].to_numpy(dtype=np.float64)
+    quaternion[np.isnan(quaternion).any(axis=1)] = (1.0, 0.0, 0.0, 0.0)
+    angles = quaternion_to_euler(quaternion)
+    block = pd.DataFrame(
         {
             "rlnTomoName": table["tomogram"],
             **{f"rlnCoordinate{axis.upper()}": table[axis] / pixel_size_a for axis in "xyz"},
             **dict(zip(_ANGLES, angles.T, strict=True)),
             **dict.fromkeys(_ORIGIN_A, 0.0),
-            CLASS_NUMBER: table["label"].astype("category").cat.codes + 1,
+            CLASS_NUMBER: table["label"].astype("category").cat.codes.astype(int) + 1,
             "rlnOpticsGroup": 1,
             LABEL: table["label"],
             PARTICLE_ID: table["particle_id"],
         }
     )
+    extra = pd.concat(tables, ignore_index=True)
+    for name in [name for name in extra if name not in COLUMNS and name != CENTRED]:
+        camel = "".join(part.capitalize() for part in str(name).split("_"))
+        block[f"latentlaw{camel}"] = extra[name]
     optics = pd.DataFrame(
         {
             "rlnOpticsGroup": [1],
@@ -110,30 +156,33 @@ def write_star(path: str | Path, tables: list[pd.DataFrame], pixel_size_a: float
             "rlnTomoTiltSeriesPixelSize": [pixel_size_a],
         }
     )
-    starfile.write({"optics": optics, "particles": particles}, path)
+    starfile.write({"optics": optics, "particles": block}, path)
 
 
 def euler_to_quaternion(angles_deg: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """RELION `rot, tilt, psi` `(n, 3)` in degrees to quaternions `(n, 4)`, scalar first."""
+    """Turn RELION `rot, tilt, psi` `(n, 3)` in degrees into quaternions `(n, 4)`, scalar first."""
     turned = Rotation.from_euler("ZYZ", angles_deg, degrees=True).inv()
     return np.asarray(turned.as_quat(scalar_first=True))
 
 
 def quaternion_to_euler(quaternions: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Quaternions `(n, 4)`, scalar first, to RELION `rot, tilt, psi` `(n, 3)` in degrees."""
+    """Turn quaternions `(n, 4)`, scalar first, into RELION angles `(n, 3)` in degrees."""
     turned = Rotation.from_quat(quaternions, scalar_first=True).inv()
-    return np.asarray(turned.as_euler("ZYZ", degrees=True))
+    return np.asarray(turned.as_euler("ZYZ", degrees=True, suppress_warnings=True))
 
 
-def _blocks(path: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+def _blocks(path: Path, label: str | None) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     try:
-        blocks = starfile.read(path, always_dict=True)
-    except (OSError, ValueError, IndexError) as error:
+        # Names that look like numbers, such as PDB id 1e10, must stay names.
+        text = [*_TEXT, *([label] if label else [])]
+        blocks = starfile.read(path, always_dict=True, parse_as_string=text)
+    except (OSError, ValueError, LookupError) as error:
         raise DataError(f"{path}: not a readable STAR file ({error})") from error
     tables = {k: v for k, v in blocks.items() if isinstance(v, pd.DataFrame)}
     optics = tables.pop("optics", None)
     if not tables or tables.get("particles", next(iter(tables.values()))).empty:
-        raise DataError(f"{path}: no block of particles; found {', '.join(map(str, blocks))}")
+        found = {name or "(no name)": list(table) for name, table in blocks.items()}
+        raise DataError(f"{path}: no particles; found blocks with columns {found or 'none'}")
     return tables.get("particles", next(iter(tables.values()))), optics
 
 
@@ -150,13 +199,14 @@ def _pixel_size(
         if name in table:
             return np.asarray(table[name], dtype=np.float64)
     if {"rlnDetectorPixelSize", "rlnMagnification"} <= set(table):
-        micron = table["rlnDetectorPixelSize"] / table["rlnMagnification"]
+        micron = np.asarray(table["rlnDetectorPixelSize"] / table["rlnMagnification"])
         return np.asarray(micron * 1e4, dtype=np.float64)
     return np.full(len(particles), np.nan)
 
 
 def _numbers(path: str | Path, table: pd.DataFrame, columns: list[str]) -> NDArray[np.float64]:
-    values = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    numeric = table[columns].apply(lambda column: pd.to_numeric(column, errors="coerce"))
+    values: NDArray[np.float64] = np.asarray(numeric, dtype=np.float64)
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         found = table[columns].iloc[row, column]
@@ -182,5 +232,6 @@ def _labels(path: str | Path, particles: pd.DataFrame, label: str | None) -> Any
         )
     for column in (label, LABEL, CLASS_NUMBER):
         if column in particles:
-            return particles[column].astype(str)
-    return pd.NA
+            named = particles[column].astype("string")
+            return named.replace({"<NA>": pd.NA, "None": pd.NA, "": pd.NA})
+    return pd.Series(pd.NA, index=particles.index, dtype="string")

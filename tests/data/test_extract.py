@@ -1,0 +1,226 @@
+"""Extraction: a particle's position is at voxel box//2, each chunk is decoded once."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from latentlaw.data import cropping
+from latentlaw.data.extract import ExtractReport, extract, tomogram_key
+from latentlaw.data.ingest import ingest
+from latentlaw.data.mrc import write_mrc
+from latentlaw.data.particles import open_stack
+from latentlaw.data.stars import write_star
+from latentlaw.data.tomograms import Tomogram
+from latentlaw.errors import ConfigError, DataError
+from numpy.typing import NDArray
+
+SIZE = 10.0
+SHAPE = (40, 48, 56)
+
+
+def make_store(tmp_path: Path, volume: NDArray[Any], name: str = "tomo") -> Path:
+    write_mrc(tmp_path / f"{name}.mrc", volume.astype(np.float32), SIZE)
+    out = tmp_path / "stores"
+    return ingest(tmp_path / f"{name}.mrc", out, chunk=8, shard=16, scheduler="threads")[0]
+
+
+def make_csv(tmp_path: Path, voxels: NDArray[Any], tomogram: str = "tomo") -> Path:
+    table = pd.DataFrame(np.asarray(voxels, float) * SIZE, columns=list("zyx"))
+    table.insert(0, "tomogram", tomogram)
+    table.to_csv(tmp_path / "p.csv", index=False)
+    return tmp_path / "p.csv"
+
+
+def run(tmp_path: Path, coordinates: Path, **options: Any) -> ExtractReport:
+    options = {"scheduler": "threads", "box": 8, "overwrite": True, **options}
+    return extract(tmp_path / "stores", coordinates, tmp_path / "s.particles.zarr", **options)
+
+
+def test_impulse_lands_on_the_centre_voxel_wherever_it_is(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    # Spaced out so that each box of 8 holds its own impulse only; some straddle shard corners.
+    grid = np.stack(np.meshgrid(*[np.arange(8, n - 7, 9) for n in SHAPE]), -1).reshape(-1, 3)
+    volume = np.zeros(SHAPE)
+    volume[tuple(grid.T)] = np.arange(1, len(grid) + 1)
+    make_store(tmp_path, volume)
+    order = generator.permutation(len(grid))
+    report = run(tmp_path, make_csv(tmp_path, grid[order]))
+    stack = open_stack(report.path)
+    images = stack.read()
+    assert (report.extracted, report.skipped, report.padded) == (len(grid), 0, 0)
+    rows = stack.table[["z", "y", "x"]].to_numpy() / SIZE
+    np.testing.assert_allclose(images[:, 0, 4, 4, 4], volume[tuple(rows.astype(int).T)])
+    np.testing.assert_allclose(images.sum(axis=(1, 2, 3, 4)), images[:, 0, 4, 4, 4])
+    assert stack.voxel_size_a == SIZE
+    assert set(stack.table["group"]) == {"tomo"}
+
+
+def test_fraction_of_a_voxel_is_taken_out(tmp_path: Path) -> None:
+    axes = np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij")
+    make_store(tmp_path, 2.0 * axes[0] + 3 * axes[1] - axes[2])
+    voxels = np.array([[20.3, 21.75, 30.5], [15.0, 15.5, 16.49]])
+    images = open_stack(run(tmp_path, make_csv(tmp_path, voxels)).path).read()
+    # Linear interpolation is exact on a linear volume.
+    expected = sorted(2.0 * voxels[:, 0] + 3 * voxels[:, 1] - voxels[:, 2])
+    np.testing.assert_allclose(sorted(images[:, 0, 4, 4, 4]), expected, rtol=1e-5)
+
+
+def test_each_chunk_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_store(tmp_path, np.ones(SHAPE))
+    generator = np.random.default_rng(0)
+    voxels = generator.integers(6, np.array(SHAPE) - 6, (300, 3))
+    reads: Counter[str] = Counter()
+    read = Tomogram.read
+
+    def counted(self: Tomogram, region: tuple[slice, ...], level: int = 0) -> NDArray[Any]:
+        assert all(s.start // 8 == (s.stop - 1) // 8 for s in region), "more than one chunk"
+        reads[str(region)] += 1
+        return read(self, region, level)
+
+    monkeypatch.setattr(Tomogram, "read", counted)
+    assert run(tmp_path, make_csv(tmp_path, voxels)).extracted == 300
+    assert set(reads.values()) == {1}
+
+
+def test_same_stack_whatever_runs_it(tmp_path: Path) -> None:
+    make_store(tmp_path, np.random.default_rng(0).normal(size=SHAPE))
+    voxels = np.random.default_rng(0).uniform(8, np.array(SHAPE) - 8, (30, 3))
+    csv = make_csv(tmp_path, voxels)
+    digests = [
+        open_stack(run(tmp_path, csv, scheduler=name).path).digest for name in ("threads", "local")
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_edges(tmp_path: Path) -> None:
+    volume = np.full(SHAPE, 7.0)
+    make_store(tmp_path, volume)
+    inside, corner, outside = [20, 20, 20], [0, 0, 0], [20, 20, 60]
+    csv = make_csv(tmp_path, np.array([inside, inside, corner, outside]))
+    report = run(tmp_path, csv)
+    assert (report.extracted, report.skipped, report.padded) == (2, 2, 0)
+    report = run(tmp_path, csv, edge="pad")
+    assert (report.extracted, report.skipped, report.padded) == (3, 1, 1)
+    assert (open_stack(report.path).read() == 7).all()
+    with pytest.raises(DataError, match="boxes of 2 particles cross a face, the first is row 2"):
+        run(tmp_path, csv, edge="fail")
+
+
+def test_box_that_just_fits_is_not_changed_by_its_margin(tmp_path: Path) -> None:
+    volume = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    make_store(tmp_path, volume)
+    voxels = np.array([[4, 4, 4], np.array(SHAPE) - 4])
+    images = open_stack(run(tmp_path, make_csv(tmp_path, voxels)).path).read()
+    np.testing.assert_array_equal(images[0, 0], volume[:8, :8, :8])
+    np.testing.assert_array_equal(images[1, 0], volume[-8:, -8:, -8:])
+
+
+def test_wrong_scale_is_suspected(tmp_path: Path) -> None:
+    make_store(tmp_path, np.ones(SHAPE))
+    csv = make_csv(tmp_path, np.full((5, 3), 20.0) * 10)
+    with pytest.raises(DataError, match="5 of 5 positions lie outside.*angstrom"):
+        run(tmp_path, csv)
+    assert not (tmp_path / "s.particles.zarr").exists()
+
+
+def test_unmatched_names_are_listed(tmp_path: Path) -> None:
+    make_store(tmp_path, np.ones(SHAPE))
+    with pytest.raises(DataError, match="no tomogram store for 1 names, other; there are tomo"):
+        run(tmp_path, make_csv(tmp_path, np.full((2, 3), 20), "other.mrc"))
+    assert run(tmp_path, make_csv(tmp_path, np.full((2, 3), 20), "a/tomo.mrc")).extracted == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("a/b/TS_01.mrc", "TS_01"), ("x.ome.zarr", "x"), ("t.rec.gz", "t"), ("v1.5", "v1.5")],
+)
+def test_names(name: str, key: str) -> None:
+    assert tomogram_key(name) == key
+
+
+@pytest.mark.filterwarnings("ignore:Data array contains NaN")
+def test_nan_voxels_are_refused(tmp_path: Path) -> None:
+    volume = np.ones(SHAPE)
+    volume[20, 20, 20] = np.nan
+    make_store(tmp_path, volume)
+    with pytest.raises(DataError, match="NaN or infinite voxels in 1 particles.*tomo-000000"):
+        run(tmp_path, make_csv(tmp_path, np.full((1, 3), 20)))
+
+
+def test_parameters_are_checked(tmp_path: Path) -> None:
+    make_store(tmp_path, np.ones(SHAPE))
+    csv = make_csv(tmp_path, np.full((2, 3), 20))
+    with pytest.raises(ConfigError, match="even"):
+        run(tmp_path, csv, box=7)
+    with pytest.raises(ConfigError, match="skip, pad or fail"):
+        run(tmp_path, csv, edge="wrap")
+
+
+def test_centred_coordinates_count_from_half_the_size(tmp_path: Path) -> None:
+    volume = np.zeros(SHAPE)
+    volume[22, 25, 27] = 1  # half of the size is (20, 24, 28)
+    make_store(tmp_path, volume)
+    names = ["rlnTomoName", *(f"rlnCenteredCoordinate{a}Angst" for a in "XYZ")]
+    loop = "\n".join(f"_{name} #{i + 1}" for i, name in enumerate(names))
+    path = tmp_path / "c.star"
+    path.write_text(f"data_particles\n\nloop_\n{loop}\ntomo -10.0 10.0 20.0\n")
+    stack = open_stack(run(tmp_path, path).path)
+    assert stack.read()[0, 0, 4, 4, 4] == 1
+    assert stack.table.loc[0, ["z", "y", "x"]].tolist() == [220, 250, 270]
+
+
+def test_star_carries_class_pose_and_id(tmp_path: Path) -> None:
+    make_store(tmp_path, np.ones(SHAPE))
+    table = pd.DataFrame(
+        {
+            "particle_id": ["a", "b"],
+            "label": ["rod", "shell"],
+            "tomogram": "tomo",
+            **dict.fromkeys("zyx", 200.0),
+            "qw": [1.0, 0.6],
+            "qx": [0.0, 0.8],
+            "qy": 0.0,
+            "qz": 0.0,
+        }
+    )
+    write_star(tmp_path / "p.star", table, SIZE)
+    back = open_stack(run(tmp_path, tmp_path / "p.star").path).table
+    assert back["particle_id"].tolist() == ["a", "b"]
+    assert back["label"].tolist() == ["rod", "shell"]
+    assert abs(back.loc[1, "qx"]) == pytest.approx(0.8)
+
+
+def test_unused_tomograms_are_reported(tmp_path: Path) -> None:
+    make_store(tmp_path, np.ones(SHAPE))
+    make_store(tmp_path, np.ones(SHAPE), "other")
+    report = run(tmp_path, make_csv(tmp_path, np.full((2, 3), 20)))
+    assert report.tomograms_without_particles == ("other",)
+
+
+def test_pad_value_is_the_mean_inside() -> None:
+    voxels = np.zeros((4, 4, 4), np.float32)
+    filled = np.zeros((4, 4, 4), bool)
+    filled[2:], voxels[2:] = True, 3.0
+    assert (cropping.pad_value(voxels, filled) == 3).all()
+
+
+def test_real_simulated_tomogram(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "tomograms" / "shrec_like"
+    ingest(folder / "reconstruction.mrc", tmp_path / "stores", scheduler="threads")
+    table = pd.read_csv(folder / "particles.csv")
+    table[["z", "y", "x"]] *= SIZE
+    table.rename(columns={"class": "label"}).assign(tomogram="reconstruction").to_csv(
+        tmp_path / "p.csv", index=False
+    )
+    report = run(tmp_path, tmp_path / "p.csv", box=24, edge="pad")
+    stack = open_stack(report.path)
+    assert report.extracted == len(table) == 140
+    assert len(stack.class_names) == 14
+    images = stack.read()
+    images -= images.mean(axis=(2, 3, 4), keepdims=True)
+    # Protein is dark here, so the mean particle is darkest about its centre.
+    profile = images.mean(axis=(0, 1))
+    assert profile[9:15, 9:15, 9:15].mean() < profile.mean() - 2 * profile.std()
