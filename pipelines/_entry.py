@@ -9,10 +9,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+from latentlaw.errors import ConfigError, LatentlawError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
-
-from latentlaw.errors import ConfigError, LatentlawError
 
 P = TypeVar("P", bound="Entry")
 _PLAIN_SECONDS = 5.0

@@ -4,21 +4,23 @@ from pathlib import Path
 from typing import Literal
 
 import mlflow
-from pydantic import Field
-
 from latentlaw.data.mrc import read_map
 from latentlaw.data.output import new_output
 from latentlaw.errors import DataError
 from latentlaw.priors.descriptors import harmonics_affinity
 from latentlaw.priors.table import write_affinity
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from pydantic import Field
+
 from pipelines._entry import Entry, command
 
 
 class Affinity(Entry):
     """Compute how alike the shapes of density maps are, as an affinity CSV."""
 
-    templates: str = Field(description="folder of MRC maps, one a class, at one voxel size and box")
+    templates: str = Field(
+        description="folder of MRC maps, one a class, at one voxel size and box"
+    )
     out: str = Field(description="CSV to make")
     method: Literal["harmonics"] = Field("harmonics", description="shape descriptor")
     overwrite: bool = Field(False, description="replace what is at `out`")

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from pydantic import Field
-
 from latentlaw.data.collect import collect
 from latentlaw.tracking.runs import configure_tracking, stage_run
+from pydantic import Field
+
 from pipelines._entry import Entry, ProgressBar, command
 
 
 class Collect(Entry):
     """Collect a folder of labelled images or subvolumes, or an .npz, into a particle stack."""
 
-    source: str = Field(description="folder (labels.csv, or class folders, or CLASS_… names), .npz")
+    source: str = Field(
+        description="folder (labels.csv, or class folders, or CLASS_… names), .npz"
+    )
     out: str = Field(description="particle stack to make, NAME.particles.zarr")
     box: int | None = Field(None, ge=4, description="crop or pad to this edge; none: keep")
     merge: str | None = Field(None, description="join classes: Interphase=G1+S+G2")

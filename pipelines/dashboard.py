@@ -23,7 +23,8 @@ def run(parameters: Dashboard) -> None:
     app = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py"]
     options = ["--server.port", str(parameters.port), "--server.address", "127.0.0.1"]
     path = os.pathsep.join((str(_ROOT), str(_ROOT / "platform")))
-    subprocess.run([*app, *options], cwd=_ROOT, env={**os.environ, "PYTHONPATH": path}, check=False)  # noqa: S603  # our own command
+    environment = {**os.environ, "PYTHONPATH": path}
+    subprocess.run([*app, *options], cwd=_ROOT, env=environment, check=False)  # noqa: S603 - ours
 
 
 if __name__ == "__main__":

@@ -4,9 +4,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
-
 from latentlaw.data.particles import open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.discovery.discover import Discovery, discover
@@ -34,6 +31,9 @@ from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.prepare import PreparedData
 from latentlaw.training.seeds import seeded_initialisation
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
 from pipelines.evaluate import model_split
 
@@ -94,7 +94,7 @@ def run(parameters: Discover) -> str:
 
 
 def known_rows(data: PreparedData, split: str) -> NDArray[np.integer[Any]]:
-    """Indices of a split's particles whose class was trained on."""
+    """Return the indices of a split's particles whose class was trained on."""
     rows = data.rows(split, labelled=True)
     return rows[data.indices(rows) >= 0]
 

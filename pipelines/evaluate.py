@@ -5,9 +5,6 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pydantic import Field
-
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import HELD_OUT, TEST, TRAIN
 from latentlaw.errors import DataError
@@ -37,13 +34,16 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
+from numpy.typing import NDArray
+from pydantic import Field
+
 from pipelines._entry import Entry, ProgressBar, command, use_threads
 
 _SHOWN = 8
 
 
 class Evaluate(Entry):
-    """Measure separation, classification, rotation invariance and novelty on held-out particles."""
+    """Measure separation, classification, invariance and novelty on held-out particles."""
 
     model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
     data: str = Field(description="particle stack, NAME.particles.zarr")
@@ -125,9 +125,11 @@ def model_split(model: str, stack: ParticleStack) -> NDArray[np.str_]:
     """
     table = load_table(source_run(model), SPLIT)
     known = {} if table is None else dict(zip(table["particle_id"], table["split"], strict=True))
-    if table is not None and mlflow.get_run(source_run(model)).data.tags.get(
-        "latentlaw.data_digest"
-    ) != stack.digest:
+    if (
+        table is not None
+        and mlflow.get_run(source_run(model)).data.tags.get("latentlaw.data_digest")
+        != stack.digest
+    ):
         known = {}  # other data: its ids mean nothing here
     split = np.array([known.get(each, TEST) for each in stack.table["particle_id"]], dtype="<U8")
     if not (split == TEST).any():

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from latentlaw.data.extract import extract
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from pydantic import Field
+
 from pipelines._entry import Entry, ProgressBar, command, say
 
 

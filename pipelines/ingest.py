@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
-
 from latentlaw.data.ingest import ingest
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from pydantic import Field
+
 from pipelines._entry import Entry, ProgressBar, command
 
 

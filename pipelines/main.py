@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from latentlaw.data.output import check_new
 from latentlaw.errors import DataError
 from latentlaw.priors.table import read_affinity
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
+from pydantic import Field
+
 from pipelines import affinity, collect, discover, evaluate, extract, ingest, register, simulate
 from pipelines import train as training
 from pipelines._entry import Entry, build, command, say

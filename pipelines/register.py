@@ -1,9 +1,9 @@
 """Register the model of a run."""
 
-from pydantic import Field
-
 from latentlaw.tracking.registry import Registration, register_run
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from pydantic import Field
+
 from pipelines._entry import Entry, command, say
 
 

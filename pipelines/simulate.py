@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from pydantic import BeforeValidator, Field
-
 from latentlaw.data.mrc import read_map, write_mrc
 from latentlaw.data.output import new_output
 from latentlaw.data.phantoms import PHANTOMS, phantom_map
@@ -13,6 +11,8 @@ from latentlaw.data.simulate import Acquisition, Volume, simulate_tomogram
 from latentlaw.data.stars import write_star
 from latentlaw.errors import DataError
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from pydantic import BeforeValidator, Field
+
 from pipelines._entry import Entry, ProgressBar, command, split_commas
 
 Shape = Annotated[

@@ -6,8 +6,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import BeforeValidator, Field, NonNegativeFloat
-
 from latentlaw.data.particles import open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.errors import ConfigError, DataError
@@ -43,6 +41,8 @@ from latentlaw.training.config import TrainConfig
 from latentlaw.training.loop import fit
 from latentlaw.training.prepare import PreparedData, prepare
 from latentlaw.training.seeds import seeded_initialisation
+from pydantic import BeforeValidator, Field, NonNegativeFloat
+
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
 
 Auto = Literal["auto"]
@@ -60,7 +60,9 @@ class Train(Entry):
     model: Family = Field("affinity-vae", description="family of the model")
     decoder: DecoderKind = Field("conv", description="decoder")
     latent_dims: int = Field(8, ge=1, le=512, description="latent dimensions")
-    pose_dims: Auto | Annotated[int, Field(ge=0, le=64)] = Field("auto", description="pose numbers")
+    pose_dims: Auto | Annotated[int, Field(ge=0, le=64)] = Field(
+        "auto", description="pose numbers"
+    )
     beta: NonNegativeFloat = Field(1e-3, description="weight of KL, nats")
     gamma: NonNegativeFloat = Field(1.0, description="weight of the affinity term")
     tc: NonNegativeFloat = Field(4e-3, description="weight of total correlation, nats (tc-vae)")
@@ -160,7 +162,9 @@ def model_config(p: Train, data: PreparedData) -> ModelConfig:
         family=p.model,
         image_shape=shape,
         latent_dims=p.latent_dims,
-        pose_dims=default_pose_dims(len(shape) - 1, p.decoder, p.model) if pose == "auto" else pose,
+        pose_dims=default_pose_dims(len(shape) - 1, p.decoder, p.model)
+        if pose == "auto"
+        else pose,
         decoder=p.decoder,
         channels=p.channels,
         depth=deepest(shape[1:]) if p.depth == "auto" else p.depth,
@@ -184,9 +188,9 @@ def load_prior(p: Train, class_names: list[str]) -> AffinityTable | None:
     )
     if given.smallest_eigenvalue < -1e-6 and p.affinity_projection == "nearest":
         say(
-            f"affinity: smallest eigenvalue {given.smallest_eigenvalue:.2f}, so no latent can have "
-            "these cosines; trained on the nearest table that one can (affinity_projection=none "
-            "to train on it as it is)"
+            f"affinity: smallest eigenvalue {given.smallest_eigenvalue:.2f}, so no "
+            "latents have these cosines; trained on the nearest table that some have "
+            "(affinity_projection=none to train on it as it is)"
         )
     log_json(
         "prior.json",

@@ -121,7 +121,7 @@ def test_box_that_just_fits_is_not_changed_by_its_margin(tmp_path: Path) -> None
 def test_wrong_scale_is_suspected(tmp_path: Path) -> None:
     make_store(tmp_path, np.ones(SHAPE))
     csv = make_csv(tmp_path, np.full((5, 3), 20.0) * 10)
-    with pytest.raises(DataError, match="5 of 5 positions lie outside.*angstrom"):
+    with pytest.raises(DataError, match=r"5 of 5 positions lie outside.*angstrom"):
         run(tmp_path, csv)
     assert not (tmp_path / "s.particles.zarr").exists()
 
@@ -146,7 +146,7 @@ def test_nan_voxels_are_refused(tmp_path: Path) -> None:
     volume = np.ones(SHAPE)
     volume[20, 20, 20] = np.nan
     make_store(tmp_path, volume)
-    with pytest.raises(DataError, match="NaN or infinite voxels in 1 particles.*tomo-000000"):
+    with pytest.raises(DataError, match=r"NaN or infinite voxels in 1 particles.*tomo-000000"):
         run(tmp_path, make_csv(tmp_path, np.full((1, 3), 20)))
 
 

@@ -140,7 +140,7 @@ def test_csv(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2"):
         read_coordinates(path)
     path.write_text("x,y,z\n1,2,3\n")
-    with pytest.raises(DataError, match="no column tomogram.*found x, y, z"):
+    with pytest.raises(DataError, match=r"no column tomogram.*found x, y, z"):
         read_coordinates(path)
 
 

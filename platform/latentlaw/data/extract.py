@@ -152,9 +152,7 @@ def _voxel_size(stores: dict[str, Tomogram]) -> float:
     return sizes[low]
 
 
-def _match(
-    listed: pd.DataFrame, stores: dict[str, Tomogram], source: str | Path
-) -> pd.DataFrame:
+def _match(listed: pd.DataFrame, stores: dict[str, Tomogram], source: str | Path) -> pd.DataFrame:
     """Add to each row its store, its nearest voxel `iz iy ix`, the rest `fz fy fx`, its shape."""
     if listed["z"].isna().any():
         raise DataError(f"{source}: 2-D coordinates, no rlnCoordinateZ; expected 3-D particles")
@@ -198,7 +196,7 @@ def _apply_edge(
         )
     low = table[["iz", "iy", "ix"]].to_numpy(dtype=np.int64) - box // 2
     shapes = table[["nz", "ny", "nx"]].to_numpy(dtype=np.int64)
-    crosses: NDArray[np.bool_] = ((low < 0) | (low + box > shapes)).any(axis=1)
+    crosses = np.asarray(((low < 0) | (low + box > shapes)).any(axis=1))
     if edge == "fail" and crosses.any():
         raise DataError(
             f"{source}: boxes of {crosses.sum()} particles cross a face, the first is row "

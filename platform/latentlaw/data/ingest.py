@@ -124,9 +124,11 @@ def find_tomograms(source: str | Path) -> list[Path]:
 
 def store_name(path: Path) -> str:
     """Return the file's name without its endings."""
-    return path.name[: -len(path.suffix)] if path.suffix not in (".gz", ".bz2") else Path(
-        path.stem
-    ).stem
+    return (
+        path.name[: -len(path.suffix)]
+        if path.suffix not in (".gz", ".bz2")
+        else Path(path.stem).stem
+    )
 
 
 def open_source(path: Path, voxel_size_a: float | None) -> tuple[NDArray[Any], float]:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import zarr
 from numpy.typing import DTypeLike, NDArray
+from zarr.codecs import ZstdCodec
 
 from latentlaw.data.output import new_output
 from latentlaw.errors import DataError
@@ -93,13 +94,13 @@ def open_stack(path: str | Path) -> ParticleStack:
     location = str(path)
     try:
         group = zarr.open_group(location, mode="r")
-        header = dict(group.attrs["latentlaw"])  # type: ignore[call-overload]
+        header: Any = group.attrs["latentlaw"]
     except (FileNotFoundError, KeyError, ValueError, OSError) as error:
         raise DataError(
             f"{location}: not a particle stack (found {type(error).__name__}: {error}); "
             "make one with `extract` or `collect`"
         ) from error
-    if header.get("kind") != "particles" or not header.get("complete"):
+    if not isinstance(header, dict) or header.get("kind") != "particles" or not header["complete"]:
         raise DataError(f"{location}: expected a complete particle stack, found {header}")
     if header["version"] > FORMAT_VERSION:
         raise DataError(
@@ -131,7 +132,7 @@ class ParticleWriter:
             shape=(0, *item_shape),
             chunks=(self._chunk, *item_shape),
             dtype=np.dtype(dtype),
-            compressors=[zarr.codecs.ZstdCodec(level=1, checksum=True)],
+            compressors=[ZstdCodec(level=1, checksum=True)],
             dimension_names=["particle", "c", *"zyx"[-(len(item_shape) - 1) :]],
         )
         self._path = path

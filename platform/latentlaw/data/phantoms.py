@@ -10,9 +10,7 @@ Points = NDArray[np.float64]  # (n, 3), x y z in angstrom from the centre of mas
 
 def _ring(radius: float, count: int, z: float) -> Points:
     angle = 2 * np.pi * np.arange(count) / count
-    return np.stack(
-        (radius * np.cos(angle), radius * np.sin(angle), np.full(count, z)), axis=1
-    )
+    return np.stack((radius * np.cos(angle), radius * np.sin(angle), np.full(count, z)), axis=1)
 
 
 def _line(start: tuple[float, float, float], end: tuple[float, float, float]) -> Points:
@@ -21,18 +19,18 @@ def _line(start: tuple[float, float, float], end: tuple[float, float, float]) ->
 
 
 def barrel() -> Points:
-    """Four stacked seven-fold rings, like a proteasome core."""
+    """Return four stacked seven-fold rings, like a proteasome core."""
     return np.concatenate([_ring(45.0, 14, z) for z in (-60.0, -20.0, 20.0, 60.0)])
 
 
 def capped_barrel() -> Points:
-    """The barrel with a lid on one end: its near-relative."""
+    """Return the barrel with a lid on one end: its near-relative."""
     lid = [_ring(30.0, 9, 85.0), _ring(12.0, 4, 98.0)]
     return np.concatenate([barrel(), *lid])
 
 
 def shell() -> Points:
-    """A hollow sphere, like apoferritin."""
+    """Return a hollow sphere, like apoferritin."""
     count = 90
     z = 1 - (2 * np.arange(count) + 1) / count
     azimuth = np.pi * (1 + 5**0.5) * np.arange(count)
@@ -41,7 +39,7 @@ def shell() -> Points:
 
 
 def antibody() -> Points:
-    """Three arms in a Y, like an immunoglobulin."""
+    """Return three arms in a Y, like an immunoglobulin."""
     return np.concatenate(
         (
             _line((0, 0, 0), (0, 0, -85)),
@@ -55,20 +53,20 @@ def antibody() -> Points:
 
 
 def rod() -> Points:
-    """A two-stranded helix, like a short filament."""
+    """Return a two-stranded helix, like a short filament."""
     t = np.linspace(-95, 95, 60)
     strand = np.stack((16 * np.cos(t / 15), 16 * np.sin(t / 15), t), axis=1)
-    return np.concatenate((strand, strand * (-1, -1, 1)))
+    return np.concatenate((strand, strand * np.array((-1, -1, 1))))
 
 
 def bilobe() -> Points:
-    """Two unequal globular lobes joined by a neck, like ribosomal subunits."""
+    """Return two unequal globular lobes joined by a neck, like ribosomal subunits."""
     generator = np.random.default_rng(7)
     large = generator.normal(size=(90, 3))
     large *= 52 * generator.random((90, 1)) ** (1 / 3) / np.linalg.norm(large, axis=1)[:, None]
     small = generator.normal(size=(40, 3))
     small *= 34 * generator.random((40, 1)) ** (1 / 3) / np.linalg.norm(small, axis=1)[:, None]
-    return np.concatenate((large + (0, 0, -30), small + (25, 15, 55)))
+    return np.concatenate((large + np.array((0, 0, -30)), small + np.array((25, 15, 55))))
 
 
 PHANTOMS: dict[str, Callable[[], Points]] = {
@@ -99,4 +97,5 @@ def phantom_map(points: Points, box: int, voxel_size_a: float) -> NDArray[np.flo
     centred = points - points.mean(axis=0)
     profiles = np.exp(-0.5 * ((axis[None, :, None] - centred[:, None, :]) / sigma) ** 2)
     x, y, z = np.moveaxis(profiles, 2, 0)  # each (points, box)
-    return np.einsum("pz,py,px->zyx", z, y, x, optimize=True).astype(np.float32)
+    density = np.einsum("pz,py,px->zyx", z, y, x, optimize=True)
+    return np.asarray(density, dtype=np.float32)

@@ -106,7 +106,7 @@ def _support_radius(template: Volume) -> float:
 def _place(
     radii: list[float], shape: tuple[int, int, int], generator: torch.Generator
 ) -> NDArray[np.float64]:
-    """Draw whole-voxel centres `(n, 3)` zyx whose spheres overlap neither each other nor a face."""
+    """Draw whole-voxel centres `(n, 3)` zyx of spheres that overlap no other and no face."""
     placed = np.empty((0, 3))
     limits = np.array(shape, dtype=np.float64)
     for count, radius in enumerate(radii):

@@ -62,9 +62,9 @@ def split_particles(
 def _one_fold(
     labels: NDArray[np.str_], groups: NDArray[np.str_], folds: int, seed: int
 ) -> NDArray[Any]:
-    """Indices of one balanced fold of whole groups."""
-    smallest_class = int(np.unique(labels, return_counts=True)[1].max())
-    folds = max(2, min(folds, len(set(groups)), smallest_class))
+    """Return the indices of one balanced fold of whole groups."""
+    largest_class = int(np.unique(labels, return_counts=True)[1].max())
+    folds = max(2, min(folds, len(set(groups)), largest_class))
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     _, chosen = next(splitter.split(np.zeros(len(labels)), labels, groups))
     return np.asarray(chosen)

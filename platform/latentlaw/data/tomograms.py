@@ -195,9 +195,7 @@ def mark_complete(path: Path, *, name: str, source: str, digest: str, voxel_size
     axes: list[Any] = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in "zyx"]
     group.attrs["ome"] = {
         "version": "0.5",
-        "multiscales": [
-            {"name": name, "axes": axes, "datasets": datasets, "type": "local mean"}
-        ],
+        "multiscales": [{"name": name, "axes": axes, "datasets": datasets, "type": "local mean"}],
     }
     group.attrs["latentlaw"] = {
         "kind": "tomogram",

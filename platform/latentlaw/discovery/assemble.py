@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
-    import sympy  # type: ignore[import-untyped]
+    import sympy
     from numpy.typing import NDArray
 
 CAPS = (3, 5, 7, 9, 12, 16, 20, 25)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
-    import sympy  # type: ignore[import-untyped]
+    import sympy
     from numpy.typing import NDArray
 
 EngineName = Literal["auto", "operon", "pysr"]

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy  # type: ignore[import-untyped]
+import sympy
 
 from latentlaw.discovery.expressions import (
     complexity,

@@ -10,9 +10,9 @@ import ast
 import math
 from typing import TYPE_CHECKING, Any
 
-import sympy  # type: ignore[import-untyped]
-from sympy.printing.latex import LatexPrinter  # type: ignore[import-untyped]
-from sympy.printing.str import StrPrinter  # type: ignore[import-untyped]
+import sympy
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.str import StrPrinter
 
 from latentlaw.errors import DataError
 

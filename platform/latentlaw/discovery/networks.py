@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -139,7 +139,7 @@ def train_network(
         order = torch.randperm(len(labels), generator=generator)
         for rows in torch.split(order, spec.batch_size):
             optimiser.zero_grad()
-            cross_entropy(net(inputs[rows]), labels[rows]).backward()  # type: ignore[no-untyped-call]
+            cross_entropy(net(inputs[rows]), labels[rows]).backward()
             optimiser.step()
             apply_masks(net, masks)
         with torch.no_grad():
@@ -163,7 +163,7 @@ def apply_masks(net: LatentNetwork, masks: Sequence[Tensor] | None) -> None:
 
 def empty_linear(fan_in: int, fan_out: int) -> nn.Linear:
     """Return a linear layer without drawing its weights from the global generator."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)  # type: ignore[no-untyped-call]
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
     return layer
 
 

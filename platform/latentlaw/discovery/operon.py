@@ -14,7 +14,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy  # type: ignore[import-untyped]
+import sympy
 
 from latentlaw.discovery.engines import Availability, Candidate, Front, SearchSpec
 from latentlaw.discovery.expressions import complexity, symbol, tidy
@@ -109,7 +109,7 @@ def to_sympy(tree: Any, variables: dict[int, str], names: Sequence[str]) -> symp
 
 
 def _regressor(spec: SearchSpec) -> Any:
-    from pyoperon.sklearn import SymbolicRegressor  # type: ignore[import-untyped]
+    from pyoperon.sklearn import SymbolicRegressor
 
     wanted = (*spec.binary, *spec.unary)
     unknown = [name for name in wanted if name not in SYMBOLS]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy  # type: ignore[import-untyped]
-from scipy.optimize import minimize  # type: ignore[import-untyped]
+import sympy
+from scipy.optimize import minimize
 
 from latentlaw.discovery.expressions import complexity, snap, symbol, tidy
 from latentlaw.discovery.programs import Program, bounded, compile_program

@@ -19,7 +19,7 @@ from latentlaw.discovery.scores import log_softmax
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import sympy  # type: ignore[import-untyped]
+    import sympy
     from numpy.typing import NDArray
 
     from latentlaw.discovery.networks import LatentNetwork

@@ -22,7 +22,7 @@ def classification_scores(truth: Labels, predicted: Labels) -> dict[str, float]:
 
 
 def confusion(truth: Labels, predicted: Labels, class_names: list[str]) -> dict[str, Any]:
-    """Counts by true class (rows) and predicted class (columns), with F1 a class."""
+    """Return counts by true class (rows) and predicted class (columns), with F1 a class."""
     scores = f1_score(truth, predicted, average=None, labels=class_names, zero_division=0)
     return {
         "class_names": class_names,

@@ -48,7 +48,8 @@ class LatentHead(BaseModel):
 
     def classify(self, mu: Array) -> NDArray[np.str_]:
         """Most probable class name `(n,)`."""
-        return np.array(self.class_names)[self.probabilities(mu).argmax(axis=1)]
+        winners = self.probabilities(mu).argmax(axis=1)
+        return np.array([self.class_names[i] for i in winners], dtype=np.str_)
 
     def novelty_score(self, mu: Array) -> Array:
         """Cosine distance `(n,)` to the nearest prototype, in [0, 2]."""

@@ -1,4 +1,4 @@
-"""Does the latent stay where it is when the particle turns?"""
+"""Invariance: the latent stays where it is when the particle turns."""
 
 from typing import Any
 

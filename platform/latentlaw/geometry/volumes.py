@@ -30,13 +30,14 @@ def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
     # Output voxel p shows input voxel R^T p; as rows, p^T R.
     flat = points.reshape(1, -1, len(sizes)) @ matrices.to(images)
     grid = (flat + centre) * (2 / extent) - 1
-    return grid_sample(
+    rotated: Tensor = grid_sample(
         images,
         grid.reshape(len(images), *sizes, len(sizes)),
         mode="bilinear",
         padding_mode="zeros",
         align_corners=True,
     )
+    return rotated
 
 
 def wedge_mask(shape: tuple[int, int, int], tilt_range_deg: float) -> Tensor:
@@ -60,10 +61,12 @@ def wedge_mask(shape: tuple[int, int, int], tilt_range_deg: float) -> Tensor:
     if tilt_range_deg >= 90:
         return torch.ones(shape[0], shape[1], shape[2] // 2 + 1, dtype=torch.bool)
     limit = kx * math.tan(math.radians(tilt_range_deg))
-    return (kz <= limit + 1e-9).expand(-1, shape[1], -1)
+    measured: Tensor = kz <= limit + 1e-9
+    return measured.expand(-1, shape[1], -1)
 
 
 def apply_fourier_mask(volume: Tensor, mask: Tensor) -> Tensor:
     """Multiply the spectrum of `volume` `(..., z, y, x)` by `mask` `(z, y, x//2 + 1)`."""
     spectrum = torch.fft.rfftn(volume, dim=(-3, -2, -1)) * mask
-    return torch.fft.irfftn(spectrum, s=volume.shape[-3:], dim=(-3, -2, -1))
+    filtered: Tensor = torch.fft.irfftn(spectrum, s=volume.shape[-3:], dim=(-3, -2, -1))
+    return filtered

@@ -81,9 +81,9 @@ def _fibonacci_sphere(
     points: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Evenly spread unit vectors `(3, points)` in z, y, x, with their polar angle and azimuth."""
-    cos_polar = 1 - (2 * np.arange(points) + 1) / points
-    polar = np.arccos(cos_polar)
-    azimuth = np.pi * (1 + 5**0.5) * np.arange(points)
+    cos_polar: NDArray[np.float64] = 1 - (2 * np.arange(points) + 1) / points
+    polar: NDArray[np.float64] = np.arccos(cos_polar)
+    azimuth = np.pi * (1 + 5**0.5) * np.arange(points, dtype=np.float64)
     sin_polar = np.sin(polar)
     directions = np.stack((cos_polar, sin_polar * np.sin(azimuth), sin_polar * np.cos(azimuth)))
     return directions, polar, azimuth

@@ -1,4 +1,4 @@
-"""A model as a folder of plain files: weights in safetensors, the rest in JSON, digests of each."""
+"""A model as a folder of plain files: weights in safetensors, JSON, a digest of each."""
 
 import hashlib
 import json
@@ -73,7 +73,7 @@ class Bundle:
         novelty = self.head.novelty(codes.mu)
         if self.equations:
             names = self.equations.class_names
-            probabilities = self.equations.predict_proba(codes.mu)
+            probabilities: NDArray[np.floating[Any]] = self.equations.predict_proba(codes.mu)
         else:
             names = self.head.class_names
             probabilities = self.head.probabilities(codes.mu)

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from latentlaw.errors import DataError
 from latentlaw.serving.bundle import load_bundle
 
 
-class LatentlawModel(PythonModel):  # type: ignore[misc]  # mlflow's base class is untyped
+class LatentlawModel(PythonModel):
     """Images `(n, c, [z,] y, x)` in; a record a particle out."""
 
     def load_context(self, context: PythonModelContext) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Metric, Run
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def tag_run(*, family: str | None = None, data_digest: str | None = None) -> Non
 
 def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:
     """Record a particle stack as the input of the active run."""
-    dataset = mlflow.data.from_pandas(
+    dataset = from_pandas(
         table[["particle_id", "label", "group"]],
         source=path,
         name=Path(path).name,

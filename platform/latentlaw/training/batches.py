@@ -52,7 +52,7 @@ def augmented_batches(
     augmentation: Augmentation,
     generator: torch.Generator,
 ) -> Iterator[LabelledImages]:
-    """Yield batches until `samples` images have been seen, passing over the data as often as needed.
+    """Yield batches until `samples` images were seen, over as many passes as that takes.
 
     Every pass is in a new order; a last batch of one image, of which no pair loss can be made, is
     left out.

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -88,7 +87,7 @@ def fit(
 
 
 def _fixed(seed: int) -> torch.Generator:
-    """A generator that gives validation the same posterior noise in every epoch."""
+    """Return a generator that gives validation the same posterior noise in every epoch."""
     return torch.Generator().manual_seed(seed + 1)
 
 
@@ -111,17 +110,14 @@ def _pass(
     model.train(optimiser is not None)
     totals: dict[str, Tensor] = {}
     count = 0
-    mode: AbstractContextManager[object] = (
-        torch.no_grad() if optimiser is None else torch.enable_grad()
-    )
-    with mode:
+    with torch.set_grad_enabled(optimiser is not None):
         for batch in batches:
             terms = loss_terms(
                 model, batch, weights, affinity, dataset_size=dataset_size, generator=generator
             )
             if optimiser is not None:
                 optimiser.zero_grad(set_to_none=True)
-                terms["loss"].backward()  # type: ignore[no-untyped-call]
+                terms["loss"].backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
                 optimiser.step()
             for name, value in terms.items():

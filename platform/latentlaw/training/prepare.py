@@ -37,7 +37,7 @@ class PreparedData:
     class_names: list[str]
 
     def rows(self, name: str, *, labelled: bool = False) -> NDArray[np.integer[Any]]:
-        """Indices of a split, of labelled particles only if so asked."""
+        """Return the indices of a split, of labelled particles only if so asked."""
         chosen = self.split == name
         return np.flatnonzero(chosen & (self.labels != "") if labelled else chosen)
 
@@ -69,9 +69,9 @@ def prepare(stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = ()) 
     split = split_particles(stack.table, seed=seed, hold_out=hold_out)
     labels = stack.table["label"].fillna("").to_numpy(dtype=str)
     images = stack.read()
-    bad = ~np.isfinite(images).reshape(len(images), -1).all(axis=1)
-    if bad.any():
-        ids = stack.table["particle_id"][bad].tolist()
+    bad = np.flatnonzero(~np.isfinite(images).reshape(len(images), -1).all(axis=1))
+    if len(bad):
+        ids = stack.table["particle_id"].iloc[bad].tolist()
         raise DataError(
             f"{stack.path}: {len(ids)} particles hold NaN or infinite values: {ids[:5]}; "
             "leave them out"

@@ -1,0 +1,63 @@
+# `make demo` and `make test` do all set-up themselves, with Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+# `mlflow run` starts whatever `python` is first on PATH.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export GIT_PYTHON_REFRESH := quiet
+
+.PHONY: help demo test test-slow test-browser lint types layers format dashboard lock mlproject clean
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
+
+$(READY): pyproject.toml infra/requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "latentlaw needs Python 3.11 or newer; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[dev]'
+	@touch $(READY)
+
+demo: $(READY) ## simulate, train, discover and register on phantoms, in minutes
+	mlflow run . --env-manager=local --experiment-name latentlaw -P overwrite=true
+	@echo
+	@echo "Runs, clusters, frontier and equations:  make dashboard   (http://127.0.0.1:8501)"
+	@echo "Every run in MLflow:                     $(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db"
+	@echo "The model as a service:                  MLFLOW_TRACKING_URI=sqlite:///mlflow.db $(VENV)/bin/mlflow models serve -m models:/latentlaw@champion --env-manager=local -h 127.0.0.1"
+
+test: lint types layers ## lint, types, layers and the tests
+	pytest -q -m "not browser and not slow"
+
+test-slow: $(READY) ## the whole main job on real input
+	pytest -q -m slow
+
+test-browser: $(READY) ## the dashboard in a real Chromium (Debian's package chromium)
+	pytest -q -m browser
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+
+types: $(READY)
+	mypy
+
+layers: $(READY)
+	lint-imports
+
+format: $(READY) ## format the code
+	ruff check --fix-only .
+	ruff format .
+
+dashboard: $(READY) ## open the dashboard on http://127.0.0.1:8501
+	python -m pipelines.dashboard
+
+mlproject: $(READY) ## write MLproject from the parameters in pipelines/
+	python -m pipelines._mlproject > MLproject
+
+lock: ## pin what a fresh environment resolves to
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet -e '.[dev]'
+	build/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//;s/ @ .*//' > infra/requirements.lock
+
+clean: ## remove what runs made; keeps the environment
+	rm -rf work mlruns mlartifacts mlflow.db build
