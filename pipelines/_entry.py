@@ -148,6 +148,7 @@ def use_threads() -> int:
 
 def _quiet() -> None:
     """Silence what others say of themselves and users cannot act on."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("distributed").setLevel(logging.ERROR)

@@ -18,6 +18,9 @@ class Extract(Entry):
     out: str = Field(description="particle stack to make, NAME.particles.zarr")
     label: str | None = Field(None, description="label column; none: rlnClassNumber if there")
     box: int = Field(32, ge=4, le=512, description="edge of a box, voxels")
+    pixel_size: float | None = Field(
+        None, gt=0, description="angstrom a pixel of the coordinates; none: as the file says"
+    )
     edge: Literal["skip", "pad", "fail"] = Field("skip", description="boxes that cross a face")
     scheduler: str = Field("local", description="local, threads or a Dask address tcp://…")
     overwrite: bool = Field(False, description="replace what is at `out`")
@@ -33,6 +36,7 @@ def run(parameters: Extract) -> Path:
             p.out,
             label=p.label,
             box=p.box,
+            pixel_size_a=p.pixel_size,
             edge=p.edge,
             scheduler=p.scheduler,
             overwrite=p.overwrite,

@@ -17,6 +17,7 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 from zarr.codecs import ZstdCodec
 
+from latentlaw.data.headers import check_header
 from latentlaw.data.output import new_output
 from latentlaw.errors import DataError
 
@@ -100,13 +101,13 @@ def open_stack(path: str | Path) -> ParticleStack:
             f"{location}: not a particle stack (found {type(error).__name__}: {error}); "
             "make one with `extract` or `collect`"
         ) from error
-    if not isinstance(header, dict) or header.get("kind") != "particles" or not header["complete"]:
-        raise DataError(f"{location}: expected a complete particle stack, found {header}")
-    if header["version"] > FORMAT_VERSION:
-        raise DataError(
-            f"{location}: format version {header['version']} is newer than the supported "
-            f"{FORMAT_VERSION}; update latentlaw"
-        )
+    check_header(
+        location,
+        header,
+        kind="particles",
+        newest=FORMAT_VERSION,
+        remedy="make one with `extract` or `collect`",
+    )
     images = group["images"]
     if not isinstance(images, zarr.Array):
         raise DataError(f"{location}: `images` is a group, expected an array")
@@ -185,7 +186,10 @@ def particle_table(rows: pd.DataFrame) -> pd.DataFrame:
         If particle ids are not unique.
     """
     table = pd.DataFrame(
-        {name: rows.get(name, pd.Series(pd.NA, index=rows.index)) for name in COLUMNS}
+        {
+            name: rows.get(name, pd.Series(None, index=rows.index, dtype=dtype))
+            for name, dtype in COLUMNS.items()
+        }
     )
     numbered = pd.Series([f"p{i:07d}" for i in range(len(table))], index=table.index)
     table["particle_id"] = table["particle_id"].fillna(numbered)

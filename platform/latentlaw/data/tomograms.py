@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
+from latentlaw.data.headers import check_header
 from latentlaw.errors import DataError
 
 FORMAT_VERSION = 1
@@ -79,13 +80,9 @@ def open_tomogram(path: str | Path) -> Tomogram:
             f"{location}: not a complete tomogram store ({type(error).__name__}: {error}); "
             "make one with `ingest`"
         ) from error
-    if header.get("kind") != "tomogram" or not header.get("complete"):
-        raise DataError(f"{location}: expected a complete tomogram store, found {header}")
-    if header["version"] > FORMAT_VERSION:
-        raise DataError(
-            f"{location}: format version {header['version']} is newer than the supported "
-            f"{FORMAT_VERSION}; update latentlaw"
-        )
+    check_header(
+        location, header, kind="tomogram", newest=FORMAT_VERSION, remedy="make one with `ingest`"
+    )
     axes = [(axis["name"], axis.get("unit")) for axis in multiscale["axes"]]
     if axes != [(name, "angstrom") for name in "zyx"]:
         raise DataError(f"{location}: found axes {axes}, expected z y x in angstrom")

@@ -64,7 +64,7 @@ def read_affinity(path: str | Path) -> AffinityTable:
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable affinity CSV ({error})") from error
     names = [str(column).strip() for column in frame.columns]
-    if len(names) == len(frame) + 1:
+    if names[0] in ("", "Unnamed: 0"):
         index = [str(value).strip() for value in frame.iloc[:, 0]]
         names, frame = names[1:], frame.iloc[:, 1:]
         if sorted(index) != sorted(names):

@@ -20,7 +20,10 @@ class LatentlawModel(PythonModel):
         self._bundle = load_bundle(Path(context.artifacts["bundle"]))
 
     def predict(
-        self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None
+        self,
+        context: PythonModelContext,
+        model_input: np.ndarray,
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Return class, probability, novelty, latents, pose and expression of each image."""
         try:

@@ -1,0 +1,55 @@
+"""Rotation of images about voxel n//2, and the missing wedge."""
+
+import math
+
+import pytest
+import torch
+
+from latentlaw.geometry.rotations import angle_to_matrix, random_rotations
+from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
+
+
+def test_quarter_turn_moves_an_impulse_on_x_to_y() -> None:
+    image = torch.zeros(1, 1, 9, 9)
+    image[0, 0, 4, 6] = 1  # two voxels along x from the centre
+    turned = rotate_images(image, angle_to_matrix(torch.tensor([math.pi / 2])))
+    assert float(turned[0, 0, 6, 4]) == pytest.approx(1, abs=1e-5)
+    assert float(turned.sum()) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [(8, 8), (9, 9), (8, 10), (8, 8, 8), (6, 8, 10)])
+def test_identity_changes_nothing_and_the_centre_stays(sizes: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, 1, *sizes, generator=generator)
+    dims = len(sizes)
+    torch.testing.assert_close(
+        rotate_images(image, torch.eye(dims).expand(2, -1, -1)), image, atol=1e-5, rtol=0
+    )
+    turned = rotate_images(image, random_rotations(2, dims, generator))
+    centre = tuple(size // 2 for size in sizes)
+    for i in range(2):
+        torch.testing.assert_close(turned[(i, 0, *centre)], image[(i, 0, *centre)], atol=1e-4, rtol=0)
+
+
+def test_quarter_turn_about_z_of_a_volume() -> None:
+    volume = torch.zeros(1, 1, 8, 8, 8)
+    volume[0, 0, 5, 4, 6] = 1  # z + 1, x + 2
+    about_z = torch.tensor([[[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]])
+    turned = rotate_images(volume, about_z)
+    assert float(turned[0, 0, 5, 6, 4]) == pytest.approx(1, abs=1e-5)
+
+
+def test_wedge_measures_what_tilts_reach() -> None:
+    mask = wedge_mask((16, 8, 16), 60)
+    assert bool(mask[0].all())  # kz = 0 is the untilted slice
+    assert not bool(mask[1:, :, 0].any())  # kx = 0 needs a tilt of 90 degrees
+    # |kz| <= |kx| tan 60: at kx = 4/16 the limit is 6.9 of 16.
+    assert bool(mask[6, 0, 4])
+    assert not bool(mask[7, 0, 4])
+    assert bool(wedge_mask((8, 8, 8), 90).all())
+
+
+def test_fourier_mask_of_ones_changes_nothing() -> None:
+    volume = torch.rand(6, 8, 7, generator=torch.Generator().manual_seed(0))
+    kept = apply_fourier_mask(volume, torch.ones(6, 8, 4))
+    torch.testing.assert_close(kept, volume, atol=1e-5, rtol=0)

@@ -1,0 +1,103 @@
+"""Networks: shapes, an exact renderer, an explicit pose, normalisation."""
+
+import math
+
+import pytest
+import torch
+
+from latentlaw.errors import ConfigError
+from latentlaw.geometry.volumes import rotate_images
+from latentlaw.models.classifier import Classifier
+from latentlaw.models.config import ModelConfig, deepest
+from latentlaw.models.decoders import SplatDecoder, interleave, pose_matrix
+from latentlaw.models.normalisation import Normalisation
+from latentlaw.models.vae import AutoEncoder
+
+
+def config(shape: tuple[int, ...], **changes: object) -> ModelConfig:
+    values = {"family": "affinity-vae", "image_shape": shape, "pose_dims": 3, "channels": 4}
+    return ModelConfig.model_validate({**values, "depth": deepest(shape[1:]), **changes})
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (2, 40, 40), (1, 16, 16, 16), (1, 8, 16, 24)])
+@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+def test_reconstruction_has_the_shape_of_the_image(shape: tuple[int, ...], norm: str) -> None:
+    model = AutoEncoder(config(shape, norm=norm))
+    encoding = model.encode(torch.rand(2, *shape))
+    assert encoding.mu.shape == (2, 8)
+    assert encoding.pose.shape == (2, 3)
+    assert model.decode(encoding.mu, encoding.pose).shape == (2, *shape)
+    assert Classifier(model.config, 5)(torch.rand(2, *shape)).shape == (2, 5)
+
+
+def test_depth_that_does_not_divide_the_box_is_refused() -> None:
+    with pytest.raises(ConfigError, match="not divisible by 8; use depth=1"):
+        config((1, 18, 18), depth=3)
+    assert deepest((64, 64)) == 4
+    assert deepest((15, 15)) == 0
+
+
+def test_splat_pose_must_be_a_rotation() -> None:
+    with pytest.raises(ConfigError, match="has 4 numbers"):
+        config((1, 16, 16, 16), decoder="splat", pose_dims=3)
+
+
+def test_splat_renderer_equals_the_sum_of_gaussians() -> None:
+    shape = (1, 6, 8, 10)
+    decoder = SplatDecoder(config(shape, decoder="splat", pose_dims=4, splats=5, depth=1))
+    z, pose = torch.randn(2, 8), torch.randn(2, 4)
+    centres = torch.tanh(decoder.centres(z)).view(2, 5, 3) * 0.8
+    centres = centres @ pose_matrix(pose).transpose(-1, -2)
+    sigma = 0.02 + 0.18 * torch.sigmoid(decoder.sigmas(z))
+    axes = [(torch.arange(n) - n // 2) / (n / 2) for n in (6, 8, 10)]
+    grid = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1)
+    square = (grid[None, None] - centres[:, :, None, None, None]).square().sum(-1)
+    bumps = torch.exp(-0.5 * square / sigma[..., None, None, None].square())
+    expected = torch.einsum("ns,nszyx->nzyx", decoder.weights(z), bumps)[:, None]
+    torch.testing.assert_close(decoder(z, pose), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("dims", "pose"), [(3, [0.6, 0.0, 0.8, 0.0]), (2, [0.6, 0.8])])
+def test_splat_pose_rotates_the_volume(dims: int, pose: list[float]) -> None:
+    shape = (1, *[24] * dims)
+    decoder = SplatDecoder(config(shape, decoder="splat", pose_dims=len(pose), splats=4))
+    with torch.no_grad():  # wide Gaussians, which linear interpolation follows
+        decoder.sigmas.weight.zero_()
+        decoder.sigmas.bias.fill_(9.0)
+        decoder.centres.weight.mul_(0.3)
+    z = torch.randn(1, 8, generator=torch.Generator().manual_seed(0))
+    upright = decoder(z, torch.tensor([[1.0, *[0.0] * (len(pose) - 1)]]))
+    turned = decoder(z, torch.tensor([pose]))
+    expected = rotate_images(upright, pose_matrix(torch.tensor([pose])))
+    inner = (slice(None), slice(None), *[slice(5, -5)] * dims)
+    error = (turned - expected)[inner].abs().max() / expected[inner].abs().max()
+    assert float(error) < 0.05
+
+
+def test_splat_model_renders_at_another_box() -> None:
+    decoder = SplatDecoder(config((1, 16, 16, 16), decoder="splat", pose_dims=4))
+    assert decoder(torch.randn(1, 8), torch.randn(1, 4), (32, 32, 32)).shape == (1, 1, 32, 32, 32)
+
+
+def test_interleave_puts_channels_on_the_finer_grid() -> None:
+    coarse = torch.arange(4.0).view(1, 4, 1, 1)
+    torch.testing.assert_close(interleave(coarse, 2), torch.tensor([[[[0.0, 1], [2, 3]]]]))
+
+
+def test_particle_normalisation_of_a_constant_box_is_zero() -> None:
+    images = torch.stack((torch.full((1, 4, 4), 7.0), torch.rand(1, 4, 4)))
+    scaled = Normalisation()(images)
+    assert float(scaled[0].abs().max()) == 0
+    assert float(scaled[1].mean()) == pytest.approx(0, abs=1e-6)
+    assert float(scaled[1].std(correction=0)) == pytest.approx(1, abs=1e-5)
+
+
+def test_global_normalisation_keeps_brightness() -> None:
+    dim = torch.zeros(1, 1, 10, 10)
+    dim[..., 4:6, 4:6] = 1
+    images = torch.cat((dim, 3 * dim + 100))  # brighter, over a higher background
+    normalise = Normalisation.fit("global", images)
+    dark, bright = normalise(images)
+    assert float(dark.min()) == float(bright.min()) == 0
+    expected = math.asinh(3 * math.sinh(float(dark.max())))
+    assert float(bright.max()) == pytest.approx(expected, rel=1e-5)

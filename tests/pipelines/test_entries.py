@@ -1,0 +1,88 @@
+"""Entry points: parameters checked before work, and project files that say the same as the code."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from latentlaw.errors import ConfigError
+from pipelines._entry import parse, usage
+from pipelines._mlproject import ENTRIES, entry_class, mlproject
+from pipelines.discover import Discover
+from pipelines.simulate import Simulate
+from pipelines.train import Train
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_values_are_parsed_by_their_type() -> None:
+    train = parse(Train, ["--data", "d", "--affinity", "none", "--hold_out", "a, b"])
+    assert (train.affinity, train.hold_out, train.pose_dims) == (None, ("a", "b"), "auto")
+    assert parse(Simulate, ["--out", "o", "--shape", "32,48,64"]).shape == (32, 48, 64)
+    assert parse(Discover, ["--model", "m", "--data", "d", "--epsilons", "0,0.5"]).epsilons == (
+        0.0,
+        0.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dat", "d"], "unknown parameter 'dat'; did you mean 'data'"),
+        ([], "parameter 'data': Field required"),
+        (["--data", "d", "--epochs", "abc"], "parameter 'epochs'.*found 'abc'"),
+        (["--data", "d", "--epochs", "-1"], "parameter 'epochs'.*found '-1'"),
+        (["--data", "d", "--learning_rate", "inf"], "parameter 'learning_rate'"),
+        (["--data", "d", "--model", "vae"], "parameter 'model'"),
+        (["--data", "d", "--data", "e"], "given twice"),
+        (["--data"], "pairs of --key value"),
+    ],
+)
+def test_bad_parameters_are_named(arguments: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse(Train, arguments)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_help_describes_every_parameter(name: str) -> None:
+    entry = entry_class(name)
+    text = usage(entry)
+    for key, field in entry.model_fields.items():
+        assert f"--{key}" in text
+        assert field.description or key == "seed"
+
+
+def test_mlproject_is_made_from_the_parameters() -> None:
+    assert (ROOT / "MLproject").read_text() == mlproject(), "run `make mlproject`"
+
+
+def test_conda_environment_lists_the_packages_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = yaml.safe_load((ROOT / "conda.yaml").read_text())
+    assert conda["dependencies"][-1]["pip"] == project["dependencies"]
+
+
+def test_lock_pins_every_package_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    locked = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "infra" / "requirements.lock").read_text().splitlines()
+    }
+    for requirement in (*project["dependencies"], *project["optional-dependencies"]["dev"]):
+        name = requirement.split(">")[0].split("=")[0].split("[")[0]
+        assert name.lower() in locked
+
+
+def test_platform_folder_does_not_shadow_the_standard_library() -> None:
+    assert not (ROOT / "platform" / "__init__.py").exists()
+    code = "import platform; print(platform.system())"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert found.stdout.strip()
+
+
+def test_importing_an_entry_does_not_import_pysr() -> None:
+    code = "import sys, pipelines.main; sys.exit('pysr' in sys.modules or 'juliacall' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
