@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example of a test pays for imports; time says nothing here.
+settings.register_profile("latentlaw", deadline=None, derandomize=True)
+settings.load_profile("latentlaw")
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """Simulated tomograms hold what their truth says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-
 from latentlaw.data.phantoms import PHANTOMS, phantom_map
 from latentlaw.data.simulate import Acquisition, simulate_tomogram
 from latentlaw.data.splits import split_particles
@@ -14,7 +14,7 @@ from latentlaw.geometry.volumes import rotate_images
 TEMPLATES = {name: phantom_map(PHANTOMS[name](), 32, 10.0) for name in ("antibody", "bilobe")}
 
 
-def simulate(snr: float, tilt: float, particles: int = 4):  # noqa: ANN201
+def simulate(snr: float, tilt: float, particles: int = 4):
     return simulate_tomogram(
         "t",
         TEMPLATES,
@@ -80,3 +80,15 @@ def test_held_out_class_is_never_trained_on() -> None:
 def test_one_group_cannot_be_split() -> None:
     with pytest.raises(DataError, match="at least two groups"):
         split_particles(simulate(1, 90).particles, seed=0)
+
+
+def test_no_class_is_lost_to_training_where_two_groups_hold_it() -> None:
+    table = pd.DataFrame(
+        [("a", "g1")] * 20 + [("a", "g2")] * 20 + [("b", "g1")] * 9 + [("b", "g2")] * 9
+        + [("c", f"h{i}") for i in range(12)],
+        columns=["label", "group"],
+    )  # fmt: skip
+    split = split_particles(table, seed=0)
+    for name in ("train", "val", "test"):
+        assert set(table["label"][split == name]) == {"a", "b", "c"}
+    assert not set(table["group"][split == "test"]) & set(table["group"][split != "test"])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from latentlaw.errors import DataError
 from latentlaw.evaluation.classification import classification_scores, confusion, novelty_auroc
 from latentlaw.evaluation.figures import reconstruction_strip, traversal_strip
@@ -38,7 +37,9 @@ def test_tight_classes_separate_and_mixed_ones_do_not() -> None:
 
 def test_learned_affinity_of_orthogonal_classes_is_the_identity() -> None:
     mu, labels = blobs(60, 3)
-    np.testing.assert_allclose(learned_affinity(mu, labels, ["c0", "c1", "c2"]), np.eye(3), atol=0.02)
+    np.testing.assert_allclose(
+        learned_affinity(mu, labels, ["c0", "c1", "c2"]), np.eye(3), atol=0.02
+    )
 
 
 def test_affinity_spearman_is_of_ranks() -> None:

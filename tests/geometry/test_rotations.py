@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
 from latentlaw.geometry.rotations import (
     angle_to_matrix,
     geodesic_angle,

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from latentlaw.geometry.rotations import angle_to_matrix, random_rotations
 from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
 
@@ -28,7 +27,9 @@ def test_identity_changes_nothing_and_the_centre_stays(sizes: tuple[int, ...]) -
     turned = rotate_images(image, random_rotations(2, dims, generator))
     centre = tuple(size // 2 for size in sizes)
     for i in range(2):
-        torch.testing.assert_close(turned[(i, 0, *centre)], image[(i, 0, *centre)], atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            turned[(i, 0, *centre)], image[(i, 0, *centre)], atol=1e-4, rtol=0
+        )
 
 
 def test_quarter_turn_about_z_of_a_volume() -> None:

@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
 from latentlaw.losses.affinity import affinity_loss, class_cosines
 from latentlaw.losses.divergence import (
     decompose_kl,
@@ -60,7 +59,9 @@ def test_affinity_loss_of_the_exact_embedding_is_zero() -> None:
     angle = math.radians(60)
     mu = torch.tensor([[1.0, 0], [2.0, 0], [math.cos(angle), math.sin(angle)]])
     affinity = torch.tensor([[1.0, 0.5], [0.5, 1.0]])
-    assert float(affinity_loss(mu, torch.tensor([0, 0, 1]), affinity)) == pytest.approx(0, abs=1e-6)
+    assert float(affinity_loss(mu, torch.tensor([0, 0, 1]), affinity)) == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 @given(st.integers(2, 12), st.integers(0, 1000))

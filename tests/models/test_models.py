@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from latentlaw.errors import ConfigError
 from latentlaw.geometry.volumes import rotate_images
 from latentlaw.models.classifier import Classifier

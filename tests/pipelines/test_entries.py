@@ -1,4 +1,4 @@
-"""Entry points: parameters checked before work, and project files that say the same as the code."""
+"""Entry points: parameters checked before work, project files that say the same as the code."""
 
 import subprocess
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from latentlaw.errors import ConfigError
+
 from pipelines._entry import parse, usage
 from pipelines._mlproject import ENTRIES, entry_class, mlproject
 from pipelines.discover import Discover
@@ -84,5 +84,7 @@ def test_platform_folder_does_not_shadow_the_standard_library() -> None:
 
 
 def test_importing_an_entry_does_not_import_pysr() -> None:
-    code = "import sys, pipelines.main; sys.exit('pysr' in sys.modules or 'juliacall' in sys.modules)"
+    code = (
+        "import sys, pipelines.main; sys.exit('pysr' in sys.modules or 'juliacall' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

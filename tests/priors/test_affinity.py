@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
 from latentlaw.data.phantoms import PHANTOMS, phantom_map
 from latentlaw.errors import DataError
 from latentlaw.geometry.rotations import random_rotations
@@ -82,7 +81,9 @@ def test_power_spectrum_does_not_turn_with_the_map() -> None:
 def test_near_relatives_are_nearest_of_the_barrels() -> None:
     maps = {name: phantom_map(make(), 32, 10.0) for name, make in PHANTOMS.items()}
     table = harmonics_affinity(maps)
-    row = dict(zip(table.class_names, table.values[table.class_names.index("barrel")], strict=True))
+    row = dict(
+        zip(table.class_names, table.values[table.class_names.index("barrel")], strict=True)
+    )
     del row["barrel"]
     assert max(row, key=lambda name: row[name]) == "capped_barrel"
     assert table.smallest_eigenvalue > -1e-9

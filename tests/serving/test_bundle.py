@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sympy
-
 from latentlaw.discovery.equations import EquationModel
 from latentlaw.discovery.expressions import symbol
 from latentlaw.errors import CheckpointError, DataError
@@ -17,14 +16,16 @@ from latentlaw.serving.bundle import Bundle, load_bundle
 IMAGES = np.random.default_rng(0).random((6, 1, 8, 8, 8), dtype=np.float32)
 
 
-@pytest.fixture()
+@pytest.fixture
 def bundle() -> Bundle:
     values = {"family": "affinity-vae", "image_shape": (1, 8, 8, 8), "pose_dims": 4, "depth": 1}
     config = ModelConfig.model_validate({**values, "decoder": "splat", "channels": 4})
     mu = np.random.default_rng(0).normal(size=(40, 8))
     labels = np.where(mu[:, 0] > 0, "large", "small")
     law = EquationModel(
-        ("large", "small"), tuple(f"z{i}" for i in range(8)), (-2 * symbol("z0") + sympy.Float(0.5),)
+        ("large", "small"),
+        tuple(f"z{i}" for i in range(8)),
+        (-2 * symbol("z0") + sympy.Float(0.5),),
     )
     return Bundle(AutoEncoder(config).eval(), fit_head(mu, labels, mu), law)
 

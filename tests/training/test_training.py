@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from latentlaw.errors import DataError
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig
@@ -112,9 +111,7 @@ def test_batches_pass_over_everything_and_skip_a_last_single() -> None:
     data = LabelledImages(torch.arange(9.0).view(9, 1, 1, 1), torch.arange(9))
     generator = torch.Generator().manual_seed(0)
     batches = list(
-        augmented_batches(
-            data, batch_size=4, samples=9, augmentation="none", generator=generator
-        )
+        augmented_batches(data, batch_size=4, samples=9, augmentation="none", generator=generator)
     )
     assert [len(batch) for batch in batches] == [4, 4]
     twice = augmented_batches(
@@ -136,4 +133,6 @@ def test_classifier_learns() -> None:
         model = Classifier(network("beta-vae").config, 2)
     fit_classifier(model, stripes(40), stripes(20, 1), QUICK.model_copy(update={"epochs": 40}))
     test = stripes(30, 2)
-    assert float((predict_logits(model, test.images).argmax(1) == test.labels).float().mean()) > 0.9
+    assert (
+        float((predict_logits(model, test.images).argmax(1) == test.labels).float().mean()) > 0.9
+    )

@@ -17,9 +17,10 @@ def split_particles(
 ) -> NDArray[np.str_]:
     """Assign each particle to `train`, `val`, `test` or `held_out`.
 
-    A fifth of the groups, balanced over classes, is `test`; a fifth of the rest is `val`. With
-    only two groups (two tomograms) one is `test`, and `val` is drawn from the particles of the
-    other. Classes in `hold_out` are never trained on. Unlabelled particles count as a class.
+    A fifth of the groups, balanced over classes, is `test`; a fifth of the rest is `val`. Where
+    too few groups are left for that (one of two tomograms, or a class that lies in one group
+    only), `val` is drawn particle by particle; `test` never shares a group with training. Classes
+    in `hold_out` are never trained on. Unlabelled particles count as a class.
 
     Parameters
     ----------
@@ -49,22 +50,44 @@ def split_particles(
             f"split: {len(known)} particles in {len(set(groups[known]))} group; train and test "
             "need at least two groups (tomograms or source images)"
         )
-    test = known[_one_fold(labels[known], groups[known], folds, seed)]
+    test = known[_best_fold(labels[known], groups[known], folds, seed)]
     split[test] = TEST
     rest = np.flatnonzero(split == TRAIN)
-    enough_groups = len(set(groups[rest])) >= 3
-    rest_groups = groups[rest] if enough_groups else rest.astype(str)
-    if len(rest) >= 2:
-        split[rest[_one_fold(labels[rest], rest_groups, folds, seed)]] = VAL
+    split[rest[_validation_fold(labels[rest], groups[rest], folds, seed)]] = VAL
     return split
 
 
-def _one_fold(
+def _validation_fold(
     labels: NDArray[np.str_], groups: NDArray[np.str_], folds: int, seed: int
 ) -> NDArray[Any]:
-    """Return the indices of one balanced fold of whole groups."""
+    """Choose whole groups, or single particles where groups would cost a side a class."""
+    if len(set(groups)) >= 3:
+        chosen = _best_fold(labels, groups, folds, seed)
+        if not _missing(labels, np.delete(labels, chosen)) + _missing(labels, labels[chosen]):
+            return chosen
+    return _best_fold(labels, np.arange(len(labels)).astype(str), folds, seed)
+
+
+def _best_fold(
+    labels: NDArray[np.str_], groups: NDArray[np.str_], folds: int, seed: int
+) -> NDArray[Any]:
+    """Return the indices of the balanced fold of whole groups that costs the fewest classes.
+
+    A class that training loses weighs before one that the fold itself lacks.
+    """
     largest_class = int(np.unique(labels, return_counts=True)[1].max())
     folds = max(2, min(folds, len(set(groups)), largest_class))
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    _, chosen = next(splitter.split(np.zeros(len(labels)), labels, groups))
-    return np.asarray(chosen)
+    candidates = [chosen for _, chosen in splitter.split(np.zeros(len(labels)), labels, groups)]
+    return min(
+        (np.asarray(chosen) for chosen in candidates if len(chosen)),
+        key=lambda chosen: (
+            _missing(labels, np.delete(labels, chosen)),
+            _missing(labels, labels[chosen]),
+        ),
+    )
+
+
+def _missing(labels: NDArray[np.str_], part: NDArray[np.str_]) -> int:
+    """Count the classes of `labels` that do not occur in `part`."""
+    return len(set(labels) - set(part))

@@ -37,9 +37,11 @@ class KLTerms:
 def decompose_kl(z: Tensor, mu: Tensor, logvar: Tensor, dataset_size: int) -> KLTerms:
     """Split KL into mutual information, total correlation and dimension-wise KL.
 
-    Minibatch-weighted estimate of Chen et al. 2018 (arXiv 1802.04942, eq. 2 and S4):
-    `log q(z_i) ~ logsumexp_j log q(z_i | x_j) - log(N M)`. It is biased by the batch size M, so
-    compare values only at equal N and M.
+    The parts of Chen et al. 2018 (arXiv 1802.04942, eq. 2). The density of the aggregate
+    posterior at z_i is estimated in strata: the particle's own posterior counts 1/N, and the
+    M - 1 others of the batch stand evenly for the remaining N - 1 (their appendix C.2 weighs
+    strata likewise). Unlike their minibatch-weighted form this carries no offset of
+    `(d - 1) log N` in the total correlation.
 
     Parameters
     ----------
@@ -48,17 +50,26 @@ def decompose_kl(z: Tensor, mu: Tensor, logvar: Tensor, dataset_size: int) -> KL
     dataset_size
         Number N of training particles.
     """
-    log_weight = math.log(dataset_size * len(z))
     pairwise = gaussian_log_density(z[:, None], mu[None], logvar[None])  # (M, M, d)
+    log_weight = _stratum_log_weights(len(z), dataset_size).to(z)
+    log_q = (pairwise.sum(-1) + log_weight).logsumexp(dim=1)
+    log_q_product = (pairwise + log_weight[..., None]).logsumexp(dim=1).sum(-1)
     log_q_given_x = gaussian_log_density(z, mu, logvar).sum(-1)
-    log_q = pairwise.sum(-1).logsumexp(dim=1) - log_weight
-    log_q_product = (pairwise.logsumexp(dim=1) - log_weight).sum(-1)
     log_prior = gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z)).sum(-1)
     return KLTerms(
         mutual_information=(log_q_given_x - log_q).mean(),
         total_correlation=(log_q - log_q_product).mean(),
         dimension_wise=(log_q_product - log_prior).mean(),
     )
+
+
+def _stratum_log_weights(batch: int, dataset_size: int) -> Tensor:
+    """Log weights `(M, M)`, rows summing to 1: own posterior 1/N, others alike."""
+    if batch < 2:
+        return torch.zeros(batch, batch)
+    others = (1 - 1 / dataset_size) / (batch - 1)
+    weights = torch.full((batch, batch), others)
+    return weights.fill_diagonal_(1 / dataset_size).log()
 
 
 def gaussian_log_density(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
