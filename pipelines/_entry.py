@@ -1,6 +1,5 @@
 """What every entry point shares: typed parameters, one-line errors, progress."""
 
-import difflib
 import logging
 import os
 import sys
@@ -9,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from latentlaw.errors import ConfigError, LatentlawError
+from latentlaw.errors import ConfigError, LatentlawError, nearest_hint
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
 
@@ -35,7 +34,7 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
     try:
         run(parse(entry, arguments))
     except LatentlawError as error:
-        print(f"latentlaw: {error}", file=sys.stderr)
+        print(f"latentlaw: error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     sys.exit(0)
 
@@ -54,9 +53,11 @@ def parse(entry: type[P], arguments: list[str]) -> P:
     for flag, value in zip(arguments[::2], arguments[1::2], strict=True):
         key = flag.removeprefix("--").replace("-", "_")
         if key not in entry.model_fields:
-            close = difflib.get_close_matches(key, entry.model_fields, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {list(entry.model_fields)}"
-            raise ConfigError(f"unknown parameter {key!r}; {hint}")
+            hint = (
+                nearest_hint(key, entry.model_fields)
+                or f"; known: {', '.join(entry.model_fields)}"
+            )
+            raise ConfigError(f"unknown parameter {key!r}{hint}")
         if key in values:
             raise ConfigError(f"parameter {key!r} is given twice")
         values[key] = None if value == "none" else value

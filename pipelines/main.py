@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latentlaw.data.collect import class_names
 from latentlaw.data.output import check_new
 from latentlaw.errors import DataError
 from latentlaw.priors.table import read_affinity
@@ -66,7 +67,9 @@ def check_inputs(p: Main) -> None:
     if p.coordinates is not None and not Path(p.coordinates).is_file():
         raise DataError(f"coordinates: {p.coordinates} does not exist; give a STAR or CSV file")
     if p.affinity not in ("auto", "none"):
-        read_affinity(p.affinity)
+        table = read_affinity(p.affinity)
+        if p.source != DEMO and p.coordinates is None:
+            table.select(class_names(p.source))
     check_new(stack_path(p), overwrite=p.overwrite)
 
 

@@ -32,5 +32,6 @@ class RegistryError(LatentlawError):
 
 def nearest_hint(name: str, known: Iterable[str]) -> str:
     """Return `" (did you mean 'x'?)"` for the known name closest to `name`, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    spelled = {each.casefold().strip(): each for each in known}
+    close = difflib.get_close_matches(name.casefold().strip(), list(spelled), n=1)
+    return f" (did you mean {spelled[close[0]]!r}?)" if close else ""

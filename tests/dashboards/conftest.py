@@ -17,10 +17,6 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 from dashboard_store import Store, fill  # noqa: E402
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: drives a real Chromium")
-
-
 @pytest.fixture(scope="session")
 def full_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Hold two chains of runs; do not write to it."""

@@ -31,7 +31,7 @@ def test_values_are_parsed_by_their_type() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dat", "d"], "unknown parameter 'dat'; did you mean 'data'"),
+        (["--dat", "d"], r"unknown parameter 'dat' \(did you mean 'data'"),
         ([], "parameter 'data': Field required"),
         (["--data", "d", "--epochs", "abc"], "parameter 'epochs'.*found 'abc'"),
         (["--data", "d", "--epochs", "-1"], "parameter 'epochs'.*found '-1'"),

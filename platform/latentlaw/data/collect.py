@@ -84,7 +84,7 @@ def collect(
         If `merge` is not of that form or names a class that does not occur.
     """
     path = Path(source)
-    listing = _list_npz(path) if path.suffix == ".npz" else _list_folder(path)
+    listing = _list(path)
     rows = listing.rows.assign(
         label=_merge(listing.rows["label"], merge), **dict.fromkeys(_POSELESS, np.nan)
     )
@@ -102,6 +102,15 @@ def collect(
             writer.append(np.stack(batch), rows.iloc[start:stop])
             progress(min(start + _BATCH, len(rows)), len(rows), "collect")
     return Path(out)
+
+
+def class_names(source: str | Path) -> list[str]:
+    """Return the classes that `collect` would find at `source`, sorted, without reading images."""
+    return sorted(set(_list(Path(source)).rows["label"].dropna()) - {""})
+
+
+def _list(path: Path) -> _Listing:
+    return _list_npz(path) if path.suffix == ".npz" else _list_folder(path)
 
 
 def _list_npz(path: Path) -> _Listing:

@@ -30,7 +30,7 @@ class AffinityTable:
         for name in class_names:
             if name not in self.class_names:
                 raise DataError(
-                    f"affinity: class {name!r} of the data is not in the table"
+                    f"affinity: class {str(name)!r} of the data is not in the table"
                     f"{nearest_hint(name, self.class_names)}; it holds "
                     f"{len(self.class_names)} classes: {', '.join(self.class_names[:8])}, …"
                 )
