@@ -28,7 +28,7 @@ from latentlaw.tracking.runs import (
 )
 from latentlaw.training.batches import LabelledImages
 from latentlaw.training.classifier import fit_classifier, predict_logits
-from latentlaw.training.config import TrainConfig
+from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.prepare import PreparedData
 from latentlaw.training.seeds import seeded_initialisation
 from numpy.typing import NDArray
@@ -119,6 +119,7 @@ def train_black_box(
     config = TrainConfig(
         epochs=p.epochs,
         augmentation="rotate-flip" if model.config.family == "tc-vae" and dims == 2 else "rotate",
+        samples_per_epoch=samples_per_epoch(model.config.image_shape),
         seed=p.seed,
     )
     fit_classifier(

@@ -37,7 +37,7 @@ from latentlaw.tracking.runs import (
     tag_run,
 )
 from latentlaw.training.batches import Augmentation
-from latentlaw.training.config import TrainConfig
+from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.loop import fit
 from latentlaw.training.prepare import PreparedData, prepare
 from latentlaw.training.seeds import seeded_initialisation
@@ -121,7 +121,7 @@ def train_bundle(
         model.to(device),
         data.tensors(data.rows(TRAIN), normalisation).to(device),
         data.tensors(data.rows(VAL), normalisation).to(device),
-        train_config(p, len(data.images.shape) - 2),
+        train_config(p, data.images.shape[1:]),
         affinity=None if matrix is None else matrix.to(device),
         on_epoch=on_epoch,
     )
@@ -132,12 +132,12 @@ def train_bundle(
     return Bundle(model.cpu(), head)
 
 
-def train_config(p: Train, dims: int) -> TrainConfig:
+def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
     """Hyperparameters of the run; gamma counts only for the family that has a prior."""
     augmentation = p.augmentation
     if augmentation == "auto":
         # Letters and molecules are chiral; cells in a dish are not.
-        augmentation = "rotate-flip" if dims == 2 and p.model == "tc-vae" else "rotate"
+        augmentation = "rotate-flip" if len(item_shape) == 3 and p.model == "tc-vae" else "rotate"
     return TrainConfig(
         epochs=p.epochs,
         batch_size=p.batch_size,
@@ -147,6 +147,7 @@ def train_config(p: Train, dims: int) -> TrainConfig:
         tc=p.tc,
         schedule=p.schedule,
         augmentation=augmentation,
+        samples_per_epoch=samples_per_epoch(item_shape),
         seed=p.seed,
     )
 

@@ -59,7 +59,7 @@ def augmented_batches(
     """
     passes = -(-samples // len(data))
     order = torch.cat([torch.randperm(len(data), generator=generator) for _ in range(passes)])
-    for rows in order[:samples].split(batch_size):
+    for rows in order[:samples].split(min(batch_size, len(data))):
         if len(rows) < 2 <= len(data):
             continue
         images = data.images[rows.to(data.images.device)]

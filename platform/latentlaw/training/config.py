@@ -1,5 +1,7 @@
 """Hyperparameters of a training run."""
 
+import math
+
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
 from latentlaw.losses.schedules import ScheduleKind
@@ -10,7 +12,7 @@ class TrainConfig(BaseModel):
     """How to train; weights are those of `L = R + beta KL + tc TC + gamma affinity`.
 
     KL terms are in nats and R is a mean over voxels, so the weight of a unit-variance Gaussian
-    likelihood is `beta = 2 / voxels`.
+    likelihood is `beta = 2 / voxels`. A batch is never larger than the data.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,3 +27,11 @@ class TrainConfig(BaseModel):
     augmentation: Augmentation = "rotate"
     samples_per_epoch: PositiveInt = 512
     seed: int = 0
+
+
+def samples_per_epoch(item_shape: tuple[int, ...]) -> int:
+    """Images that an epoch of a small data set shows at least, turned anew at each showing.
+
+    512, or fewer where boxes are so large that an epoch would pass 2^25 voxels (128 of 64^3).
+    """
+    return max(1, min(512, 2**25 // math.prod(item_shape)))
