@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import torch
 from latentlaw.data.particles import open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.discovery.discover import Discovery, discover
@@ -26,6 +25,7 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
+from latentlaw.tracking.splits import load_split
 from latentlaw.training.batches import LabelledImages
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig, samples_per_epoch
@@ -35,7 +35,6 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
-from pipelines.evaluate import model_split
 
 _ATTACKED = 200
 Epsilons = Annotated[
@@ -67,7 +66,7 @@ def run(parameters: Discover) -> str:
         log_data(p.data, stack.digest, stack.table, "discovery")
         labels = stack.table["label"].fillna("").to_numpy(dtype=str)
         names = list(bundle.head.class_names)
-        data = PreparedData(stack.read(), labels, model_split(p.model, stack), names)
+        data = PreparedData(stack.read(), labels, load_split(p.model, stack), names)
         codes = embed(bundle.model, data.images)
         progress = ProgressBar()
         cnn = train_black_box(p, data, bundle.model, progress)
@@ -168,5 +167,4 @@ def _tensors(data: PreparedData, model: AutoEncoder, split: str) -> LabelledImag
 
 if __name__ == "__main__":
     configure_tracking()
-    torch.set_flush_denormal(True)
     command(Discover, run)

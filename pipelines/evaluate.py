@@ -1,13 +1,12 @@
 """Evaluate a trained model on particles that it never saw."""
 
+from dataclasses import dataclass
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import HELD_OUT, TEST, TRAIN
-from latentlaw.errors import DataError
 from latentlaw.evaluation.classification import classification_scores, confusion, novelty_auroc
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.figures import reconstruction_strip
@@ -20,11 +19,10 @@ from latentlaw.evaluation.separation import (
 )
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, PRIOR, SPLIT
+from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, PRIOR
 from latentlaw.tracking.runs import (
     configure_tracking,
     load_json,
-    load_table,
     log_data,
     log_image,
     log_json,
@@ -34,12 +32,22 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
+from latentlaw.tracking.splits import load_split
 from numpy.typing import NDArray
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command, use_threads
 
 _SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Metrics by name (None where undefined), and the content of two artifacts."""
+
+    metrics: dict[str, float | None]
+    confusion: dict[str, Any]
+    affinity: dict[str, Any]
 
 
 class Evaluate(Entry):
@@ -58,17 +66,18 @@ def run(parameters: Evaluate) -> dict[str, float]:
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
         tag_run(family=bundle.model.config.family)
         log_data(p.data, stack.digest, stack.table, "evaluation")
-        split = model_split(p.model, stack)
+        split = load_split(p.model, stack)
         progress(1, 3, "evaluate")
         codes = embed(bundle.model, stack.read()).mu
         progress(2, 3, "evaluate")
-        metrics = scores(bundle, stack, codes, split, load_json(source_run(p.model), PRIOR))
+        measured = measure(bundle, stack, codes, split, load_json(source_run(p.model), PRIOR))
         unseen_images = stack.read(np.flatnonzero(split == TEST))
-        metrics["rotation/latent_cosine"] = latent_cosine_under_rotation(
-            bundle.model, unseen_images, seed=p.seed
-        )
+        cosine = latent_cosine_under_rotation(bundle.model, unseen_images, seed=p.seed)
         progress(3, 3, "evaluate")
+        metrics = {**measured.metrics, "rotation/latent_cosine": cosine}
         log_metrics(metrics)
+        log_json(CONFUSION, measured.confusion)
+        log_json(AFFINITY, measured.affinity)
         log_table(EMBEDDINGS, embedding_table(bundle, stack, codes, split))
         log_image(
             "figures/reconstructions.png",
@@ -77,64 +86,38 @@ def run(parameters: Evaluate) -> dict[str, float]:
         return {name: value for name, value in metrics.items() if value is not None}
 
 
-def scores(
+def measure(
     bundle: Bundle,
     stack: ParticleStack,
     codes: NDArray[Any],
     split: NDArray[np.str_],
     prior: dict[str, Any] | None,
-) -> dict[str, float | None]:
-    """Compute what the data allows, and log the confusion and the learned affinity."""
+) -> Measured:
+    """Compute what the data allows, on test particles of classes that were trained on."""
     labels = stack.table["label"].fillna("").to_numpy(dtype=str)
     known = np.isin(labels, bundle.head.class_names)
     test = (split == TEST) & known
-    predicted = bundle.head.classify(codes[test])
-    truth, mu = labels[test], codes[test]
-    names = list(bundle.head.class_names)
-    learned = learned_affinity(mu, truth, names)
-    log_json(CONFUSION, confusion(truth, predicted, names))
-    log_json(
-        AFFINITY,
-        {
-            "class_names": names,
-            "given": prior["given"] if prior else None,
-            "used": prior["used"] if prior else None,
-            "learned": learned.tolist(),
-        },
-    )
     unseen = (split == HELD_OUT) | ((labels != "") & ~known)
-    return {
+    truth, mu = labels[test], codes[test]
+    predicted, names = bundle.head.classify(mu), list(bundle.head.class_names)
+    learned = learned_affinity(mu, truth, names)
+    given = prior or {"given": None, "used": None}
+    spearman = affinity_spearman(learned, np.array(given["used"])) if prior else None
+    metrics = {
         **separation_scores(mu, truth),
         **classification_scores(truth, predicted),
-        "separation/affinity_spearman": affinity_spearman(learned, np.array(prior["used"]))
-        if prior
-        else None,
+        "separation/affinity_spearman": spearman,
         "novelty/auroc": novelty_auroc(
             bundle.head.novelty_score(mu), bundle.head.novelty_score(codes[unseen])
         ),
     }
-
-
-def model_split(model: str, stack: ParticleStack) -> NDArray[np.str_]:
-    """Split of each particle as the model was trained; particles it does not know are test.
-
-    Raises
-    ------
-    DataError
-        If none is left to test on.
-    """
-    table = load_table(source_run(model), SPLIT)
-    known = {} if table is None else dict(zip(table["particle_id"], table["split"], strict=True))
-    if (
-        table is not None
-        and mlflow.get_run(source_run(model)).data.tags.get("latentlaw.data_digest")
-        != stack.digest
-    ):
-        known = {}  # other data: its ids mean nothing here
-    split = np.array([known.get(each, TEST) for each in stack.table["particle_id"]], dtype="<U8")
-    if not (split == TEST).any():
-        raise DataError(f"{stack.path}: the model was trained on every particle; give others")
-    return split
+    affinity = {
+        "class_names": names,
+        "given": given["given"],
+        "used": given["used"],
+        "learned": learned.tolist(),
+    }
+    return Measured(metrics, confusion(truth, predicted, names), affinity)
 
 
 def embedding_table(

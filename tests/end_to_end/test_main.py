@@ -33,31 +33,29 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def mlflow_run(folder: Path, entry: str, **parameters: Any) -> "subprocess.CompletedProcess[str]":
-    pairs = [part for k, v in parameters.items() for part in ("-P", f"{k}={v}")]
+Completed = subprocess.CompletedProcess[str]
+
+
+def start(folder: Path, command: list[str], flag: str, parameters: dict[str, Any]) -> Completed:
+    pairs = [part for k, v in parameters.items() for part in flag.format(k, v).split(" ", 1)]
+    return subprocess.run(
+        [*command, *pairs],
+        cwd=ROOT,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def mlflow_run(folder: Path, entry: str, **parameters: Any) -> Completed:
     command = ["mlflow", "run", ".", "-e", entry, "--env-manager=local"]
-    return subprocess.run(
-        [*command, "--experiment-name", "latentlaw", *pairs],
-        cwd=ROOT,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
+    return start(folder, [*command, "--experiment-name", "latentlaw"], "-P {}={}", parameters)
 
 
-def entry(folder: Path, name: str, **parameters: Any) -> "subprocess.CompletedProcess[str]":
-    pairs = [part for k, v in parameters.items() for part in (f"--{k}", str(v))]
-    return subprocess.run(
-        [sys.executable, "-m", f"pipelines.{name}", *pairs],
-        cwd=ROOT,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
+def entry(folder: Path, name: str, **parameters: Any) -> Completed:
+    return start(folder, [sys.executable, "-m", f"pipelines.{name}"], "--{} {}", parameters)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +174,7 @@ def test_champion_answers_its_input_example(demo: Path, client: MlflowClient) ->
     assert 0 <= records[0]["probability"] <= 1
 
 
-def one_line_error(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
+def one_line_error(done: Completed, *words: str) -> None:
     """An error is one line that holds `words`, and the exit code is 2."""
     assert done.returncode == 2, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("latentlaw: error: ")]
