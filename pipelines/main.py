@@ -16,6 +16,8 @@ from pipelines import train as training
 from pipelines._entry import Entry, build, command, say
 
 DEMO = "demo"
+# A first look is at small sets, which need many steps more than they need steady gradients.
+_BATCH = 32
 
 
 class Main(Entry):
@@ -127,7 +129,7 @@ def without_prior(p: Main, data: str, metrics: Mapping[str, float]) -> list[str]
 
 def step(p: Main, entry: type[Any], **values: Any) -> Any:
     """Parameters of a step: those given, and those that the main job shares with it."""
-    shared = {"seed": p.seed, "epochs": p.epochs, "budget_s": p.budget_s}
+    shared = {"seed": p.seed, "epochs": p.epochs, "budget_s": p.budget_s, "batch_size": _BATCH}
     own = {name: value for name, value in shared.items() if name in entry.model_fields}
     texts = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
     return build(entry, own | texts)

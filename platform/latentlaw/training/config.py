@@ -32,6 +32,6 @@ class TrainConfig(BaseModel):
 def samples_per_epoch(item_shape: tuple[int, ...]) -> int:
     """Images that an epoch of a small data set shows at least, turned anew at each showing.
 
-    512, or fewer where boxes are so large that an epoch would pass 2^25 voxels (128 of 64^3).
+    256, or fewer where boxes are so large that an epoch would pass 2^25 voxels (128 of 64^3).
     """
-    return max(1, min(512, 2**25 // math.prod(item_shape)))
+    return max(1, min(256, 2**25 // math.prod(item_shape)))
