@@ -37,6 +37,8 @@ from pydantic import BeforeValidator, Field
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
 
 _ATTACKED = 200
+# Small, for many steps: a black box that is not trained out would flatter the equations.
+_CNN_BATCH = 16
 Epsilons = Annotated[
     tuple[Annotated[float, Field(ge=0, le=10)], ...], BeforeValidator(split_commas)
 ]
@@ -117,6 +119,7 @@ def train_black_box(
     dims = model.config.dims
     config = TrainConfig(
         epochs=p.epochs,
+        batch_size=_CNN_BATCH,
         augmentation="rotate-flip" if model.config.family == "tc-vae" and dims == 2 else "rotate",
         samples_per_epoch=samples_per_epoch(model.config.image_shape),
         seed=p.seed,
