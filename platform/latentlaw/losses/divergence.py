@@ -75,9 +75,3 @@ def _stratum_log_weights(batch: int, dataset_size: int) -> Tensor:
 def gaussian_log_density(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     """Log density of `z` under N(mu, exp(logvar)), element by element."""
     return -0.5 * (math.log(2 * math.pi) + logvar + (z - mu).square() * (-logvar).exp())
-
-
-def gaussian_total_correlation(mu: Tensor) -> float:
-    """Total correlation of codes `(n, d)` if they were jointly Gaussian: `-1/2 log det corr`."""
-    correlation = torch.corrcoef(mu.double().T)
-    return float(-0.5 * torch.linalg.slogdet(correlation)[1])
