@@ -8,7 +8,7 @@ from latentlaw.data.mrc import read_map, write_mrc
 from latentlaw.data.output import new_output
 from latentlaw.data.phantoms import PHANTOMS, phantom_map
 from latentlaw.data.simulate import Acquisition, Volume, simulate_tomogram
-from latentlaw.data.stars import write_star
+from latentlaw.data.star_writing import write_star
 from latentlaw.errors import DataError
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
 from pydantic import BeforeValidator, Field

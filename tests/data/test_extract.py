@@ -12,7 +12,7 @@ from latentlaw.data.extract import ExtractReport, extract, tomogram_key
 from latentlaw.data.ingest import ingest
 from latentlaw.data.mrc import write_mrc
 from latentlaw.data.particles import open_stack
-from latentlaw.data.stars import write_star
+from latentlaw.data.star_writing import write_star
 from latentlaw.data.tomograms import Tomogram
 from latentlaw.errors import ConfigError, DataError
 from numpy.typing import NDArray
