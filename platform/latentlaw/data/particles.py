@@ -142,6 +142,11 @@ class ParticleWriter:
         self._tables: list[pd.DataFrame] = []
         self._hash = hashlib.sha256()
 
+    @property
+    def folder(self) -> Path:
+        """The stack's folder while it is written, for files that are kept beside the images."""
+        return self._path
+
     def append(self, images: NDArray[Any], table: pd.DataFrame) -> None:
         """Append `images` `(n, c, [z,] y, x)` and their rows; columns left out become null."""
         if len(images) != len(table):

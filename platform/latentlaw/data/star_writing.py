@@ -122,7 +122,7 @@ def _new_star(path: str | Path, table: pd.DataFrame, pixel_size_a: float) -> Sta
 
 def _pose(star: StarText, table: pd.DataFrame) -> Columns:
     """Return the angles of each particle, in its subtomogram's frame where the file has one."""
-    quaternion = table[QUATERNION].to_numpy(dtype=np.float64)
+    quaternion = table[QUATERNION].to_numpy(dtype=np.float64, copy=True)
     quaternion[np.isnan(quaternion).any(axis=1)] = (1.0, 0.0, 0.0, 0.0)
     frame = subtomogram_frame(star.source, known_columns(star))
     angles = quaternion_to_euler(quaternion if frame is None else relative(frame, quaternion))

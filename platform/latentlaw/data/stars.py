@@ -126,7 +126,7 @@ def absolute_positions(
     DataError
         If a position counts from the centre of a tomogram whose size is not given.
     """
-    position = table[["z", "y", "x"]].to_numpy(dtype=np.float64)
+    position = table[["z", "y", "x"]].to_numpy(dtype=np.float64, copy=True)
     centred = np.asarray(table.get(CENTRED, pd.Series(False, index=table.index)), dtype=bool)
     names = table["tomogram"].astype(str)
     unknown = sorted(set(names[centred]) - set(sizes_a))
