@@ -30,6 +30,7 @@ from latentlaw.errors import ConfigError, DataError
 
 NonfinitePolicy = Literal["fail", "drop", "zero"]
 _LISTED = 10
+_BATCH = 64  # boxes handed on together, so that a region is not copied as a whole
 _VOXELS = (1, 2, 3, 4)
 
 
@@ -66,6 +67,19 @@ class ExtractReport:
     tomograms_without_particles: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many particles, or tomograms, met each fate."""
+        return {
+            "extracted": self.extracted,
+            "skipped": self.skipped,
+            "padded": self.padded,
+            "nonfinite": self.nonfinite,
+            "constant": len(self.constant),
+            "duplicates": self.duplicates,
+            "unknown_tomograms": len(self.unknown_tomograms),
+        }
+
 
 def extract(
     tomograms: str | Path | Sequence[str | Path],
@@ -78,7 +92,7 @@ def extract(
     missing: MissingPolicy = "fail",
     nonfinite: NonfinitePolicy = "fail",
     deduplicate: bool = False,
-    scheduler: str = "local",
+    scheduler: str = "threads",
     overwrite: bool = False,
     progress: Progress = silent,
     pixel_size_a: float | None = None,
@@ -107,6 +121,9 @@ def extract(
         `drop` it, or `zero` those voxels.
     deduplicate
         Keep only the first of particles at one place of a tomogram, or with one id.
+    scheduler
+        As in `open_scheduler`. Decoding and interpolation leave the interpreter's lock, so
+        threads keep pace with the writer, and boxes need not travel between processes.
     pixel_size_a
         Angstrom a pixel of the coordinates, for files that do not say.
 
@@ -176,14 +193,15 @@ class _Review:
         self, images: NDArray[np.float32], rows: pd.DataFrame
     ) -> tuple[NDArray[np.float32], pd.DataFrame]:
         """Return the images `(n, 1, box, box, box)` and rows that are to be written."""
-        # A sum is not finite if a voxel is not: one pass, without a mask as large as the boxes.
-        bad = ~np.isfinite(images.sum(axis=_VOXELS, dtype=np.float64))
+        low, high = images.min(axis=_VOXELS), images.max(axis=_VOXELS)
+        bad = ~(np.isfinite(low) & np.isfinite(high))  # NaN is the least and the greatest of all
         self.nonfinite += rows["particle_id"][bad].tolist()
+        same = low == high
         if bad.any() and self.policy == "zero":
             images[bad] = np.nan_to_num(images[bad], nan=0.0, posinf=0.0, neginf=0.0)
+            same[bad] = ~images[bad].any(axis=_VOXELS)
         elif bad.any():
-            images, rows = images[~bad], rows[~bad]
-        same = images.min(axis=_VOXELS) == images.max(axis=_VOXELS)
+            images, rows, same = images[~bad], rows[~bad], same[~bad]
         self.constant += rows["particle_id"][same].tolist()
         self._written.append(rows["row"].to_numpy())
         return images, rows
@@ -224,14 +242,17 @@ def _cut(
     due = np.bincount(np.concatenate([job.numbers for job in jobs]), minlength=len(rows))
     open_boxes: dict[int, OpenBox] = {}
     for result in tasks.map(cut_region, jobs):
-        numbers, boxes = result.numbers.tolist(), [result.boxes]
+        for start in range(0, len(result.numbers), _BATCH):
+            batch = slice(start, start + _BATCH)
+            yield result.boxes[batch, None], rows.iloc[result.numbers[batch]]
+        boxes, numbers = [], []
         for piece in result.pieces:
             target = open_boxes.get(piece.number) or open_box(wide, int(due[piece.number]))
             open_boxes[piece.number] = target
             if target.add(piece):
                 del open_boxes[piece.number]
                 padded = pad_value(target.voxels, target.filled)
-                boxes.append(centred_box(padded, fractions[piece.number])[None])
+                boxes.append(centred_box(padded, fractions[piece.number]))
                 numbers.append(piece.number)
         if numbers:
-            yield np.concatenate(boxes)[:, None], rows.iloc[numbers]
+            yield np.stack(boxes)[:, None], rows.iloc[numbers]
