@@ -215,22 +215,3 @@ def test_pad_value_is_the_mean_inside() -> None:
     filled = np.zeros((4, 4, 4), bool)
     filled[2:], voxels[2:] = True, 3.0
     assert (cropping.pad_value(voxels, filled) == 3).all()
-
-
-def test_real_simulated_tomogram(shared_data: Path, tmp_path: Path) -> None:
-    folder = shared_data / "tomograms" / "shrec_like"
-    ingest(folder / "reconstruction.mrc", tmp_path / "stores", scheduler="threads")
-    table = pd.read_csv(folder / "particles.csv")
-    table[["z", "y", "x"]] *= SIZE
-    table.rename(columns={"class": "label"}).assign(tomogram="reconstruction").to_csv(
-        tmp_path / "p.csv", index=False
-    )
-    report = run(tmp_path, tmp_path / "p.csv", box=24, edge="pad")
-    stack = open_stack(report.path)
-    assert report.extracted == len(table) == 140
-    assert len(stack.class_names) == 14
-    images = stack.read()
-    images -= images.mean(axis=(2, 3, 4), keepdims=True)
-    # Protein is dark here, so the mean particle is darkest about its centre.
-    profile = images.mean(axis=(0, 1))
-    assert profile[9:15, 9:15, 9:15].mean() < profile.mean() - 2 * profile.std()

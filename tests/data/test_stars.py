@@ -10,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from latentlaw.data.coordinates import read_coordinates
 from latentlaw.data.euler import euler_to_quaternion, quaternion_to_euler
-from latentlaw.data.mrc import read_map
 from latentlaw.data.star_writing import write_star
 from latentlaw.data.stars import read_star
 from latentlaw.errors import DataError
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
 QUATERNION = ["qw", "qx", "qy", "qz"]
@@ -206,24 +204,3 @@ def test_real_stars(shared_data: Path) -> None:
     # Coordinates are in the original 1.403 angstrom pixels, not the binned 2.806.
     first = read_star(shared_data / "star" / "relion31.star").iloc[0]
     assert first["x"] == pytest.approx(3277 * 1.403 - 0.019324)
-
-
-def test_quaternions_align_real_ribosomes(shared_data: Path) -> None:
-    folder = shared_data / "real_subtomograms_70S"
-    table = pd.read_csv(folder / "particles.csv").head(12)
-    angles = table[["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]].to_numpy()
-    turns = Rotation.from_quat(euler_to_quaternion(angles), scalar_first=True)
-    reference = read_map(folder / "average_of_30_aligned.mrc")[0].astype(float)
-
-    def likeness(inverse: bool) -> float:
-        total = np.zeros_like(reference)
-        for name, turn in zip(table["file"], turns, strict=True):
-            particle = read_map(folder / name)[0].astype(float)
-            matrix = (turn.inv() if inverse else turn).as_matrix()[::-1, ::-1]  # xyz to zyx
-            # Output voxel p of the aligned particle shows particle voxel R p.
-            centre = np.full(3, 16.0)
-            total += affine_transform(particle, matrix, centre - matrix @ centre, order=1)
-        inner = (slice(8, 24),) * 3
-        return float(np.corrcoef(total[inner].ravel(), reference[inner].ravel())[0, 1])
-
-    assert likeness(inverse=False) > likeness(inverse=True) + 0.2

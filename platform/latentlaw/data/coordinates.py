@@ -139,7 +139,7 @@ def _read_locations(path: Path, pixel_size_a: float | None) -> pd.DataFrame:
         raise DataError(f"{path}: not a list of SHREC particles ({error})") from error
     if not len(table) or not np.isfinite(numbers).all():
         raise DataError(
-            f"{path}: expected `class x y z Z1 X Z2` a line, found a line with fewer, or none"
+            f"{path}: expected `class x y z Z1 X Z2` a line, found a line with fewer, or no line"
         )
     quaternion = Rotation.from_euler("ZXZ", numbers[:, 3:], degrees=True).as_quat(
         scalar_first=True
