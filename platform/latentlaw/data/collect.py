@@ -149,6 +149,9 @@ def _list_folder(folder: Path) -> _Listing:
         missing = {"file", "label"} - set(rows)
         if missing:
             raise DataError(f"{table}: no column {sorted(missing)}; found {list(rows.columns)}")
+        outside = [name for name in rows["file"] if not _is_within(name)]
+        if outside:
+            raise DataError(f"{table}: {outside[0]!r} leaves the folder; list files within it")
         absent = [name for name in rows["file"] if not (folder / name).is_file()]
         if absent:
             raise DataError(f"{table}: {len(absent)} files are not there, the first {absent[0]}")
@@ -168,6 +171,11 @@ def _list_folder(folder: Path) -> _Listing:
         stems = rows["source"].map(_stem)
     rows["particle_id"] = rows["source"] if stems.duplicated().any() else stems
     return _Listing(rows, folder=folder)
+
+
+def _is_within(name: str) -> bool:
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def _merge(labels: "pd.Series[str]", merge: str | None) -> "pd.Series[str]":

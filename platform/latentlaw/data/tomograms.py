@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from latentlaw.data.complete import open_complete
 from latentlaw.data.headers import check_header
 from latentlaw.data.shards import ShardSum, chunk_codecs, chunks_per_shard, damaged_chunks
 from latentlaw.errors import DataError
@@ -95,7 +96,7 @@ def read_header(path: str | Path) -> Tomogram:
     """
     location = str(path)
     try:
-        group = zarr.open_group(location, mode="r", zarr_format=3)
+        group = open_complete(location)
         attributes = group.attrs.asdict()
         header: Any = attributes["latentlaw"]
         ome: Any = attributes["ome"]
