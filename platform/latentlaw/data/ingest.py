@@ -8,6 +8,7 @@ from latentlaw.data.output import check_new, remove, resumable_output
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.pyramid import keep_or_make_shard, shard_tasks
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
+from latentlaw.data.shards import unfinished_shards
 from latentlaw.data.sources import TomogramSource, find_sources, open_source, tomogram_key
 from latentlaw.data.tomograms import create_store, mark_complete, unfinished_plan
 from latentlaw.errors import ConfigError, DataError
@@ -140,7 +141,8 @@ def _fill(
         for task, made in zip(level, tasks.map(keep_or_make_shard, level), strict=True):
             sums[task.name] = made
             progress(len(sums), total, f"ingest {name}")
-    (store / _SPILL).unlink(missing_ok=True)
+    for left in (store / _SPILL, *unfinished_shards(store)):
+        left.unlink(missing_ok=True)
     mark_complete(
         store,
         name=name,

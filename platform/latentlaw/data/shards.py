@@ -80,6 +80,11 @@ def write_shard(path: Path, chunks: Iterable[NDArray[Any] | None]) -> ShardSum:
     return ShardSum(offset + len(table), crc)
 
 
+def unfinished_shards(store: Path) -> list[Path]:
+    """Return the files that writers of shards which were killed have left in a store."""
+    return list(store.rglob(".*.partial-*"))
+
+
 def sum_shard(path: Path) -> ShardSum:
     """Read a shard's file and return its size and CRC-32C.
 
