@@ -45,5 +45,5 @@ def test_a_worker_killed_on_the_way_costs_nothing(tmp_path: Path) -> None:
 def test_no_scheduler_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("latentlaw.data.scheduler._CONNECT_S", 1)
     write_mrc(tmp_path / "tomo.mrc", np.ones((4, 4, 4), np.float32), 10.0)
-    with pytest.raises(ConfigError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         ingest(tmp_path / "tomo.mrc", tmp_path / "out", scheduler="tcp://127.0.0.1:9")

@@ -1,4 +1,4 @@
-"""An ingest killed at a random moment and run again ends with the same bytes as an unbroken one."""
+"""An ingest that was killed and is run again ends with the same bytes as an unbroken one."""
 
 import os
 import random
