@@ -3,11 +3,21 @@
 from pathlib import Path
 
 from latentlaw.data.ingest import ingest
+from latentlaw.data.previews import orthogonal_slices
+from latentlaw.data.tomograms import open_tomogram
 from latentlaw.errors import DataError
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
+from latentlaw.tracking.runs import (
+    configure_tracking,
+    log_image,
+    log_metrics,
+    stage_run,
+    tag_run,
+)
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command, say
+
+_PREVIEWS = 20
 
 
 class Ingest(Entry):
@@ -41,6 +51,8 @@ def run(parameters: Ingest) -> list[Path]:
         log_metrics(
             {"ingest/tomograms": len(report.stores), "ingest/failures": len(report.failures)}
         )
+        for store in report.stores[:_PREVIEWS]:
+            log_image(f"previews/{store.stem}.png", orthogonal_slices(open_tomogram(store)))
         for name, note in report.notes.items():
             say(f"ingest: {name}: {note}")
         tag_run(source_notes=report.notes)
