@@ -1,9 +1,11 @@
 """Tomogram stores: no voxel is lost, no damage goes unseen."""
 
+import bz2
 import json
 import shutil
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import tifffile
@@ -213,3 +215,29 @@ def test_real_tomograms(shared_data: Path, tmp_path: Path) -> None:
         tube.levels[0][:], tifffile.imread(folder / "microtubule_13pf.tif")
     )
     assert tube.voxel_size_a == pytest.approx(10.52)
+
+
+def test_a_store_opens_through_a_url_and_lacks_nothing_unseen(store: Path) -> None:
+    files = fsspec.filesystem("memory")
+    files.put(str(store), "/there/tomo.ome.zarr", recursive=True)
+    tomogram = open_tomogram("memory://there/tomo.ome.zarr")
+    np.testing.assert_array_equal(tomogram.levels[0][:], open_tomogram(store).levels[0][:])
+    files.rm("/there/tomo.ome.zarr/s0/c/0/0/0")
+    with pytest.raises(DataError, match="s0/c/0/0/0 is missing"):
+        tomogram.read((slice(0, 4),) * 3)
+    with pytest.raises(DataError, match="shard s0/c/0/0/0 is missing"):
+        open_tomogram("memory://there/tomo.ome.zarr")
+
+
+def test_what_voxels_must_be_unpacked_is_unpacked_once_and_removed(tmp_path: Path) -> None:
+    volume = noise((12, 13, 14))
+    tifffile.imwrite(tmp_path / "packed.tif", volume, compression="zlib")
+    write_mrc(tmp_path / "packed.mrc", volume, 10.0)
+    packed = tmp_path / "mrc.rec.bz2"
+    packed.write_bytes(bz2.compress((tmp_path / "packed.mrc").read_bytes()))
+    for source in (tmp_path / "packed.tif", packed):
+        (store,) = ingest(
+            source, tmp_path / "out", voxel_size_a=10.0, chunk=8, shard=16, scheduler="threads"
+        ).stores
+        np.testing.assert_array_equal(open_tomogram(store).levels[0][:], volume)
+        assert {path.name for path in store.iterdir()} == {"s0", "zarr.json"}
