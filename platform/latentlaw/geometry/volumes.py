@@ -40,29 +40,53 @@ def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
     return rotated
 
 
-def wedge_mask(shape: tuple[int, int, int], tilt_range_deg: float) -> Tensor:
+def wedge_mask(
+    shape: tuple[int, int, int], tilt_range_deg: float, tilt_step_deg: float | None = None
+) -> Tensor:
     """Fourier mask of a single-axis tilt series: tilt axis y, beam along z.
 
     A central slice tilted by t holds the frequencies with `atan2(kz, kx) = t`, so tilts up to
-    +-`tilt_range_deg` measure `|kz| <= |kx| tan(tilt_range_deg)`.
+    +-`tilt_range_deg` measure `|kz| <= |kx| tan(tilt_range_deg)`. With a step, each slice is one
+    Fourier voxel thick, as that of a specimen as deep as the volume is; beyond Crowther's
+    resolution gaps are left between slices.
 
     Parameters
     ----------
     shape
         Volume shape `(z, y, x)`.
+    tilt_step_deg
+        Degrees between tilts, which run from minus to plus the range; None fills the range.
 
     Returns
     -------
     Tensor
         Boolean `(z, y, x//2 + 1)`, laid out as `torch.fft.rfftn` does.
     """
-    kz = torch.fft.fftfreq(shape[0])[:, None, None].abs()
-    kx = torch.fft.rfftfreq(shape[2])[None, None, :].abs()
-    if tilt_range_deg >= 90:
-        return torch.ones(shape[0], shape[1], shape[2] // 2 + 1, dtype=torch.bool)
-    limit = kx * math.tan(math.radians(tilt_range_deg))
-    measured: Tensor = kz <= limit + 1e-9
-    return measured.expand(-1, shape[1], -1)
+    kz = torch.fft.fftfreq(shape[0])[:, None]
+    kx = torch.fft.rfftfreq(shape[2])[None, :]
+    if tilt_step_deg is not None:
+        measured = torch.zeros(shape[0], shape[2] // 2 + 1, dtype=torch.bool)
+        for tilt in _tilts(tilt_range_deg, tilt_step_deg):
+            measured |= (kz * math.cos(tilt) - kx * math.sin(tilt)).abs() <= 0.5 / shape[0]
+    elif tilt_range_deg >= 90:
+        measured = torch.ones(shape[0], shape[2] // 2 + 1, dtype=torch.bool)
+    else:
+        measured = kz.abs() <= kx * math.tan(math.radians(tilt_range_deg)) + 1e-9
+    return measured[:, None].expand(-1, shape[1], -1)
+
+
+def _tilts(tilt_range_deg: float, tilt_step_deg: float) -> list[float]:
+    """Angles in radians from minus to plus the range, 0 among them."""
+    steps = math.floor(tilt_range_deg / tilt_step_deg + 1e-9)
+    return [math.radians(i * tilt_step_deg) for i in range(-steps, steps + 1)]
+
+
+def frequencies_squared(shape: tuple[int, int, int]) -> Tensor:
+    """Squared distance from the origin `(z, y, x//2 + 1)`, in cycles a voxel, of an rfftn."""
+    kz, ky = torch.fft.fftfreq(shape[0]), torch.fft.fftfreq(shape[1])
+    kx = torch.fft.rfftfreq(shape[2])
+    squared: Tensor = kz[:, None, None] ** 2 + ky[:, None] ** 2 + kx**2
+    return squared
 
 
 def apply_fourier_mask(volume: Tensor, mask: Tensor) -> Tensor:
