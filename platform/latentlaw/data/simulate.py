@@ -57,6 +57,7 @@ def simulate(
         for label, template in templates.items():
             write_mrc(folder / "templates" / f"{label}.mrc", template, acquisition.voxel_size_a)
         for i in range(tomograms):
+            progress(i, tomograms, "simulate")
             name = f"tomo_{i:03d}"
             made = simulate_tomogram(
                 name, templates, acquisition, particles=particles, generator=generator
@@ -64,8 +65,8 @@ def simulate(
             path = folder / "tomograms" / f"{name}.mrc"
             write_mrc(path, made.volume, acquisition.voxel_size_a)
             tables.append(made.particles)
-            progress(i + 1, tomograms, "simulate")
         write_star(folder / "particles.star", tables, acquisition.voxel_size_a)
+        progress(tomograms, tomograms, "simulate")
     return pd.concat(tables, ignore_index=True)
 
 
