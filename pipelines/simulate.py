@@ -76,16 +76,18 @@ def _templates(p: Simulate) -> dict[str, Volume]:
 
 def _acquisition(p: Simulate) -> Acquisition:
     z, y, x = p.shape
-    optics = p.defocus and Optics(
-        p.defocus, p.voltage, p.spherical_aberration, p.amplitude_contrast, p.phase_flipped
-    )
+    optics = None
+    if p.defocus is not None:
+        optics = Optics(
+            p.defocus, p.voltage, p.spherical_aberration, p.amplitude_contrast, p.phase_flipped
+        )
     return Acquisition(
         shape=(z, y, x),
         voxel_size_a=p.voxel_size,
         snr=p.snr,
         tilt_range_deg=p.tilt_range,
         tilt_step_deg=p.tilt_step,
-        optics=optics or None,
+        optics=optics,
         contrast=p.contrast,
     )
 

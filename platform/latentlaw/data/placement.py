@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from latentlaw.errors import DataError
 
@@ -41,8 +42,8 @@ def place_spheres(
         free = _free_place(radii[index], centres[placed], radii[placed], shape, generator)
         if free is None:
             raise DataError(
-                f"simulate: only {count} of {len(radii)} particles fit in {shape} voxels "
-                "without overlap; ask for fewer `particles` or a larger `shape`"
+                f"simulate: only {count} of {len(radii)} particles, the largest first, fit in "
+                f"{shape} voxels without overlap; ask for fewer `particles` or a larger `shape`"
             )
         centres[index] = free
     return centres
@@ -66,8 +67,7 @@ def _free_place(
     for _ in range(_BATCHES):
         draws = torch.rand(_BATCH, 3, dtype=torch.float64, generator=generator).numpy()
         candidates = low + np.floor(draws * places)
-        distances = np.linalg.norm(candidates[:, None] - centres, axis=2)
-        clear = (distances >= radius + radii).all(axis=1)
+        clear = (cdist(candidates, centres) >= radius + radii).all(axis=1)
         if clear.any():
             return np.asarray(candidates[clear.argmax()])
     return None
