@@ -32,9 +32,11 @@ class Simulate(Entry):
     classes: Names | None = Field(None, description="templates to take, 1bxn,1qvr; none: all")
     tomograms: int = Field(2, ge=1, le=1000, description="how many to simulate")
     shape: Shape = Field((64, 192, 192), description="voxels z,y,x")
-    voxel_size: float = Field(10.0, gt=0, description="angstrom a voxel")
+    voxel_size: float = Field(10.0, gt=0, allow_inf_nan=False, description="angstrom a voxel")
     particles: int = Field(100, ge=1, description="particles in each tomogram")
-    snr: float = Field(0.1, gt=0, description="variance of signal over variance of noise")
+    snr: float = Field(
+        0.1, gt=0, description="variance of signal over that of noise; inf: no noise"
+    )
     contrast: Contrast = Field("bright", description="protein bright, or dark as in raw data")
     tilt_range: float = Field(60.0, gt=0, le=90, description="degrees; 90 leaves no wedge")
     tilt_step: float | None = Field(None, ge=0.1, description="degrees; none: a filled wedge")

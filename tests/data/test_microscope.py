@@ -18,7 +18,7 @@ def density() -> Volume:
     return volume
 
 
-def recorded(snr: float = 1e12, seed: int = 0, **options: object) -> Volume:
+def recorded(snr: float = math.inf, seed: int = 0, **options: object) -> Volume:
     settings: dict[str, object] = {"tilt_range_deg": 60.0, **options}
     acquisition = Acquisition(SHAPE, 10.0, snr, **settings)
     return record(density(), acquisition, torch.Generator().manual_seed(seed))

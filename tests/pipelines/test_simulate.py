@@ -53,7 +53,7 @@ def test_every_parameter_reaches_the_tomogram(
 @pytest.mark.parametrize(
     "given",
     ["--defocus 3", "--defocus -30000", "--contrast black", "--tilt_step 0", "--shape 1,2,3",
-     "--amplitude_contrast 1", "--snr 0", "--clases rod"],
+     "--amplitude_contrast 1", "--snr 0", "--clases rod", "--voxel_size inf"],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(given: str) -> None:
     with pytest.raises(ConfigError, match=given.split()[0].strip("-")):

@@ -53,6 +53,7 @@ class Acquisition:
         Variance of the whole tomogram without noise, as transferred by optics and wedge, over
         the variance of the noise, which is white inside the measured wedge and zero outside it.
         Where particles are dense, the ratio is higher; between them there is noise alone.
+        Infinity adds no noise.
     tilt_range_deg
         Tilts run from minus to plus this angle about y; 90 leaves no missing wedge.
     tilt_step_deg
