@@ -13,12 +13,15 @@ SHAPE = (40, 48, 56)
 IDENTITY = (1.0, 0.0, 0.0, 0.0)
 
 
-def rows(*particles: tuple[tuple[int, int, int], tuple[float, ...]]) -> pd.DataFrame:
+Place = tuple[float, float, float]
+
+
+def rows(*particles: tuple[Place, tuple[float, ...]]) -> pd.DataFrame:
     values = [("a", *(10.0 * np.array(place)), *pose) for place, pose in particles]
     return pd.DataFrame(values, columns=["label", "z", "y", "x", "qw", "qx", "qy", "qz"])
 
 
-def render(template: Volume, *particles: tuple[tuple[int, int, int], tuple[float, ...]]) -> Volume:
+def render(template: Volume, *particles: tuple[Place, tuple[float, ...]]) -> Volume:
     return render_particles(rows(*particles), {"a": template}, SHAPE, 10.0)
 
 
@@ -42,14 +45,16 @@ def test_unturned_map_is_copied_exactly(
 
 
 @given(
-    st.lists(st.floats(-1, 1), min_size=4, max_size=4).filter(lambda q: np.linalg.norm(q) > 0.1)
+    st.lists(st.floats(-1, 1), min_size=4, max_size=4).filter(lambda q: np.linalg.norm(q) > 0.1),
+    st.tuples(*[st.floats(-0.5, 0.5)] * 3),
 )
-def test_density_at_p_goes_to_r_p(pose: list[float]) -> None:
+def test_density_at_p_goes_to_r_p(pose: list[float], rest: Place) -> None:
     p = np.array((4.0, -3.0, 2.0))  # x y z
+    centre = np.array((20, 24, 28)) + rest
+    found = render(blob((20, 20, 20), (2, -3, 4)), (tuple(centre), tuple(pose)))
     turned = Rotation.from_quat(pose, scalar_first=True).apply(p)[::-1]
-    found = render(blob((20, 20, 20), (2, -3, 4)), ((20, 24, 28), tuple(pose)))
     grid = np.indices(SHAPE).transpose(1, 2, 3, 0)
-    expected = np.exp(-0.5 * ((grid - (20, 24, 28) - turned) ** 2).sum(axis=3) / 1.5**2)
+    expected = np.exp(-0.5 * ((grid - centre - turned) ** 2).sum(axis=3) / 1.5**2)
     np.testing.assert_allclose(found, expected, atol=0.02)
 
 

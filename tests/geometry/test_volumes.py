@@ -5,7 +5,12 @@ import math
 import pytest
 import torch
 from latentlaw.geometry.rotations import angle_to_matrix, random_rotations
-from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
+from latentlaw.geometry.volumes import (
+    apply_fourier_mask,
+    frequencies_squared,
+    rotate_images,
+    wedge_mask,
+)
 
 
 def test_quarter_turn_moves_an_impulse_on_x_to_y() -> None:
@@ -48,6 +53,31 @@ def test_wedge_measures_what_tilts_reach() -> None:
     assert bool(mask[6, 0, 4])
     assert not bool(mask[7, 0, 4])
     assert bool(wedge_mask((8, 8, 8), 90).all())
+
+
+def test_tilt_steps_measure_slices_and_leave_gaps_between_them() -> None:
+    edge, step = 64, 10
+    mask = wedge_mask((edge, 4, edge), 60, step)
+    assert bool(mask[0].all())
+    kx = 20
+    for tilt in range(-60, 61, step):
+        kz = round(kx * math.tan(math.radians(tilt)))
+        if abs(kz) < edge // 2:
+            assert bool(mask[kz, 0, kx])
+    # Half way between two slices, further apart than they are thick at this frequency.
+    gap = kx * math.tan(math.radians(step / 2))
+    assert not bool(mask[round(gap), 0, kx])
+    # Near the origin slices overlap, and nothing is left out.
+    filled = wedge_mask((edge, 4, edge), 60)
+    assert bool((mask | ~filled)[:, :, :3].all())
+    assert not bool((mask & ~wedge_mask((edge, 4, edge), 66))[:, :, 5:].any())
+
+
+def test_frequencies_are_distances_from_the_origin() -> None:
+    squared = frequencies_squared((8, 10, 12))
+    assert squared.shape == (8, 10, 7)
+    assert float(squared[2, 0, 0]) == pytest.approx((2 / 8) ** 2)
+    assert float(squared[-1, 3, 2]) == pytest.approx((1 / 8) ** 2 + (3 / 10) ** 2 + (2 / 12) ** 2)
 
 
 def test_fourier_mask_of_ones_changes_nothing() -> None:

@@ -34,7 +34,7 @@ def render_particles(
     Parameters
     ----------
     particles
-        Rows with `label`, place `z y x` in angstrom on whole voxels, and pose `qw qx qy qz`.
+        Rows with `label`, place `z y x` in angstrom, and pose `qw qx qy qz`.
     templates
         Density maps `(z, y, x)` by label, of any box.
     shape
@@ -50,9 +50,11 @@ def render_particles(
     poses = particles[["qw", "qx", "qy", "qz"]].to_numpy(dtype=np.float64)
     matrices = Rotation.from_quat(poses, scalar_first=True).as_matrix()
     places = particles[["z", "y", "x"]].to_numpy(dtype=np.float64) / voxel_size_a
-    centres = np.rint(places).astype(int)
-    for label, matrix, centre in zip(particles["label"], matrices, centres, strict=True):
-        _add(volume, splines[label].turned(matrix), centre)
+    nearest = np.rint(places).astype(int)
+    rests = places - nearest
+    rows = zip(particles["label"], matrices, nearest, rests, strict=True)
+    for label, matrix, centre, rest in rows:
+        _add(volume, splines[label].turned(matrix, rest), centre)
     return volume
 
 
@@ -63,17 +65,23 @@ class _Spline:
     coefficients: NDArray[np.float64]
     radius: int
 
-    def turned(self, matrix: NDArray[np.float64]) -> Volume:
-        """Turn by a matrix `(3, 3)` that acts on x y z, into a box of edge 2 radius + 1."""
+    def turned(self, matrix: NDArray[np.float64], shift: NDArray[np.float64]) -> Volume:
+        """Turn by a matrix `(3, 3)` that acts on x y z, and shift by less than a voxel, zyx.
+
+        Returns
+        -------
+        ndarray
+            `(z, y, x)` with the map's centre at voxel n//2 plus the shift.
+        """
         # The matrix on zyx, inverted: each output voxel looks up where its density came from.
         backward = matrix[::-1, ::-1].T
-        edge = 2 * self.radius + 1
+        half = self.radius + 1  # one more, for what the shift pushes out
         centre = np.array(self.coefficients.shape) // 2
         turned: Volume = affine_transform(
             self.coefficients,
             backward,
-            offset=centre - backward @ np.full(3, self.radius),
-            output_shape=(edge, edge, edge),
+            offset=centre - backward @ (half + shift),
+            output_shape=(2 * half + 1,) * 3,
             output=np.float32,
             order=3,
             prefilter=False,

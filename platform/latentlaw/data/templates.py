@@ -56,7 +56,7 @@ def read_templates(
     ConfigError
         If there is no template of a class asked for.
     """
-    paths = _template_files(Path(folder))
+    paths = template_paths(folder)
     chosen = select_classes(paths, classes, str(folder))
     return {name: _scaled(path, _read(path, voxel_size_a)) for name, path in chosen.items()}
 
@@ -78,18 +78,29 @@ def select_classes(found: Mapping[str, T], classes: Sequence[str], source: str) 
     return {name: found[name] for name in classes or found}
 
 
-def _template_files(folder: Path) -> dict[str, Path]:
-    endings = _MAPS + _MODELS
+def template_paths(folder: str | Path) -> dict[str, Path]:
+    """Return the maps and atomic models of a folder by class, the file's name up to its first `.`.
+
+    Raises
+    ------
+    DataError
+        If there is none, or two are of one class.
+    """
     paths: dict[str, Path] = {}
-    for path in sorted(folder.glob("[!.]*")):
-        if not path.name.lower().endswith(endings) or not path.is_file():
+    for path in sorted(Path(folder).glob("[!.]*")):
+        if not path.name.lower().endswith(_MAPS + _MODELS) or not path.is_file():
             continue
         name = path.name.split(".")[0]
         if name in paths:
-            raise DataError(f"{path}: class {name!r} has {paths[name].name} too; keep one of them")
+            raise DataError(
+                f"{path}: class {name!r} has {paths[name].name} too, expected one file a class; "
+                "move one of them away"
+            )
         paths[name] = path
     if not paths:
-        raise DataError(f"{folder}: no template found; expected files {', '.join(endings)}")
+        raise DataError(
+            f"{folder}: no template found; expected a folder of files {', '.join(_MAPS + _MODELS)}"
+        )
     return paths
 
 
