@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 import mlflow
-import numpy as np
 import pandas as pd
 import torch
 from latentlaw.data.particles import open_stack
@@ -22,7 +21,8 @@ from latentlaw.models.config import (
 )
 from latentlaw.models.normalisation import NormalisationKind
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.priors.table import AffinityTable, project, read_affinity
+from latentlaw.priors.files import read_affinity
+from latentlaw.priors.table import AffinityTable, project, projection_report
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, log_bundle
 from latentlaw.tracking.names import SPLIT
@@ -180,17 +180,13 @@ def load_prior(p: Train, class_names: list[str]) -> AffinityTable | None:
         return None
     given = read_affinity(p.affinity).select(class_names)
     used = given if p.affinity_projection == "none" else project(given)
-    log_metrics(
-        {
-            "affinity/asymmetry": given.asymmetry,
-            "affinity/smallest_eigenvalue": given.smallest_eigenvalue,
-            "affinity/projection_shift": float(np.abs(used.values - given.values).max()),
-        }
-    )
-    if given.smallest_eigenvalue < -1e-6 and p.affinity_projection == "nearest":
+    report = projection_report(given, used)
+    log_metrics({f"affinity/{name}": value for name, value in report.items()})
+    if report["projection_shift"] > 1e-6:
         say(
-            f"affinity: smallest eigenvalue {given.smallest_eigenvalue:.2f}, so no "
-            "latents have these cosines; trained on the nearest table that some have "
+            f"affinity: asymmetry {given.asymmetry:.2f}, smallest eigenvalue "
+            f"{given.smallest_eigenvalue:.2f}: no latents have these cosines, the loss cannot "
+            f"fall below {report['floor']:.3f} of it; trained on the nearest table that some have "
             "(affinity_projection=none to train on it as it is)"
         )
     log_json(

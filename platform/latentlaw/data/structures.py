@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from latentlaw.errors import ConfigError, DataError
+from latentlaw.geometry.resolution import gaussian_sigma
 
 STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 AUTO, DEPOSITED = "auto", "deposited"
-# A Gaussian of this times the resolution falls to 1/e at that resolution, as molmap's does.
-_SIGMA_PER_RESOLUTION = 1 / (np.pi * 2**0.5)
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,8 @@ def structure_map(
 ) -> NDArray[np.float32]:
     """Render a structure as a density map, protein bright, its centre of mass on voxel box//2.
 
-    Every atom is a Gaussian of its number of electrons, of standard deviation
-    `resolution_a / (pi sqrt 2)` (the convention of UCSF Chimera's molmap), averaged over the
-    voxel.
+    Every atom is a Gaussian of its number of electrons, as wide as the resolution says, averaged
+    over the voxel.
 
     Parameters
     ----------
@@ -121,7 +119,7 @@ def structure_map(
             f"resolution {resolution:g} angstrom at voxel_size {voxel_size_a:g}: expected a "
             "positive voxel size, and a resolution of two voxels or coarser"
         )
-    sigma = resolution * _SIGMA_PER_RESOLUTION
+    sigma = gaussian_sigma(resolution)
     needed = 2 * int(np.ceil((structure.radius_a + 2 * sigma) / voxel_size_a)) + 2
     box = needed if box is None else box
     if box < needed:
