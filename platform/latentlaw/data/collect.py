@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from skimage.io import imread
 
 from latentlaw.data.mrc import read_map
-from latentlaw.data.particles import new_stack
 from latentlaw.data.progress import Progress, silent
+from latentlaw.data.stack_writer import new_stack
 from latentlaw.errors import ConfigError, DataError, nearest_hint
 
 _SUFFIXES = {
