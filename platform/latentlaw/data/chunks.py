@@ -85,6 +85,10 @@ class ImageChunks:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
 
+    def __getitem__(self, part: slice) -> NDArray[np.float32]:
+        """Images of a stretch of rows, as float32 `(n, c, [z,] y, x)`."""
+        return self.read(np.arange(len(self))[part])
+
     def read(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Return the images of `rows`, in their order, as float32 `(len(rows), c, [z,] y, x)`."""
         # From NumPy, because it asks for huge pages: torch.empty is three times slower to fill.
