@@ -101,30 +101,26 @@ class ImageChunks:
         rows = np.asarray(rows)
         if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
             raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)} images")
-        owners, places = np.divmod(rows, self.rows_per_chunk)
-        order = np.argsort(owners, kind="stable")
-        starts = np.flatnonzero(np.diff(owners[order], prepend=-1))
-        groups = np.split(order, starts[1:])
-        for at in range(0, len(groups), WINDOW):
-            part = groups[at : at + WINDOW]
-            chunks = self._get([int(owners[group[0]]) for group in part])
-            for group, chunk in zip(part, chunks, strict=True):
-                for target, place in zip(group.tolist(), places[group].tolist(), strict=True):
-                    out[target] = chunk[place]
+        for start in range(0, len(rows), WINDOW):  # so that no more chunks are held than that
+            owners, places = np.divmod(rows[start : start + WINDOW], self.rows_per_chunk)
+            chunks = self._get(list(dict.fromkeys(owners.tolist())))
+            where = zip(owners.tolist(), places.tolist(), strict=True)
+            for target, (owner, place) in enumerate(where, start):
+                out[target] = chunks[owner][place]
 
     def chunk(self, index: int) -> NDArray[Any]:
         """Return the images of one chunk `(<= rows_per_chunk, c, [z,] y, x)`, read-only."""
         left = len(self) - index * self.rows_per_chunk
-        return self._get([index])[0][:left]
+        return self._get([index])[index][:left]
 
-    def _get(self, indices: list[int]) -> list[NDArray[Any]]:
+    def _get(self, indices: list[int]) -> dict[int, NDArray[Any]]:
         with self._lock:
             missing = [index for index in indices if index not in self._held]
             for index, raw in zip(missing, self._fetch(missing), strict=True):
                 self._held[index] = self._decode(index, raw)
             for index in indices:
                 self._held.move_to_end(index)
-            chunks = [self._held[index] for index in indices]
+            chunks = {index: self._held[index] for index in indices}
             while len(self._held) > 2 * WINDOW:
                 self._held.popitem(last=False)
         return chunks

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Places = NDArray[np.integer[Any]]
-_AHEAD = 4
+_AHEAD = 1  # batches that wait; more of them fall out of the processor's cache
 _UNLABELLED = -1  # as in losses.affinity, which data does not use
 
 
@@ -97,32 +97,41 @@ class Particles:
         """Images of a stretch of the rows, `(n, c, [z,] y, x)`."""
         return self.read(np.arange(len(self))[part]).images.numpy()
 
-    def read(self, places: Places, *, pin: bool = False) -> LabelledImages:
+    def read(self, places: Places, images: Tensor | None = None) -> LabelledImages:
         """Read a batch.
 
         Parameters
         ----------
         places
             Positions within `rows`.
-        pin
-            Read into page-locked memory, from which a GPU copies by itself.
+        images
+            Where to read to, `(len(places), c, [z,] y, x)` float32; None: new memory.
         """
-        shape = (len(places), *self.source.shape[1:])
-        # From NumPy, which asks for huge pages: torch.empty takes three times as long to fill.
-        images = torch.empty(shape, pin_memory=True) if pin else torch.from_numpy(_empty(shape))
+        images = self.room(len(places)) if images is None else images
         self.source.read_into(images.numpy(), self.rows[places])
         return LabelledImages(images, self.labels[torch.from_numpy(places)])
+
+    def room(self, n: int, *, pin: bool = False) -> Tensor:
+        """Make room for `n` images; pinned, it is memory from which a GPU copies by itself."""
+        shape = (n, *self.source.shape[1:])
+        # From NumPy, which asks for huge pages: torch.empty takes three times as long to fill.
+        if pin:
+            return torch.empty(shape, pin_memory=True)
+        return torch.from_numpy(np.empty(shape, np.float32))
 
 
 def read_ahead(
     particles: Particles, batches: Iterable[Places], *, pin: bool = False
 ) -> Iterator[LabelledImages]:
-    """Yield a batch for each array of places, while a thread reads the next few."""
+    """Yield a batch for each array of places, while a thread reads the next ones."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
     waiting: deque[Future[LabelledImages]] = deque()
     try:
         for places in batches:
-            waiting.append(pool.submit(particles.read, places, pin=pin))
+            # Room is made in this thread: what it frees, batch by batch, serves it again.
+            room = particles.room(len(places), pin=pin)
+            waiting.append(pool.submit(particles.read, places, room))
+            del room
             if len(waiting) > _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
@@ -134,7 +143,3 @@ def read_ahead(
 def in_order(n: int, batch_size: int) -> list[Places]:
     """Cut `n` places into batches, in order."""
     return [np.arange(start, min(start + batch_size, n)) for start in range(0, n, batch_size)]
-
-
-def _empty(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.empty(shape, np.float32)
