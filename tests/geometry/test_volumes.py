@@ -4,12 +4,15 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from latentlaw.geometry.rotations import angle_to_matrix, random_rotations
 from latentlaw.geometry.volumes import (
     apply_fourier_mask,
     frequencies_squared,
     rotate_images,
     wedge_mask,
+    wedge_masks,
 )
 
 
@@ -84,3 +87,29 @@ def test_fourier_mask_of_ones_changes_nothing() -> None:
     volume = torch.rand(6, 8, 7, generator=torch.Generator().manual_seed(0))
     kept = apply_fourier_mask(volume, torch.ones(6, 8, 4))
     torch.testing.assert_close(kept, volume, atol=1e-5, rtol=0)
+
+
+def test_wedge_turns_with_the_microscope() -> None:
+    swapped = torch.tensor([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]])  # beam along x, across along z
+    masks = wedge_masks(
+        (8, 8, 8), torch.tensor([50.0, 50.0]), torch.stack((torch.eye(3), swapped))
+    )
+    upright, turned = masks[:, :5, :, :]
+    torch.testing.assert_close(turned, upright.transpose(0, 2))
+
+
+@given(st.integers(0, 2**32), st.sampled_from([(6, 8, 10), (7, 9, 5), (8, 8, 8), (5, 6, 7)]))
+def test_nothing_is_left_in_any_wedge(seed: int, shape: tuple[int, int, int]) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    frames = random_rotations(2, 3, generator)
+    masks = wedge_masks(shape, 20 + 60 * torch.rand(2, generator=generator), frames)
+    noise = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
+    spectrum = torch.fft.rfftn(apply_fourier_mask(noise, masks), dim=(1, 2, 3)).abs()
+    assert float(spectrum[~masks].max()) < 1e-9
+    assert bool(masks[:, 0, 0, 0].all())
+
+
+@given(st.floats(5, 89), st.sampled_from([(6, 8, 10), (7, 9, 5), (9, 8, 8)]))
+def test_one_wedge_and_many_agree(tilt_range: float, shape: tuple[int, int, int]) -> None:
+    (mask,) = wedge_masks(shape, torch.tensor([tilt_range]), torch.eye(3)[None])
+    torch.testing.assert_close(mask, wedge_mask(shape, tilt_range).contiguous())

@@ -95,7 +95,7 @@ def test_global_normalisation_keeps_brightness() -> None:
     dim = torch.zeros(1, 1, 10, 10)
     dim[..., 4:6, 4:6] = 1
     images = torch.cat((dim, 3 * dim + 100))  # brighter, over a higher background
-    normalise = Normalisation.fit("global", images)
+    normalise = Normalisation.fit("global", images.split(2))
     dark, bright = normalise(images)
     assert float(dark.min()) == float(bright.min()) == 0
     expected = math.asinh(3 * math.sinh(float(dark.max())))

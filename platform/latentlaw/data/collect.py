@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from latentlaw.data.images import kept_type
 from latentlaw.data.listing import Listing, list_images, merge_classes
-from latentlaw.data.particles import new_stack
 from latentlaw.data.progress import Progress, silent
+from latentlaw.data.stack_writer import new_stack
 from latentlaw.errors import DataError
 
 _BATCH = 64

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from latentlaw.data.coordinates import read_coordinates
 from latentlaw.data.cropping import Piece, PieceTask, centred_box, cut_pieces, pad_value
-from latentlaw.data.particles import ParticleWriter, new_stack
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
+from latentlaw.data.stack_writer import ParticleWriter, new_stack
 from latentlaw.data.stars import CENTRED
 from latentlaw.data.tomograms import Tomogram, open_tomogram, shard_regions
 from latentlaw.errors import ConfigError, DataError

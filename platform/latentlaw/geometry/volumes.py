@@ -89,8 +89,41 @@ def frequencies_squared(shape: tuple[int, int, int]) -> Tensor:
     return squared
 
 
+def wedge_masks(shape: tuple[int, int, int], tilt_ranges_deg: Tensor, frames: Tensor) -> Tensor:
+    """Fourier masks of single-axis tilt series in any direction.
+
+    A central slice tilted by t holds the frequencies with `atan2(k_beam, k_across) = t`, so tilts
+    up to +-r measure `|k_beam| cos r <= |k_across| sin r`.
+
+    Parameters
+    ----------
+    shape
+        Volume shape `(z, y, x)`.
+    tilt_ranges_deg
+        r, `(n,)`.
+    frames
+        `(n, 3, 3)`; columns are the microscope's axes across, along the tilt axis, and along the
+        beam, as vectors `(x, y, z)` of the volume.
+
+    Returns
+    -------
+    Tensor
+        Boolean `(n, z, y, x//2 + 1)`, laid out as `torch.fft.rfftn` does.
+    """
+    axes = (torch.fft.fftfreq(shape[0]), torch.fft.fftfreq(shape[1]), torch.fft.rfftfreq(shape[2]))
+    k = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1)
+    along = torch.einsum("zyxi,nij->njzyx", k, frames).abs()
+    radians = torch.deg2rad(tilt_ranges_deg)[:, None, None, None]
+    measured = along[:, 2] * radians.cos() <= along[:, 0] * radians.sin() + 1e-6
+    # A real volume has k and -k alike; at the Nyquist frequency one name stands for both.
+    for plane in {0, shape[2] // 2} if shape[2] % 2 == 0 else {0}:
+        half = measured[..., plane]
+        half &= half.flip((1, 2)).roll((1, 1), (1, 2))
+    return measured
+
+
 def apply_fourier_mask(volume: Tensor, mask: Tensor) -> Tensor:
-    """Multiply the spectrum of `volume` `(..., z, y, x)` by `mask` `(z, y, x//2 + 1)`."""
+    """Multiply the spectrum of `volume` `(..., z, y, x)` by `mask` `(..., z, y, x//2 + 1)`."""
     spectrum = torch.fft.rfftn(volume, dim=(-3, -2, -1)) * mask
     filtered: Tensor = torch.fft.irfftn(spectrum, s=volume.shape[-3:], dim=(-3, -2, -1))
     return filtered

@@ -1,5 +1,7 @@
 """Normalisation of images, fixed at training time and carried by the model."""
 
+import math
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -24,11 +26,18 @@ class Normalisation(BaseModel):
     scale: PositiveFloat = 1.0
 
     @classmethod
-    def fit(cls, kind: NormalisationKind, images: Tensor) -> "Normalisation":
-        """Learn the global scale from training images `(n, c, [z,] y, x)`."""
+    def fit(cls, kind: NormalisationKind, batches: Iterable[Tensor]) -> "Normalisation":
+        """Learn the global scale, a standard deviation, from batches `(n, c, [z,] y, x)`."""
         if kind == "particle":
             return cls(kind=kind)
-        return cls(kind=kind, scale=max(float(_above_background(images).std()), 1e-6))
+        count, mean, squares = 0, 0.0, 0.0
+        for batch in batches:  # merged as by Chan, Golub & LeVeque 1983, eq. 2.1
+            values = _above_background(batch).double()
+            n, shift = values.numel(), float(values.mean()) - mean
+            squares += float(values.var(correction=0)) * n + shift**2 * count * n / (count + n)
+            mean += shift * n / (count + n)
+            count += n
+        return cls(kind=kind, scale=max(math.sqrt(squares / max(count - 1, 1)), 1e-6))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return normalised float images of the same shape `(n, c, [z,] y, x)`."""
