@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from latentlaw.data.extract import extract
+from latentlaw.data.extract import ExtractReport, extract
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
 from pydantic import Field
 
@@ -13,8 +13,10 @@ from pipelines._entry import Entry, ProgressBar, command, say
 class Extract(Entry):
     """Cut a box about each coordinate into a particle stack."""
 
-    tomograms: str = Field(description="folder of tomogram stores, or one store")
-    coordinates: str = Field(description="RELION STAR or CSV of particle positions")
+    tomograms: str = Field(description="tomogram store, a folder of them, or a copick tree")
+    coordinates: str = Field(
+        description="RELION STAR, CSV, copick JSON or tree, or SHREC's list of positions"
+    )
     out: str = Field(description="particle stack to make, NAME.particles.zarr")
     label: str | None = Field(None, description="label column; none: rlnClassNumber if there")
     box: int = Field(32, ge=4, le=512, description="edge of a box, voxels")
@@ -22,7 +24,16 @@ class Extract(Entry):
         None, gt=0, description="angstrom a pixel of the coordinates; none: as the file says"
     )
     edge: Literal["skip", "pad", "fail"] = Field("skip", description="boxes that cross a face")
-    scheduler: str = Field("local", description="local, threads or a Dask address tcp://…")
+    missing: Literal["fail", "skip"] = Field(
+        "fail", description="particles of tomograms that have no store"
+    )
+    nonfinite: Literal["fail", "drop", "zero"] = Field(
+        "fail", description="boxes with NaN or infinite voxels"
+    )
+    deduplicate: bool = Field(
+        False, description="keep the first of particles at one place or with one id"
+    )
+    scheduler: str = Field("threads", description="threads, local or a Dask address tcp://…")
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 
@@ -38,18 +49,32 @@ def run(parameters: Extract) -> Path:
             box=p.box,
             pixel_size_a=p.pixel_size,
             edge=p.edge,
+            missing=p.missing,
+            nonfinite=p.nonfinite,
+            deduplicate=p.deduplicate,
             scheduler=p.scheduler,
             overwrite=p.overwrite,
             progress=ProgressBar(),
         )
-        counts = {
-            "extracted": report.extracted,
-            "skipped": report.skipped,
-            "padded": report.padded,
-        }
+        counts = report.counts
         log_metrics({f"extract/{name}": count for name, count in counts.items()})
         say("extract: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+        for line in _remarks(report):
+            say(f"extract: {line}")
         return report.path
+
+
+def _remarks(report: ExtractReport) -> list[str]:
+    """Say what the user should look at, a line each."""
+    lines = list(report.warnings)
+    for what, names in (
+        ("constant boxes, which become zeros in training", report.constant),
+        ("tomograms without particles", report.tomograms_without_particles),
+    ):
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            lines.append(f"{len(names)} {what}: {', '.join(names[:5])}{more}")
+    return lines
 
 
 if __name__ == "__main__":

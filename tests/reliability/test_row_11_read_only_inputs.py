@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import tifffile
 from latentlaw.data.mrc import write_mrc
-from latentlaw.data.stars import write_star
+from latentlaw.data.star_writing import write_star
 from latentlaw.data.templates import phantom_templates
 
 from tests.reliability.trees import contents

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from latentlaw.data.mrc import write_mrc
 from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.stars import write_star
+from latentlaw.data.star_writing import write_star
 
 # NAME of a tomogram, how it is packed, and whether the file is a link to one of another name.
 KINDS = [

@@ -1,4 +1,4 @@
-"""Particle positions from RELION STAR, CSV or copick JSON, all in angstrom."""
+"""Particle positions from RELION STAR, CSV, copick JSON or SHREC lists, all in angstrom."""
 
 import json
 from pathlib import Path
@@ -8,29 +8,33 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.transform import Rotation
 
-from latentlaw.data.stars import CENTRED, read_star
+from latentlaw.data.stars import CENTRED, QUATERNION, read_star
 from latentlaw.errors import DataError, nearest_hint
 
 _POSITION = ["z", "y", "x"]
+# Where copick keeps picks, from the tree's root, from ExperimentRuns, from a run, from Picks.
+_PICKS = ("ExperimentRuns/*/Picks/*.json", "*/Picks/*.json", "Picks/*.json", "*.json")
+_LOCATIONS = ["label", "x", "y", "z", "z1", "x1", "z2"]
 
 
 def read_coordinates(
     path: str | Path, *, label: str | None = None, pixel_size_a: float | None = None
 ) -> pd.DataFrame:
-    """Read particles of a `.star`, `.csv` or copick `.json` file, or a folder of `.json`.
+    """Read particles of a `.star`, `.csv`, copick `.json` or SHREC `.txt` file, or a copick tree.
 
     Parameters
     ----------
     label
         Column of the class; None or `auto` takes the usual one, if there is one.
     pixel_size_a
-        Angstrom a pixel, for STAR files that do not say.
+        Angstrom a pixel, for STAR files that do not say, and for SHREC's lists.
 
     Returns
     -------
     DataFrame
         Columns `tomogram, z, y, x` (angstrom), `centred` (whether they count from the tomogram's
         centre), and those of `label, qw, qx, qy, qz, particle_id, group` that the file has.
+        `tomogram` is null where the file is of one tomogram and does not name it.
 
     Raises
     ------
@@ -47,7 +51,9 @@ def read_coordinates(
         return read_star(path, label=label, pixel_size_a=pixel_size_a)
     if path.suffix == ".csv":
         return _read_csv(path, label)
-    raise DataError(f"{path}: expected coordinates as .star, .csv or copick .json")
+    if path.suffix == ".txt":
+        return _read_locations(path, pixel_size_a)
+    raise DataError(f"{path}: expected coordinates as .star, .csv, .txt or copick .json")
 
 
 def _read_csv(path: Path, label: str | None) -> pd.DataFrame:
@@ -80,7 +86,8 @@ def _read_csv(path: Path, label: str | None) -> pd.DataFrame:
 
 def _read_picks(path: Path) -> pd.DataFrame:
     """Read copick picks: the object is the label, the run names the tomogram."""
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    found = {file for place in _PICKS for file in path.glob(place)} if path.is_dir() else {path}
+    files = sorted(found)
     rows: list[dict[str, Any]] = []
     for file in files:
         try:
@@ -92,7 +99,9 @@ def _read_picks(path: Path) -> pd.DataFrame:
                 "pickable_object_name and points with a location"
             ) from error
     if not rows:
-        raise DataError(f"{path}: no picks found")
+        raise DataError(
+            f"{path}: no picks found; expected copick's ExperimentRuns/RUN/Picks/*.json, or *.json"
+        )
     return pd.DataFrame(rows).assign(**{CENTRED: False})
 
 
@@ -113,3 +122,29 @@ def _pick(picks: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
         quaternion = Rotation.from_matrix(matrix[:3, :3]).as_quat(scalar_first=True)
         row.update(zip(("qw", "qx", "qy", "qz"), quaternion.tolist(), strict=True))
     return row
+
+
+def _read_locations(path: Path, pixel_size_a: float | None) -> pd.DataFrame:
+    """Read SHREC's `particle_locations.txt`: class, x y z in voxels, angles Z1 X Z2 in degrees.
+
+    The particle is the reference turned by the intrinsic ZXZ angles (Gubins et al. 2020, SHREC:
+    classification in cryo-electron tomograms; checked on posed maps in test_real_shrec.py).
+    """
+    if pixel_size_a is None:
+        raise DataError(f"{path}: positions in voxels; pass pixel_size in angstrom")
+    try:
+        table = pd.read_csv(path, sep=r"\s+", header=None, names=_LOCATIONS, dtype={"label": str})
+        numbers = table[_LOCATIONS[1:]].astype(np.float64).to_numpy()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a list of SHREC particles ({error})") from error
+    if not len(table) or not np.isfinite(numbers).all():
+        raise DataError(
+            f"{path}: expected `class x y z Z1 X Z2` a line, found a line with fewer, or no line"
+        )
+    quaternion = Rotation.from_euler("ZXZ", numbers[:, 3:], degrees=True).as_quat(
+        scalar_first=True
+    )
+    placed = dict(zip("xyz", numbers[:, :3].T * pixel_size_a, strict=True))
+    posed = dict(zip(QUATERNION, quaternion.T, strict=True))
+    named = {"tomogram": pd.NA, "label": table["label"], CENTRED: False}
+    return pd.DataFrame({**named, **placed, **posed})

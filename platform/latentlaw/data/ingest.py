@@ -9,7 +9,8 @@ from latentlaw.data.progress import Progress, silent
 from latentlaw.data.pyramid import keep_or_make_shard, shard_tasks
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
 from latentlaw.data.shards import unfinished_shards
-from latentlaw.data.sources import TomogramSource, find_sources, open_source, tomogram_key
+from latentlaw.data.sources import TomogramSource, find_sources, open_source
+from latentlaw.data.tomogram_names import tomogram_key
 from latentlaw.data.tomograms import create_store, mark_complete, unfinished_plan
 from latentlaw.errors import ConfigError, DataError
 

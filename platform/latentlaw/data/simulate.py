@@ -11,10 +11,10 @@ import torch
 from latentlaw.data.microscope import Acquisition, record
 from latentlaw.data.mrc import write_mrc
 from latentlaw.data.output import new_output
-from latentlaw.data.placement import place_spheres
+from latentlaw.data.packing import place_spheres
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.rendering import Volume, render_particles, support_radius
-from latentlaw.data.stars import write_star
+from latentlaw.data.star_writing import write_star
 from latentlaw.geometry.rotations import random_quaternions
 
 

@@ -19,7 +19,6 @@ from latentlaw.errors import DataError
 MRC_SUFFIXES = (".mrc", ".rec", ".map", ".st")
 TIFF_SUFFIXES = (".tif", ".tiff")
 _ZARR = ".zarr"
-_ENDINGS = (*PACKED_SUFFIXES, *MRC_SUFFIXES, *TIFF_SUFFIXES, _ZARR, ".ome")
 _ANGSTROM_PER_UNIT = {"nm": 10.0, "um": 1e4, "micron": 1e4, "µm": 1e4, "\\u00B5m": 1e4}
 Region = tuple[slice, ...]
 
@@ -130,14 +129,6 @@ def find_sources(source: str | Path) -> list[Path]:
             f"{', '.join((*MRC_SUFFIXES, *TIFF_SUFFIXES))} (MRC also .gz, .bz2) or OME-Zarr stores"
         )
     return found
-
-
-def tomogram_key(name: str) -> str:
-    """Return a tomogram's name without folders and the endings that tomograms have."""
-    key = name.rstrip("/").rsplit("/", 1)[-1]
-    while key.lower().endswith(_ENDINGS):
-        key = key.rsplit(".", 1)[0]
-    return key
 
 
 def open_source(path: Path, voxel_size_a: float | None = None) -> TomogramSource:

@@ -43,6 +43,11 @@ class ParticleWriter:
         self._pending: list[NDArray[Any]] = []
         self._tables: list[pd.DataFrame] = []
 
+    @property
+    def folder(self) -> Path:
+        """The stack's folder while it is written, for files that are kept beside the images."""
+        return self._path
+
     def resume(self, stack: ParticleStack) -> None:
         """Go on after the particles that `stack`, the one at this path, holds already."""
         rows = self._images.chunks[0]

@@ -1,28 +1,33 @@
-"""RELION particle STAR files to and from the particle table.
+"""RELION particle STAR files as particle tables; `star_writing` writes them.
 
-RELION's `rot, tilt, psi` are intrinsic ZYZ angles of the rotation that brings the particle onto
-the reference; the table's quaternion is its inverse, which turns the reference into the particle.
+Positions are `(coordinate - origin)` in angstrom. RELION 5's centred coordinates count from half
+the tomogram's size, `(nx/2, ny/2, nz/2)` voxels, not rounded (`TomogramSet::loadTomogram` and
+`ParticleSet::getParticleCoordDecenteredPixel` of RELION 5): from voxel n//2 where n is even.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import starfile
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from latentlaw.data.particles import COLUMNS, particle_table
+from latentlaw.data.euler import compose, euler_to_quaternion, rotate_xyz
+from latentlaw.data.star_text import StarText, read_star_text
 from latentlaw.errors import DataError, nearest_hint
 
-#: Set on positions that RELION 5 gives from the tomogram's centre; extraction resolves them.
+#: Set on positions that RELION 5 gives from the tomogram's centre; `absolute_positions` resolves.
 CENTRED = "centred"
-_PIXEL = [f"rlnCoordinate{axis}" for axis in "XYZ"]
-_CENTRED = [f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
-_ORIGIN_A = [f"rlnOrigin{axis}Angst" for axis in "XYZ"]
+POSITION_PX = [f"rlnCoordinate{axis}" for axis in "XYZ"]
+POSITION_CENTRED_A = [f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
+ORIGIN_A = [f"rlnOrigin{axis}Angst" for axis in "XYZ"]
+ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
+#: The subtomogram's own orientation, which origins and angles are relative to.
+BOX_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
+LABEL, CLASS_NUMBER, PARTICLE_ID = "latentlawClass", "rlnClassNumber", "latentlawParticleId"
+TOMOGRAM, OPTICS_GROUP = "rlnTomoName", "rlnOpticsGroup"
+QUATERNION = ["qw", "qx", "qy", "qz"]
 _ORIGIN_PX = [f"rlnOrigin{axis}" for axis in "XYZ"]
-_ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
 # The first that a file has; coordinates are in pixels of the original micrograph or tilt series.
 _PIXEL_SIZES = [
     "rlnTomoTiltSeriesPixelSize",
@@ -30,10 +35,8 @@ _PIXEL_SIZES = [
     "rlnImagePixelSize",
     "rlnPixelSize",
 ]
-# Orientation of a subtomogram before refinement: the angles of refinement are then relative.
-_BOX_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
-_TEXT = ["rlnTomoName", "rlnMicrographName", "latentlawClass", "latentlawParticleId"]
-LABEL, CLASS_NUMBER, PARTICLE_ID = "latentlawClass", "rlnClassNumber", "latentlawParticleId"
+_MAGNIFIED = ["rlnDetectorPixelSize", "rlnMagnification"]
+_NO_LABEL = {"<NA>": pd.NA, "None": pd.NA, "": pd.NA}
 
 
 def read_star(
@@ -51,187 +54,194 @@ def read_star(
     Returns
     -------
     DataFrame
-        `tomogram`, position `z y x` in angstrom less the origin shift, quaternion
-        `qw qx qy qz`, `label`, `particle_id`, and `centred` where positions are from the
-        tomogram's centre. `z` is null in single-particle files, which have no `rlnCoordinateZ`
-        and no `rlnTomoName`. The quaternion is null where the file has no angles, or has
-        `rlnTomoSubtomogramRot/Tilt/Psi` other than zero, to which the angles are relative.
+        A row a particle, in the file's order: `tomogram`, position `z y x` in angstrom less the
+        origin shift, quaternion `qw qx qy qz`, `label`, `particle_id`, and `centred` where
+        positions are from the tomogram's centre. `z` is null in single-particle files, which
+        have no `rlnCoordinateZ` and no `rlnTomoName`; the quaternion is not there where the
+        file has no angles.
 
     Raises
     ------
     DataError
         If the file is no STAR file, or a column that is needed is not there.
     """
-    particles, optics = _blocks(Path(path), label)
-    tomograms = _tomograms(path, particles)
-    pixel = _pixel_size(particles, optics, pixel_size_a)
-    centred = set(_CENTRED) <= set(particles)
-    columns = _CENTRED if centred else _PIXEL
-    flat = "rlnTomoName" not in particles and not centred and columns[2] not in particles
-    if flat:
+    return particles_of(read_star_text(path), label=label, pixel_size_a=pixel_size_a)
+
+
+def particles_of(
+    star: StarText, *, label: str | None = None, pixel_size_a: float | None = None
+) -> pd.DataFrame:
+    """Return the particles of a STAR file that is read, as `read_star` does."""
+    source = star.source
+    particles = known_columns(star, label)
+    names = _tomograms(source, star, particles)
+    pixel = pixel_sizes(star, particles, pixel_size_a)
+    centred = set(POSITION_CENTRED_A) <= set(particles)
+    columns = POSITION_CENTRED_A if centred else POSITION_PX
+    if TOMOGRAM not in particles and not centred and columns[2] not in particles:
         columns = columns[:2]
     if not set(columns) <= set(particles):
         raise DataError(
-            f"{path}: no coordinates; expected {', '.join(_PIXEL)} or {', '.join(_CENTRED)}, "
-            f"found {', '.join(particles.columns)}"
+            f"{source}: no coordinates; expected {', '.join(POSITION_PX)} or "
+            f"{', '.join(POSITION_CENTRED_A)}, found {', '.join(star.particles.columns)}"
         )
-    position = _numbers(path, particles, columns)
+    position = _numbers(source, particles, columns)
     if not centred:
         if np.isnan(pixel).any():
             raise DataError(
-                f"{path}: no pixel size for its coordinates; expected one of "
+                f"{source}: no pixel size for its coordinates; expected one of "
                 f"{', '.join(_PIXEL_SIZES)} in an optics block; pass pixel_size in angstrom"
             )
         position = position * pixel[:, None]
-    position = position - _origin(path, particles, pixel, len(columns))
-    table = pd.DataFrame(dict(zip("xyz", position.T, strict=False)), columns=list("xyz"))
-    table["tomogram"] = tomograms
-    table["label"] = _labels(path, particles, label)
+    frame = subtomogram_frame(source, particles)
+    shift = _origin(source, particles, pixel, len(columns))
+    if frame is not None and len(columns) == 3:
+        shift = rotate_xyz(frame, shift)
+    table = pd.DataFrame(
+        dict(zip("xyz", (position - shift).T, strict=False)), columns=list("xyz"), dtype=float
+    )
+    table["tomogram"] = names
+    table["label"] = _labels(source, star, particles, label)
     table[CENTRED] = centred
-    if set(_ANGLES) <= set(particles):
-        quaternion = euler_to_quaternion(_numbers(path, particles, _ANGLES))
-        if set(_BOX_ANGLES) <= set(particles):
-            relative = _numbers(path, particles, _BOX_ANGLES).any(axis=1)
-            quaternion[relative] = np.nan
-        table[["qw", "qx", "qy", "qz"]] = quaternion
+    quaternion = _orientation(source, particles, frame)
+    if quaternion is not None:
+        table[QUATERNION] = quaternion
     if PARTICLE_ID in particles:
         table["particle_id"] = particles[PARTICLE_ID]
     return table
 
 
-def _origin(
-    path: str | Path, particles: pd.DataFrame, pixel: NDArray[np.float64], axes: int
-) -> NDArray[np.float64] | float:
-    """Shift `(n, axes)` in angstrom, x first, that refinement takes off the coordinates."""
-    if set(_ORIGIN_A[:axes]) <= set(particles):
-        return _numbers(path, particles, _ORIGIN_A[:axes])
-    if not set(_ORIGIN_PX[:axes]) <= set(particles):
-        return 0.0
-    shift = _numbers(path, particles, _ORIGIN_PX[:axes])
-    if shift.any() and np.isnan(pixel).any():
-        raise DataError(f"{path}: origins in pixels, but no pixel size; pass pixel_size")
-    return shift * np.nan_to_num(pixel)[:, None]
-
-
-def write_star(
-    path: str | Path, particles: pd.DataFrame | list[pd.DataFrame], pixel_size_a: float = 1.0
-) -> None:
-    """Write particle tables as a RELION STAR file with an optics block.
-
-    `rlnClassNumber` counts the sorted labels from 1, and is 0 where there is none. Columns that
-    a particle table does not have, such as `probability`, are written as `latentlawProbability`.
+def absolute_positions(
+    table: pd.DataFrame, sizes_a: Mapping[str, tuple[float, float, float]], source: str | Path
+) -> NDArray[np.float64]:
+    """Return positions `(n, 3)` zyx in angstrom from the corner of the tomogram.
 
     Parameters
     ----------
-    particles
-        Rows with `tomogram, z, y, x` (angstrom), quaternion, `label` and `particle_id`.
-    pixel_size_a
-        Angstrom a pixel of the tomograms.
+    sizes_a
+        Sizes `(z, y, x)` of the tomograms in angstrom, by the name in `tomogram`.
+
+    Raises
+    ------
+    DataError
+        If a position counts from the centre of a tomogram whose size is not given.
     """
-    tables = [particles] if isinstance(particles, pd.DataFrame) else particles
-    table = particle_table(pd.concat(tables, ignore_index=True))
-    quaternion = table[["qw", "qx", "qy", "qz"]].to_numpy(dtype=np.float64)
-    quaternion[np.isnan(quaternion).any(axis=1)] = (1.0, 0.0, 0.0, 0.0)
-    angles = quaternion_to_euler(quaternion)
-    block = pd.DataFrame(
-        {
-            "rlnTomoName": table["tomogram"],
-            **{f"rlnCoordinate{axis.upper()}": table[axis] / pixel_size_a for axis in "xyz"},
-            **dict(zip(_ANGLES, angles.T, strict=True)),
-            **dict.fromkeys(_ORIGIN_A, 0.0),
-            CLASS_NUMBER: table["label"].astype("category").cat.codes.astype(int) + 1,
-            "rlnOpticsGroup": 1,
-            LABEL: table["label"],
-            PARTICLE_ID: table["particle_id"],
-        }
-    )
-    extra = pd.concat(tables, ignore_index=True)
-    for name in [name for name in extra if name not in COLUMNS and name != CENTRED]:
-        camel = "".join(part.capitalize() for part in str(name).split("_"))
-        block[f"latentlaw{camel}"] = extra[name]
-    optics = pd.DataFrame(
-        {
-            "rlnOpticsGroup": [1],
-            "rlnOpticsGroupName": ["opticsGroup1"],
-            "rlnTomoTiltSeriesPixelSize": [pixel_size_a],
-        }
-    )
-    starfile.write({"optics": optics, "particles": block}, path)
+    position = table[["z", "y", "x"]].to_numpy(dtype=np.float64, copy=True)
+    centred = np.asarray(table.get(CENTRED, pd.Series(False, index=table.index)), dtype=bool)
+    names = table["tomogram"].astype(str)
+    unknown = sorted(set(names[centred]) - set(sizes_a))
+    if unknown:
+        raise DataError(
+            f"{source}: {POSITION_CENTRED_A[0]} and its like count from the tomogram's centre, "
+            f"and the size of {', '.join(unknown[:5])} is not known; pass the tomogram's store "
+            f"(make it with `ingest`), or coordinates as {', '.join(POSITION_PX)}"
+        )
+    halves = {name: np.divide(size, 2) for name, size in sizes_a.items()}
+    for name in sorted(set(names[centred])):
+        position[centred & np.asarray(names == name)] += halves[name]
+    return position
 
 
-def euler_to_quaternion(angles_deg: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Turn RELION `rot, tilt, psi` `(n, 3)` in degrees into quaternions `(n, 4)`, scalar first."""
-    turned = Rotation.from_euler("ZYZ", angles_deg, degrees=True).inv()
-    return np.asarray(turned.as_quat(scalar_first=True))
+def subtomogram_frame(source: str | Path, particles: pd.DataFrame) -> NDArray[np.float64] | None:
+    """Return the quaternions `(n, 4)` of the subtomograms, None where the file has none."""
+    if not set(BOX_ANGLES) <= set(particles):
+        return None
+    return euler_to_quaternion(_numbers(source, particles, BOX_ANGLES))
 
 
-def quaternion_to_euler(quaternions: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Turn quaternions `(n, 4)`, scalar first, into RELION angles `(n, 3)` in degrees."""
-    turned = Rotation.from_quat(quaternions, scalar_first=True).inv()
-    return np.asarray(turned.as_euler("ZYZ", degrees=True, suppress_warnings=True))
-
-
-def _blocks(path: Path, label: str | None) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    try:
-        # Names that look like numbers, such as PDB id 1e10, must stay names.
-        text = [*_TEXT, *([label] if label else [])]
-        blocks = starfile.read(path, always_dict=True, parse_as_string=text)
-    except (OSError, ValueError, LookupError) as error:
-        raise DataError(f"{path}: not a readable STAR file ({error})") from error
-    tables = {k: v for k, v in blocks.items() if isinstance(v, pd.DataFrame)}
-    optics = tables.pop("optics", None)
-    if not tables or tables.get("particles", next(iter(tables.values()))).empty:
-        found = {name or "(no name)": list(table) for name, table in blocks.items()}
-        raise DataError(f"{path}: no particles; found blocks with columns {found or 'none'}")
-    return tables.get("particles", next(iter(tables.values()))), optics
-
-
-def _pixel_size(
-    particles: pd.DataFrame, optics: pd.DataFrame | None, given: float | None
+def pixel_sizes(
+    star: StarText, particles: pd.DataFrame, given: float | None = None
 ) -> NDArray[np.float64]:
-    """Angstrom a pixel of each particle; NaN where unknown."""
+    """Angstrom a pixel of the coordinates of `particles` `(n,)`; NaN where unknown."""
     if given is not None:
         return np.full(len(particles), given)
-    table = particles
-    if optics is not None and "rlnOpticsGroup" in particles:
-        table = particles[["rlnOpticsGroup"]].merge(optics, on="rlnOpticsGroup", how="left")
+    optics = star.optics
+    if optics is None or OPTICS_GROUP not in particles or OPTICS_GROUP not in optics.columns:
+        return _pixel_size(star.source, particles)
+    groups = optics.table(_present(optics.columns, [OPTICS_GROUP]))
+    sizes = _pixel_size(star.source, groups)
+    numbers = _numbers(star.source, groups, [OPTICS_GROUP])[:, 0]
+    of = pd.Series(_numbers(star.source, particles, [OPTICS_GROUP])[:, 0])
+    return np.asarray(of.map(dict(zip(numbers, sizes, strict=True))), dtype=np.float64)
+
+
+def _pixel_size(source: str, table: pd.DataFrame) -> NDArray[np.float64]:
     for name in _PIXEL_SIZES:
         if name in table:
-            return np.asarray(table[name], dtype=np.float64)
-    if {"rlnDetectorPixelSize", "rlnMagnification"} <= set(table):
-        micron = np.asarray(table["rlnDetectorPixelSize"] / table["rlnMagnification"])
-        return np.asarray(micron * 1e4, dtype=np.float64)
-    return np.full(len(particles), np.nan)
+            return _numbers(source, table, [name])[:, 0]
+    if set(_MAGNIFIED) <= set(table):
+        micron, magnification = _numbers(source, table, _MAGNIFIED).T
+        return np.asarray(micron / magnification * 1e4)
+    return np.full(len(table), np.nan)
 
 
-def _numbers(path: str | Path, table: pd.DataFrame, columns: list[str]) -> NDArray[np.float64]:
+def known_columns(star: StarText, label: str | None = None) -> pd.DataFrame:
+    """Return, as text, those columns that say what and where a particle is."""
+    known = [TOMOGRAM, "rlnMicrographName", LABEL, CLASS_NUMBER, PARTICLE_ID, OPTICS_GROUP]
+    known += [*POSITION_PX, *POSITION_CENTRED_A, *ORIGIN_A, *_ORIGIN_PX, *ANGLES, *BOX_ANGLES]
+    columns = star.particles.columns
+    return star.particles.table(_present(columns, [*known, *([label] if label else [])]))
+
+
+def _present(columns: Iterable[str], names: list[str]) -> list[str]:
+    """Return which of `names`, and of those that tell a pixel's size, are among `columns`."""
+    present = set(columns)
+    wanted = dict.fromkeys([*names, *_PIXEL_SIZES, *_MAGNIFIED])
+    return [name for name in wanted if name in present]
+
+
+def _orientation(
+    source: str, particles: pd.DataFrame, frame: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Compose a particle's two orientations `(n, 4)`; one that the file lacks is none at all."""
+    if not set(ANGLES) <= set(particles):
+        return frame
+    turned = euler_to_quaternion(_numbers(source, particles, ANGLES))
+    return turned if frame is None else compose(frame, turned)
+
+
+def _origin(
+    source: str, particles: pd.DataFrame, pixel: NDArray[np.float64], axes: int
+) -> NDArray[np.float64]:
+    """Shift `(n, axes)` in angstrom, x first, that refinement takes off the coordinates."""
+    if set(ORIGIN_A[:axes]) <= set(particles):
+        return _numbers(source, particles, ORIGIN_A[:axes])
+    if not set(_ORIGIN_PX[:axes]) <= set(particles):
+        return np.zeros((len(particles), axes))
+    shift = _numbers(source, particles, _ORIGIN_PX[:axes])
+    if shift.any() and np.isnan(pixel).any():
+        raise DataError(f"{source}: origins in pixels, but no pixel size; pass pixel_size")
+    return shift * np.nan_to_num(pixel)[:, None]
+
+
+def _numbers(source: str | Path, table: pd.DataFrame, columns: list[str]) -> NDArray[np.float64]:
     numeric = table[columns].apply(lambda column: pd.to_numeric(column, errors="coerce"))
     values: NDArray[np.float64] = np.asarray(numeric, dtype=np.float64)
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         found = table[columns].iloc[row, column]
-        raise DataError(f"{path}: particle {row}, {columns[column]}: {found!r} is not a number")
+        raise DataError(f"{source}: particle {row}, {columns[column]}: {found!r} is not a number")
     return values
 
 
-def _tomograms(path: str | Path, particles: pd.DataFrame) -> "pd.Series[str]":
-    for column in ("rlnTomoName", "rlnMicrographName"):
+def _tomograms(source: str, star: StarText, particles: pd.DataFrame) -> pd.Series:
+    for column in (TOMOGRAM, "rlnMicrographName"):
         if column in particles:
-            return particles[column].astype(str)
+            return particles[column]
     raise DataError(
-        f"{path}: no tomogram name; expected rlnTomoName or rlnMicrographName, "
-        f"found {', '.join(particles.columns)}"
+        f"{source}: no tomogram name; expected {TOMOGRAM} or rlnMicrographName, "
+        f"found {', '.join(star.particles.columns)}"
     )
 
 
-def _labels(path: str | Path, particles: pd.DataFrame, label: str | None) -> Any:
-    if label is not None and label not in particles:
+def _labels(source: str, star: StarText, particles: pd.DataFrame, label: str | None) -> pd.Series:
+    columns = star.particles.columns
+    if label is not None and label not in columns:
         raise DataError(
-            f"{path}: no label column {label!r}{nearest_hint(label, particles.columns)}; "
-            f"found {', '.join(particles.columns)}"
+            f"{source}: no label column {label!r}{nearest_hint(label, columns)}; "
+            f"found {', '.join(columns)}"
         )
     for column in (label, LABEL, CLASS_NUMBER):
         if column in particles:
-            named = particles[column].astype("string")
-            return named.replace({"<NA>": pd.NA, "None": pd.NA, "": pd.NA})
+            return particles[column].astype("string").replace(_NO_LABEL)
     return pd.Series(pd.NA, index=particles.index, dtype="string")
