@@ -6,8 +6,9 @@ from typing import Literal
 import mlflow
 from latentlaw.data.mrc import open_mrc
 from latentlaw.data.output import new_output
-from latentlaw.data.structures import STRUCTURE_SUFFIXES, read_structure, structure_map
-from latentlaw.errors import ConfigError, DataError
+from latentlaw.data.structures import read_structure, structure_map
+from latentlaw.data.templates import is_model, template_paths
+from latentlaw.errors import ConfigError
 from latentlaw.priors.files import write_affinity
 from latentlaw.priors.maps import MapMethod, map_affinity
 from latentlaw.priors.shells import DensityMap
@@ -18,8 +19,6 @@ from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command, say
 from pipelines._heatmap import affinity_heatmap
-
-_MAP_SUFFIXES = (".mrc", ".map")
 
 
 class Affinity(Entry):
@@ -73,12 +72,12 @@ def compute(p: Affinity) -> AffinityTable:
     DataError
         If a template cannot be read, or there are not enough.
     """
-    paths = template_paths(Path(p.templates))
+    paths = template_paths(p.templates)
     if p.method != "soap":
         maps = [read_density(name, path, p) for name, path in paths.items()]
         return map_affinity(maps, p.method, resolution_a=p.resolution, progress=ProgressBar())
     for path in paths.values():
-        if not is_structure(path):
+        if not is_model(path):
             raise ConfigError(
                 f"{path}: method=soap compares atomic models (PDB or mmCIF), found a density map; "
                 "use method=harmonics, correlation or fsc"
@@ -89,45 +88,14 @@ def compute(p: Affinity) -> AffinityTable:
     return soap_affinity(atoms, resolution_a=p.resolution)
 
 
-def template_paths(folder: Path) -> dict[str, Path]:
-    """Return the maps and structures of a folder by class, which is the name to its first dot."""
-    found: dict[str, Path] = {}
-    for path in sorted(folder.glob("*")):
-        if not path.is_file() or _ending(path) not in (*_MAP_SUFFIXES, *STRUCTURE_SUFFIXES):
-            continue
-        name = path.name.split(".")[0]
-        if name in found:
-            raise DataError(
-                f"{folder}: {found[name].name} and {path.name} are both of class {name!r}, "
-                "expected one file a class; move one of them away"
-            )
-        found[name] = path
-    if not found:
-        raise DataError(
-            f"{folder}: no template found; expected a folder of density maps (.mrc, .map) or "
-            "atomic models (.pdb, .cif), plain or .gz"
-        )
-    return found
-
-
 def read_density(name: str, path: Path, p: Affinity) -> DensityMap:
     """Read a map, or render a structure finely enough for the resolution."""
-    if not is_structure(path):
+    if not is_model(path):
         volume = open_mrc(path, voxel_size_a=p.voxel_size)
         return DensityMap(name, volume.data, volume.voxel_size_a)
     voxel_size = p.resolution / 4
     structure = read_structure(path, assembly=p.assembly)
     return DensityMap(name, structure_map(structure, voxel_size_a=voxel_size), voxel_size)
-
-
-def is_structure(path: Path) -> bool:
-    """Tell an atomic model from a map by the file's ending."""
-    return _ending(path) in STRUCTURE_SUFFIXES
-
-
-def _ending(path: Path) -> str:
-    plain = path.with_suffix("") if path.suffix in (".gz", ".bz2") else path
-    return plain.suffix.lower()
 
 
 if __name__ == "__main__":

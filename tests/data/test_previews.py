@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from latentlaw.data.ingest import ingest
 from latentlaw.data.mrc import write_mrc
-from latentlaw.data.particles import new_stack, open_stack
+from latentlaw.data.particles import open_stack
 from latentlaw.data.previews import orthogonal_slices, particle_gallery, tile_rows
+from latentlaw.data.stack_writer import new_stack
 from latentlaw.data.tomograms import open_tomogram
 
 

@@ -104,8 +104,13 @@ def template_paths(folder: str | Path) -> dict[str, Path]:
     return paths
 
 
+def is_model(path: Path) -> bool:
+    """Tell an atomic model from a density map by the file's ending."""
+    return path.name.lower().endswith(_MODELS)
+
+
 def _read(path: Path, voxel_size_a: float) -> NDArray[np.floating[Any]]:
-    if path.name.lower().endswith(_MODELS):
+    if is_model(path):
         return structure_map(read_structure(path), voxel_size_a=voxel_size_a)
     data, size = read_map(path)
     if data.ndim != 3:
