@@ -1,0 +1,27 @@
+"""Row 10: a constant subtomogram is flagged, and normalisation makes it zeros, not NaN."""
+
+from pathlib import Path
+
+import torch
+from latentlaw.data.extract import extract
+from latentlaw.data.particles import open_stack
+from latentlaw.models.normalisation import Normalisation
+
+from tests.data.tomogram_samples import make_coordinates, make_tomogram, noise
+
+
+def test_row_10_constant_boxes(tmp_path: Path) -> None:
+    volume = noise()
+    volume[:20] = 0.0
+    volume[:20, 24:] = 1234.567
+    store = make_tomogram(tmp_path, volume)
+    csv = make_coordinates(tmp_path / "p.csv", [[10, 10, 10], [10, 35, 10], [30, 30, 30]])
+    report = extract(store, csv, tmp_path / "s.particles.zarr", box=8)
+    assert sorted(report.constant) == ["tomo-000000", "tomo-000001"]
+    assert report.counts["constant"] == 2
+    stack = open_stack(report.path)
+    normalised = Normalisation()(torch.from_numpy(stack.read()))
+    constant = torch.tensor(stack.table["particle_id"].isin(report.constant).to_numpy())
+    assert (normalised[constant] == 0).all()
+    assert torch.isfinite(normalised).all()
+    assert abs(float(normalised[~constant].std()) - 1) < 0.01

@@ -1,0 +1,26 @@
+"""Row 20: a STAR file without the columns needed, or with an empty loop, lists what it has."""
+
+from pathlib import Path
+
+import pytest
+from latentlaw.data.coordinates import read_coordinates
+from latentlaw.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("loop_\n_rlnTomoName\n_rlnFoo\nt 1\n", "rlnCoordinateX.*found rlnTomoName, rlnFoo"),
+        (
+            "loop_\n_rlnCoordinateX\n_rlnFoo\n1 1\n",
+            "no tomogram name.*found rlnCoordinateX, rlnFoo",
+        ),
+        ("loop_\n_rlnTomoName\n_rlnFoo\n", r"no particles; found.*'rlnTomoName', 'rlnFoo'"),
+        ("_rlnTomoName t\n", "no particles; found blocks"),
+    ],
+)
+def test_row_20_star_columns(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "p.star"
+    path.write_text(f"data_particles\n\n{text}")
+    with pytest.raises(DataError, match=f"p.star: .*{message}"):
+        read_coordinates(path)
