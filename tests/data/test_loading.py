@@ -163,6 +163,15 @@ def test_a_last_batch_of_one_is_left_out_unless_it_is_all(chunks: ImageChunks) -
 def test_sizes_that_make_no_sense_are_refused(chunks: ImageChunks) -> None:
     with pytest.raises(ConfigError, match="rank 2 of 2"):
         ShuffledBatches(particles(chunks), batch_size=1, seed=0, rank=2, world_size=2)
+    with pytest.raises(ConfigError, match="'particles': 0"):
+        ShuffledBatches(particles(chunks, np.arange(0)), batch_size=1, seed=0)
+
+
+def test_an_iteration_that_is_broken_off_goes_on(chunks: ImageChunks) -> None:
+    expected = seen(ShuffledBatches(particles(chunks), batch_size=100, seed=1))
+    batches = ShuffledBatches(particles(chunks), batch_size=100, seed=1)
+    before = [next(iter(batches)), next(iter(batches))]
+    assert [*seen(before), *seen(batches)] == expected
 
 
 def test_in_order_is_in_order_and_slices_alike(chunks: ImageChunks) -> None:
@@ -173,11 +182,9 @@ def test_in_order_is_in_order_and_slices_alike(chunks: ImageChunks) -> None:
     np.testing.assert_array_equal(data[3:5][:, 0, 0, 0], [N - 4, N - 5])
 
 
-def test_no_more_is_held_than_two_windows(
-    chunks: ImageChunks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("latentlaw.data.chunks.WINDOW", 1)
+def test_no_more_is_held_than_two_windows(chunks: ImageChunks) -> None:
     fresh = copy.deepcopy(chunks)  # as a worker gets it
+    fresh.window = 1
     np.testing.assert_array_equal(fresh[:][:, 0, 0, 0], np.arange(N))
     assert len(fresh._held) == 2
 

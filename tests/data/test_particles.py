@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from latentlaw.data.particles import SUMS, open_stack
 from latentlaw.data.stack_writer import grown_stack, new_stack
-from latentlaw.errors import DataError
+from latentlaw.errors import ConfigError, DataError
 from zarr.codecs import BloscCodec
 
 ITEM = (1, 4, 4)
@@ -276,7 +277,7 @@ def test_particles_of_another_kind_are_refused(
 def test_second_writer_is_refused_at_once(stack: Path) -> None:
     with grown_stack(stack, item_shape=ITEM, voxel_size_a=10.0) as writer:
         writer.append(images(5, 600), rows(5, 600))
-        with pytest.raises(DataError, match="another process is appending"):
+        with pytest.raises(ConfigError, match=rf"is being written by process {os.getpid()}"):
             grow(stack, 1, 600)
     assert len(open_stack(stack)) == 605
 

@@ -22,8 +22,8 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from latentlaw.errors import DataError
 
-#: Chunks from which a shuffled epoch draws at once; as many again are held while the next load.
-WINDOW = 128
+#: Bytes of the chunks that a shuffled epoch draws from at once.
+WINDOW_BYTES = 2**29
 _CRC_BYTES = 4
 
 
@@ -50,6 +50,8 @@ class ImageChunks:
         Of all images, as they are stored.
     rows_per_chunk
         Images in a chunk.
+    window
+        Chunks that an epoch draws from at once; twice as many are held, for the next to load.
     compressed
         Whether chunks are, as in version 1.
 
@@ -69,6 +71,7 @@ class ImageChunks:
         self._name = f"{location}/{array.path}"
         self.compressed = self._check_layout(array)
         self._mapped = isinstance(self._files, LocalFileSystem) and not self.compressed
+        self.window = max(1, WINDOW_BYTES // self._chunk_bytes)
         self._keys = [chunk_key(array, i) for i in range(-(-n // self.rows_per_chunk))]
         self._verified: set[int] = set()
         self._held: OrderedDict[int, NDArray[Any]] = OrderedDict()
@@ -101,8 +104,8 @@ class ImageChunks:
         rows = np.asarray(rows)
         if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
             raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)} images")
-        for start in range(0, len(rows), WINDOW):  # so that no more chunks are held than that
-            owners, places = np.divmod(rows[start : start + WINDOW], self.rows_per_chunk)
+        for start in range(0, len(rows), self.window):  # which lie in no more chunks than that
+            owners, places = np.divmod(rows[start : start + self.window], self.rows_per_chunk)
             chunks = self._get(list(dict.fromkeys(owners.tolist())))
             where = zip(owners.tolist(), places.tolist(), strict=True)
             for target, (owner, place) in enumerate(where, start):
@@ -121,7 +124,7 @@ class ImageChunks:
             for index in indices:
                 self._held.move_to_end(index)
             chunks = {index: self._held[index] for index in indices}
-            while len(self._held) > 2 * WINDOW:
+            while len(self._held) > 2 * self.window:
                 self._held.popitem(last=False)
         return chunks
 

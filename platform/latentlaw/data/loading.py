@@ -27,6 +27,10 @@ class ImageSource(Protocol):
     def rows_per_chunk(self) -> int:
         """Images that are read at once."""
 
+    @property
+    def window(self) -> int:
+        """Chunks that fit into memory at once, with as many again."""
+
     def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
         """Write the images of `rows` into `out` `(len(rows), c, [z,] y, x)`."""
 
@@ -36,6 +40,7 @@ class ArrayImages:
     """Images `(n, c, [z,] y, x)` in memory: one chunk."""
 
     images: NDArray[Any]
+    window: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:

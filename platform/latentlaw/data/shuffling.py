@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from latentlaw.data.chunks import WINDOW
 from latentlaw.data.loading import LabelledImages, Particles, Places, read_ahead
 from latentlaw.errors import ConfigError
 
@@ -37,7 +36,7 @@ def shuffled_places(
 
 
 class ShuffledBatches(IterableDataset[LabelledImages]):
-    """The batches of an epoch; iterating again yields the next epoch's.
+    """The batches of an epoch; iterating again yields the next epoch's, or the rest of this one.
 
     Batches are whole, so in a `DataLoader` take `batch_size=None`, and `load_state_dict` before
     each epoch: its workers hold copies.
@@ -53,7 +52,7 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
         Images in an epoch, over as many passes, each in a new order, as that takes; None: one
         pass.
     window
-        Chunks that are shuffled at once.
+        Chunks that are shuffled at once; None: as many as fit into the memory set aside.
     rank, world_size
         Which of how many processes; their parts are disjoint and differ by one batch at most.
     pin
@@ -67,15 +66,17 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
         batch_size: int,
         seed: int,
         samples: int | None = None,
-        window: int = WINDOW,
+        window: int | None = None,
         rank: int = 0,
         world_size: int = 1,
         pin: bool = False,
     ) -> None:
-        if not (0 <= rank < world_size and batch_size > 0 and window > 0):
+        window = particles.source.window if window is None else window
+        sizes = {"particles": len(particles), "batch_size": batch_size, "window": window}
+        if min(sizes.values()) < 1 or not 0 <= rank < world_size:
             raise ConfigError(
-                f"shuffled batches: found batch_size {batch_size}, window {window}, rank {rank} "
-                f"of {world_size}; expected positive sizes and 0 <= rank < world_size"
+                f"shuffled batches: found {sizes}, rank {rank} of {world_size}; expected at "
+                "least 1 of each and a rank below the number of ranks"
             )
         self._particles = particles
         self._batch_size = min(batch_size, len(particles))
@@ -107,7 +108,7 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
                 window=self._window,
                 generator=generator,
             )
-            for _ in range(-(-self._samples // max(len(self._particles), 1)))
+            for _ in range(-(-self._samples // len(self._particles)))
         ]
         order = np.concatenate(passes)[: self._samples]
         batches = np.split(order, np.arange(self._batch_size, len(order), self._batch_size))

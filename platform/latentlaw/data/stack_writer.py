@@ -1,8 +1,6 @@
 """Writing particle stacks: at once under a new name, or more particles to one that is there."""
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from zarr.codecs import Crc32cCodec
 
 from latentlaw.data.chunks import chunk_key, encode_chunk
+from latentlaw.data.locks import locked
 from latentlaw.data.output import new_output
 from latentlaw.data.particles import (
     FORMAT_VERSION,
@@ -190,10 +189,16 @@ def grown_stack(
     Raises
     ------
     DataError
-        If they are not those of the stack, it is of format version 1, another process is
-        appending, or a particle id occurs twice.
+        If there is no local stack, it is of format version 1, particles are not of its kind, or
+        a particle id occurs twice.
+    ConfigError
+        If another process writes to the stack.
     """
-    with _only_writer(Path(path)):
+    if not Path(path).is_dir():
+        raise DataError(
+            f"{path}: no local particle stack to append to; make one with `extract` or `collect`"
+        )
+    with locked(Path(path)):
         stack = open_stack(path)
         _check_alike(stack, item_shape, np.dtype(dtype), voxel_size_a)
         writer = ParticleWriter(Path(path), voxel_size_a)
@@ -204,32 +209,6 @@ def grown_stack(
         except BaseException:
             writer.remove_strays(len(stack))
             raise
-
-
-@contextmanager
-def _only_writer(path: Path) -> Iterator[None]:
-    """Hold a folder against other writers; the hold ends with its owner, however that ends."""
-    try:
-        place = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise DataError(
-            f"{path}: no local particle stack to append to ({error.strerror}); make one with "
-            "`extract` or `collect`"
-        ) from error
-    try:
-        _lock(place, path)
-        yield
-    finally:
-        os.close(place)
-
-
-def _lock(place: int, path: Path) -> None:
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise DataError(
-            f"{path}: another process is appending to this stack; wait until it is done"
-        ) from error
 
 
 def _check_alike(

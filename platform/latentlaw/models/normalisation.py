@@ -45,12 +45,19 @@ class Normalisation(BaseModel):
             return torch.asinh(_above_background(images) / self.scale)
         axes = tuple(range(1, images.ndim))
         centred = images - images.mean(dim=axes, keepdim=True)
-        deviation = centred.square().mean(dim=axes, keepdim=True).sqrt()
-        return torch.where(deviation > 1e-6 * images.abs().amax(axes, True), centred, 0.0) / (
-            deviation.clamp_min(1e-12)
+        deviation = torch.linalg.vector_norm(centred, dim=axes, keepdim=True) / math.sqrt(
+            math.prod(images.shape[1:])
         )
+        largest = torch.maximum(images.amax(axes, True), -images.amin(axes, True))
+        constant = deviation <= 1e-6 * largest
+        return centred * torch.where(constant, 0.0, 1 / deviation.clamp_min(1e-12))
 
 
 def _above_background(images: Tensor) -> Tensor:
-    background = torch.quantile(images.flatten(1), 0.05, dim=1)
+    flat = images.flatten(1)
+    # As torch.quantile, which sorts all the values, from those up to the percentile.
+    place = 0.05 * (flat.shape[1] - 1)
+    low = int(place)
+    least = flat.topk(min(low + 2, flat.shape[1]), dim=1, largest=False).values
+    background = torch.lerp(least[:, low], least[:, -1], place - low)
     return images - background.view(-1, *[1] * (images.ndim - 1))
