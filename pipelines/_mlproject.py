@@ -13,6 +13,7 @@ ENTRIES = (
     "main",
     "simulate",
     "ingest",
+    "validate",
     "extract",
     "collect",
     "affinity",

@@ -1,28 +1,46 @@
-"""Compute an affinity from density maps."""
+"""Compute an affinity from density maps or atomic models."""
 
 from pathlib import Path
 from typing import Literal
 
 import mlflow
-from latentlaw.data.mrc import read_map
+from latentlaw.data.mrc import open_mrc
 from latentlaw.data.output import new_output
-from latentlaw.errors import DataError
-from latentlaw.priors.descriptors import harmonics_affinity
-from latentlaw.priors.table import write_affinity
+from latentlaw.data.structures import read_structure, structure_map
+from latentlaw.data.templates import is_model, template_paths
+from latentlaw.errors import ConfigError
+from latentlaw.priors.files import write_affinity
+from latentlaw.priors.maps import MapMethod, map_affinity
+from latentlaw.priors.shells import DensityMap
+from latentlaw.priors.soap import soap_affinity
+from latentlaw.priors.table import AffinityTable
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
 from pydantic import Field
 
-from pipelines._entry import Entry, command
+from pipelines._entry import Entry, ProgressBar, command, say
+from pipelines._heatmap import affinity_heatmap
 
 
 class Affinity(Entry):
-    """Compute how alike the shapes of density maps are, as an affinity CSV."""
+    """Compute how alike the shapes of density maps or atomic models are, as an affinity CSV."""
 
-    templates: str = Field(
-        description="folder of MRC maps, one a class, at one voxel size and box"
-    )
+    templates: str = Field(description="folder of MRC maps, PDB or mmCIF files, one a class")
     out: str = Field(description="CSV to make")
-    method: Literal["harmonics"] = Field("harmonics", description="shape descriptor")
+    method: Literal["soap"] | MapMethod = Field(
+        "harmonics",
+        description="measure of shape; soap for atomic models only, correlation and fsc of the "
+        "best rotation",
+    )
+    resolution: float = Field(
+        30.0, gt=0, allow_inf_nan=False, description="angstrom that shapes are compared at"
+    )
+    voxel_size: float | None = Field(
+        None, gt=0, description="angstrom a voxel, for maps whose header does not say"
+    )
+    assembly: str = Field(
+        "auto",
+        description="of atomic models: auto (the first that a file lists), deposited, or a name",
+    )
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 
@@ -30,16 +48,54 @@ def run(parameters: Affinity) -> Path:
     """Compute the table, and return its path."""
     p = parameters
     with stage_run("affinity", p.model_dump()):
-        paths = sorted(path for path in Path(p.templates).glob("*.mrc*") if path.is_file())
-        if not paths:
-            raise DataError(f"{p.templates}: no density map found; expected files .mrc or .mrc.gz")
-        maps = {path.name.split(".")[0]: read_map(path)[0] for path in paths}
-        table = harmonics_affinity(maps)
         with new_output(p.out, overwrite=p.overwrite) as partial:
+            table = compute(p)
             write_affinity(partial, table)
         mlflow.log_artifact(p.out)
-        log_metrics({"affinity/smallest_eigenvalue": table.smallest_eigenvalue})
+        mlflow.log_figure(affinity_heatmap(table), "figures/affinity.png")
+        measured = {"smallest_eigenvalue": table.smallest_eigenvalue, "floor": table.floor}
+        log_metrics({f"affinity/{name}": value for name, value in measured.items()})
+        say(
+            f"{p.out}: {len(table.class_names)} classes, smallest eigenvalue "
+            f"{table.smallest_eigenvalue:.3f}, floor of the affinity loss {table.floor:.3f}"
+        )
         return Path(p.out)
+
+
+def compute(p: Affinity) -> AffinityTable:
+    """Read the templates and compare them.
+
+    Raises
+    ------
+    ConfigError
+        If SOAP is asked for and a template is a map.
+    DataError
+        If a template cannot be read, or there are not enough.
+    """
+    paths = template_paths(p.templates)
+    if p.method != "soap":
+        maps = [read_density(name, path, p) for name, path in paths.items()]
+        return map_affinity(maps, p.method, resolution_a=p.resolution, progress=ProgressBar())
+    for path in paths.values():
+        if not is_model(path):
+            raise ConfigError(
+                f"{path}: method=soap compares atomic models (PDB or mmCIF), found a density map; "
+                "use method=harmonics, correlation or fsc"
+            )
+    atoms = {
+        name: read_structure(path, assembly=p.assembly).positions_a for name, path in paths.items()
+    }
+    return soap_affinity(atoms, resolution_a=p.resolution)
+
+
+def read_density(name: str, path: Path, p: Affinity) -> DensityMap:
+    """Read a map, or render a structure finely enough for the resolution."""
+    if not is_model(path):
+        volume = open_mrc(path, voxel_size_a=p.voxel_size)
+        return DensityMap(name, volume.data, volume.voxel_size_a)
+    voxel_size = p.resolution / 4
+    structure = read_structure(path, assembly=p.assembly)
+    return DensityMap(name, structure_map(structure, voxel_size_a=voxel_size), voxel_size)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from latentlaw.data.collect import collect
-from latentlaw.tracking.runs import configure_tracking, stage_run
+from latentlaw.errors import DataError
+from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command
@@ -22,10 +23,10 @@ class Collect(Entry):
 
 
 def run(parameters: Collect) -> Path:
-    """Collect and return the stack."""
+    """Collect and return the stack; files that are bad are an error once the others are done."""
     p = parameters
     with stage_run("collect", p.model_dump()):
-        return collect(
+        report = collect(
             p.source,
             p.out,
             box=p.box,
@@ -33,6 +34,14 @@ def run(parameters: Collect) -> Path:
             overwrite=p.overwrite,
             progress=ProgressBar(),
         )
+        log_metrics(
+            {"collect/particles": report.collected, "collect/failures": len(report.failures)}
+        )
+        if report.failures:
+            total = report.collected + len(report.failures)
+            done = f"{report.collected} of {total} images collected in {report.path}; not:"
+            raise DataError("\n".join([done, *report.failures]))
+        return report.path
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from latentlaw.data.particles import open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.discovery.discover import Discovery, discover
@@ -26,7 +27,7 @@ from latentlaw.tracking.runs import (
     tag_run,
 )
 from latentlaw.tracking.splits import load_split
-from latentlaw.training.batches import LabelledImages
+from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.prepare import PreparedData
@@ -68,7 +69,7 @@ def run(parameters: Discover) -> str:
         log_data(p.data, stack.digest, stack.table, "discovery")
         labels = stack.table["label"].fillna("").to_numpy(dtype=str)
         names = list(bundle.head.class_names)
-        data = PreparedData(stack.read(), labels, load_split(p.model, stack), names)
+        data = PreparedData(stack.images, labels, load_split(p.model, stack), names)
         codes = embed(bundle.model, data.images)
         progress = ProgressBar()
         cnn = train_black_box(p, data, bundle.model, progress)
@@ -89,8 +90,8 @@ def run(parameters: Discover) -> str:
         for dimension in range(codes.mu.shape[1]):
             strip = traversal_strip(bundle.model, codes.mu, codes.pose, dimension)
             log_image(f"traversals/z{dimension}.png", strip)
-        test = data.images[data.rows(TEST)]
-        log_bundle(Bundle(bundle.model, bundle.head, found.model), example_images(test))
+        example = example_images(data.particles(data.rows(TEST)))
+        log_bundle(Bundle(bundle.model, bundle.head, found.model), example)
         return str(active.info.run_id)
 
 
@@ -126,9 +127,10 @@ def train_black_box(
     )
     fit_classifier(
         cnn,
-        _tensors(data, model, TRAIN),
-        _tensors(data, model, VAL),
+        data.particles(known_rows(data, TRAIN)),
+        data.particles(known_rows(data, VAL)),
         config,
+        normalisation=model.config.normalisation,
         on_epoch=lambda epoch: progress(epoch + 1, p.epochs, "train cnn"),
     )
     return cnn
@@ -136,9 +138,10 @@ def train_black_box(
 
 def black_box_rung(data: PreparedData, cnn: Classifier, model: AutoEncoder) -> Rung:
     """Score the CNN on test particles; its complexity is its number of weights."""
-    test = _tensors(data, model, TEST)
+    test = data.particles(known_rows(data, TEST))
     weights = sum(parameter.numel() for parameter in cnn.parameters())
-    predicted = predict_logits(cnn, test.images).argmax(dim=1).numpy()
+    batches = held_out_batches(test, model.config.normalisation, 256, torch.device("cpu"))
+    predicted = predict_logits(cnn, batches).argmax(dim=1).numpy()
     return score_rung(
         "cnn", "CNN on pixels", weights, predicted=predicted, labels=test.labels.numpy()
     )
@@ -148,8 +151,9 @@ def robustness(
     p: Discover, data: PreparedData, model: AutoEncoder, cnn: Classifier, found: Discovery
 ) -> dict[str, float]:
     """Accuracy of each family on test images moved by FGSM against that family."""
-    test = _tensors(data, model, TEST)
-    images, labels = test.images[:_ATTACKED], test.labels[:_ATTACKED]
+    test = data.particles(known_rows(data, TEST))
+    images = model.config.normalisation(torch.from_numpy(test[:_ATTACKED]))
+    labels = test.labels[:_ATTACKED]
     model.eval()
     families = {"dense": found.dense.torch_logits, "equation": found.model.torch_logits}
     if found.sparse:
@@ -162,10 +166,6 @@ def robustness(
         for family, logits in attacked.items()
         for epsilon, accuracy in attack_accuracies(logits, images, labels, p.epsilons).items()
     }
-
-
-def _tensors(data: PreparedData, model: AutoEncoder, split: str) -> LabelledImages:
-    return data.tensors(known_rows(data, split), model.config.normalisation)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from latentlaw.data.loading import Particles
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import HELD_OUT, TEST, TRAIN
 from latentlaw.evaluation.classification import classification_scores, confusion, novelty_auroc
@@ -68,10 +69,10 @@ def run(parameters: Evaluate) -> dict[str, float]:
         log_data(p.data, stack.digest, stack.table, "evaluation")
         split = load_split(p.model, stack)
         progress(1, 3, "evaluate")
-        codes = embed(bundle.model, stack.read()).mu
+        codes = embed(bundle.model, stack.images).mu
         progress(2, 3, "evaluate")
         measured = measure(bundle, stack, codes, split, load_json(source_run(p.model), PRIOR))
-        unseen_images = stack.read(np.flatnonzero(split == TEST))
+        unseen_images = Particles.unlabelled(stack.images, np.flatnonzero(split == TEST))
         cosine = latent_cosine_under_rotation(bundle.model, unseen_images, seed=p.seed)
         progress(3, 3, "evaluate")
         metrics = {**measured.metrics, "rotation/latent_cosine": cosine}

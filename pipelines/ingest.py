@@ -3,10 +3,21 @@
 from pathlib import Path
 
 from latentlaw.data.ingest import ingest
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from latentlaw.data.previews import orthogonal_slices
+from latentlaw.data.tomograms import open_tomogram
+from latentlaw.errors import DataError
+from latentlaw.tracking.runs import (
+    configure_tracking,
+    log_image,
+    log_metrics,
+    stage_run,
+    tag_run,
+)
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command
+from pipelines._entry import Entry, ProgressBar, command, say
+
+_PREVIEWS = 20
 
 
 class Ingest(Entry):
@@ -23,10 +34,10 @@ class Ingest(Entry):
 
 
 def run(parameters: Ingest) -> list[Path]:
-    """Ingest and return the stores."""
+    """Ingest and return the stores; sources that are bad are an error once the others are done."""
     p = parameters
     with stage_run("ingest", p.model_dump()):
-        stores = ingest(
+        report = ingest(
             p.source,
             p.out,
             voxel_size_a=p.voxel_size,
@@ -37,8 +48,18 @@ def run(parameters: Ingest) -> list[Path]:
             overwrite=p.overwrite,
             progress=ProgressBar(),
         )
-        log_metrics({"ingest/tomograms": len(stores)})
-        return stores
+        log_metrics(
+            {"ingest/tomograms": len(report.stores), "ingest/failures": len(report.failures)}
+        )
+        for store in report.stores[:_PREVIEWS]:
+            log_image(f"previews/{store.stem}.png", orthogonal_slices(open_tomogram(store)))
+        for name, note in report.notes.items():
+            say(f"ingest: {name}: {note}")
+        tag_run(source_notes=report.notes)
+        if report.failures:
+            done = f"{len(report.stores)} of {len(report.stores) + len(report.failures)} ingested"
+            raise DataError("\n".join([f"{done}; not:", *report.failures]))
+        return report.stores
 
 
 if __name__ == "__main__":

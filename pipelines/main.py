@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latentlaw.data.collect import class_names
+from latentlaw.data.listing import class_names
 from latentlaw.data.output import check_new
 from latentlaw.errors import DataError
-from latentlaw.priors.table import read_affinity
+from latentlaw.priors.files import read_affinity
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
 from pydantic import Field
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 import mlflow
-import numpy as np
 import pandas as pd
 import torch
 from latentlaw.data.particles import open_stack
@@ -22,7 +21,8 @@ from latentlaw.models.config import (
 )
 from latentlaw.models.normalisation import NormalisationKind
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.priors.table import AffinityTable, project, read_affinity
+from latentlaw.priors.files import read_affinity
+from latentlaw.priors.table import AffinityTable, project, projection_report
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, log_bundle
 from latentlaw.tracking.names import SPLIT
@@ -36,7 +36,7 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
-from latentlaw.training.batches import Augmentation
+from latentlaw.training.augmentation import Augmentation, Wedge
 from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.loop import fit
 from latentlaw.training.prepare import PreparedData, prepare
@@ -77,6 +77,9 @@ class Train(Entry):
         "auto", description="of images: each particle, or one global intensity scale"
     )
     augmentation: Auto | Augmentation = Field("auto", description="of training images")
+    wedge: Literal["none", "fixed", "random"] = Field(
+        "none", description="train with missing wedges too, the microscope's or of any direction"
+    )
     hold_out: Names = Field(None, description="classes kept from training, comma-separated")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
 
@@ -98,7 +101,7 @@ def run(parameters: Train) -> str:
         bundle = train_bundle(p, data, model, prior)
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
-        log_bundle(bundle, example_images(data.images[data.rows(TEST)]))
+        log_bundle(bundle, example_images(data.particles(data.rows(TEST))))
         mlflow.log_dict({k: _plain(v) for k, v in p.model_dump().items()}, "config.yaml")
         return str(active.info.run_id)
 
@@ -108,7 +111,6 @@ def train_bundle(
 ) -> Bundle:
     """Train `model` and fit the classifier head on its training latents."""
     device = pick_device(p.device)
-    normalisation = model.config.normalisation
     progress, log = ProgressBar(), EpochLogger()
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
@@ -119,16 +121,17 @@ def train_bundle(
     matrix = None if prior is None else torch.tensor(prior.values, dtype=torch.float32)
     best = fit(
         model.to(device),
-        data.tensors(data.rows(TRAIN), normalisation).to(device),
-        data.tensors(data.rows(VAL), normalisation).to(device),
+        data.particles(data.rows(TRAIN)),
+        data.particles(data.rows(VAL)),
         train_config(p, data.images.shape[1:]),
         affinity=None if matrix is None else matrix.to(device),
         on_epoch=on_epoch,
     )
     log_metrics({"train/best_epoch": best})
     rows = data.rows(TRAIN, labelled=True)
-    codes = embed(model, data.images[rows]).mu
-    head = fit_head(codes, data.labels[rows], embed(model, data.images[data.rows(VAL)]).mu)
+    codes = embed(model, data.particles(rows)).mu
+    held_out = embed(model, data.particles(data.rows(VAL))).mu
+    head = fit_head(codes, data.labels[rows], held_out)
     return Bundle(model.cpu(), head)
 
 
@@ -147,6 +150,7 @@ def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
         tc=p.tc,
         schedule=p.schedule,
         augmentation=augmentation,
+        wedge=None if p.wedge == "none" else Wedge(direction=p.wedge),
         samples_per_epoch=samples_per_epoch(item_shape),
         seed=p.seed,
     )
@@ -180,17 +184,13 @@ def load_prior(p: Train, class_names: list[str]) -> AffinityTable | None:
         return None
     given = read_affinity(p.affinity).select(class_names)
     used = given if p.affinity_projection == "none" else project(given)
-    log_metrics(
-        {
-            "affinity/asymmetry": given.asymmetry,
-            "affinity/smallest_eigenvalue": given.smallest_eigenvalue,
-            "affinity/projection_shift": float(np.abs(used.values - given.values).max()),
-        }
-    )
-    if given.smallest_eigenvalue < -1e-6 and p.affinity_projection == "nearest":
+    report = projection_report(given, used)
+    log_metrics({f"affinity/{name}": value for name, value in report.items()})
+    if report["projection_shift"] > 1e-6:
         say(
-            f"affinity: smallest eigenvalue {given.smallest_eigenvalue:.2f}, so no "
-            "latents have these cosines; trained on the nearest table that some have "
+            f"affinity: asymmetry {given.asymmetry:.2f}, smallest eigenvalue "
+            f"{given.smallest_eigenvalue:.2f}: no latents have these cosines, the loss cannot "
+            f"fall below {report['floor']:.3f} of it; trained on the nearest table that some have "
             "(affinity_projection=none to train on it as it is)"
         )
     log_json(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from latentlaw.data.cropping import centred_box
 from latentlaw.data.extract import extract
-from latentlaw.data.particles import new_stack
+from latentlaw.data.stack_writer import new_stack
 from latentlaw.data.tomograms import create_store, mark_complete, open_tomogram
 
 from tests.benchmarks.ratio import Ratio, interleaved_seconds

@@ -20,7 +20,9 @@ def image(seed: int = 0, shape: tuple[int, ...] = (8, 8), dtype: Any = np.uint8)
 
 
 def run(source: Path, tmp_path: Path, **options: Any) -> ParticleStack:
-    return open_stack(collect(source, tmp_path / "s.particles.zarr", overwrite=True, **options))
+    report = collect(source, tmp_path / "s.particles.zarr", overwrite=True, **options)
+    assert report.failures == ()
+    return open_stack(report.path)
 
 
 @pytest.fixture
@@ -64,6 +66,42 @@ def test_labels_csv(folder: Path, tmp_path: Path) -> None:
     (folder / "labels.csv").write_text("name,label\nnone.npy,x\n")
     with pytest.raises(DataError, match=r"no column.*file.*found"):
         run(folder, tmp_path)
+
+
+def test_labels_csv_as_people_write_them(folder: Path, tmp_path: Path) -> None:
+    table = folder / "labels.csv"
+    table.write_text("\ufefffile,label,group,note\na_0.npy,NA,,x\nb_0.npy,None,g,\n", "utf-8")
+    found = run(folder, tmp_path).table
+    assert found["label"].tolist() == ["NA", "None"]
+    assert found["group"].tolist() == ["a_0", "g"]
+    table.write_text("file,label\na_0.npy,x\n,y\n")
+    with pytest.raises(DataError, match=r"labels\.csv: line 3 names no file"):
+        run(folder, tmp_path)
+    table.write_text("file,label\na_0.npy,x\na_0.npy,y\n")
+    with pytest.raises(DataError, match=r"labels\.csv: a_0\.npy is listed twice"):
+        run(folder, tmp_path)
+
+
+def test_the_others_go_on_when_a_file_is_bad(folder: Path, tmp_path: Path) -> None:
+    (folder / "a_1.npy").write_bytes(b"garbage")
+    (folder / "labels.csv").write_text("file,label\na_0.npy,x\na_1.npy,y\nb_0.npy,z\n")
+    report = collect(folder, tmp_path / "s.particles.zarr")
+    assert report.collected == 2
+    assert [("a_1.npy" in failure) for failure in report.failures] == [True]
+    stack = open_stack(report.path)
+    assert stack.table["label"].tolist() == ["x", "z"]
+    np.testing.assert_array_equal(stack.read()[1, 0], image(2))
+
+
+def test_channels_of_volumes(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for i in range(2):
+        data = image(i, (3, 6, 8, 8), np.uint16)
+        tifffile.imwrite(tmp_path / "in" / f"a_{i}.tif", data, ome=True, metadata={"axes": "CZYX"})
+    stack = run(tmp_path / "in", tmp_path)
+    assert stack.item_shape == (3, 6, 8, 8)
+    assert stack.images.dtype == np.uint16
+    np.testing.assert_array_equal(stack.read()[1], image(1, (3, 6, 8, 8)))
 
 
 def test_mrc_gz_volumes_and_voxel_size(tmp_path: Path) -> None:

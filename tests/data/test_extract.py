@@ -27,7 +27,7 @@ SHAPE = (40, 48, 56)
 def make_store(tmp_path: Path, volume: NDArray[Any], name: str = "tomo") -> Path:
     write_mrc(tmp_path / f"{name}.mrc", volume.astype(np.float32), SIZE)
     out = tmp_path / "stores"
-    return ingest(tmp_path / f"{name}.mrc", out, chunk=8, shard=16, scheduler="threads")[0]
+    return ingest(tmp_path / f"{name}.mrc", out, chunk=8, shard=16, scheduler="threads").stores[0]
 
 
 def make_csv(tmp_path: Path, voxels: NDArray[Any], tomogram: str = "tomo") -> Path:

@@ -17,7 +17,7 @@ def boxes(
     source: Path, voxels: pd.DataFrame, work: Path, box: int
 ) -> tuple[NDArray[np.float32], float]:
     """Ingest, and cut boxes `(n, z, y, x)` at `x y z` in voxels; return the voxel size too."""
-    store = ingest(source, work / "stores", scheduler="threads", chunk=64, levels=1)[0]
+    store = ingest(source, work / "stores", scheduler="threads", chunk=64, levels=1).stores[0]
     size = open_tomogram(store).voxel_size_a
     table = (voxels[["x", "y", "z"]] * size).assign(tomogram=source.stem)
     table.to_csv(work / "p.csv", index=False)

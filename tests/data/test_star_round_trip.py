@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from latentlaw.data.euler import compose, euler_to_quaternion
 from latentlaw.data.extract import extract
-from latentlaw.data.particles import ParticleStack, new_stack, open_stack
+from latentlaw.data.ingest import ingest
+from latentlaw.data.mrc import write_mrc
+from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.stack_star import keep_star, kept_star
+from latentlaw.data.stack_writer import new_stack
 from latentlaw.data.star_text import StarText, encode_star, read_star_text
 from latentlaw.data.star_writing import write_star
 from latentlaw.data.stars import CENTRED, QUATERNION, particles_of, read_star
-from latentlaw.data.tomograms import create_store, mark_complete
 from latentlaw.errors import DataError
 from scipy.spatial.transform import Rotation
 
@@ -28,10 +30,9 @@ VOXEL_A, PIXEL_A = 80.0, 1.96
 
 
 def make_tomogram(folder: Path, name: str, shape: tuple[int, int, int]) -> None:
-    path = folder / f"{name}.ome.zarr"
-    level = create_store(path, shape, np.dtype(np.float32), chunk=64, shard=128, levels=1)[0]
-    level[:] = np.random.default_rng(0).normal(size=shape)
-    mark_complete(path, name=name, source=name, digest="", voxel_size_a=VOXEL_A)
+    volume = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    write_mrc(folder / f"{name}.mrc", volume, VOXEL_A)
+    ingest(folder / f"{name}.mrc", folder, chunk=64, shard=128, levels=1, scheduler="threads")
 
 
 def make_stack(star: StarText, path: Path, work: Path) -> ParticleStack:

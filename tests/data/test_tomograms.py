@@ -1,9 +1,11 @@
 """Tomogram stores: no voxel is lost, no damage goes unseen."""
 
+import bz2
 import json
 import shutil
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import tifffile
@@ -12,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from latentlaw.data.ingest import ingest
 from latentlaw.data.mrc import write_mrc
-from latentlaw.data.tomograms import mean_by_two, open_tomogram
+from latentlaw.data.pyramid import mean_by_two
+from latentlaw.data.tomograms import open_tomogram
 from latentlaw.errors import ConfigError, DataError
 from numpy.typing import NDArray
 
@@ -30,7 +33,7 @@ def store_of(tmp_path: Path, volume: NDArray[np.float32], **options: int) -> Pat
         scheduler="threads",
         overwrite=True,
         **{"chunk": 8, "shard": 16, **options},
-    )[0]
+    ).stores[0]
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_processes_of_a_local_cluster(tmp_path: Path) -> None:
         shard=16,
         levels=2,
         progress=lambda done, total, what: steps.append((done, total)),
-    )
+    ).stores
     np.testing.assert_array_equal(open_tomogram(stores[0]).levels[0][:], volume)
     assert steps[-1][0] == steps[-1][1] == len(steps)
 
@@ -98,7 +101,7 @@ def test_metadata_is_ome_zarr_in_angstrom(store: Path) -> None:
 
 def test_missing_shard_is_named_not_read_as_zeros(store: Path) -> None:
     (store / "s0/c/1/2/0").unlink()
-    with pytest.raises(DataError, match="1 shards are missing, the first s0/c/1/2/0"):
+    with pytest.raises(DataError, match="shard s0/c/1/2/0 is missing"):
         open_tomogram(store)
 
 
@@ -146,16 +149,20 @@ def test_stores_without_marker_or_with_other_axes_are_refused(store: Path) -> No
         open_tomogram(store)
 
 
-def test_all_bad_sources_are_named_and_nothing_is_written(tmp_path: Path) -> None:
+def test_bad_sources_are_named_and_the_others_go_on(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for name in "abc":
         write_mrc(folder / f"{name}.mrc", noise((4, 4, 4)), 10.0)
     for name in "ac":
         (folder / f"{name}.mrc").write_bytes((folder / f"{name}.mrc").read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"a\.mrc: header says.*c\.mrc: header says"):
-        ingest(folder, tmp_path / "out", scheduler="threads")
-    assert not (tmp_path / "out").exists()
+    report = ingest(folder, tmp_path / "out", scheduler="threads")
+    assert [path.name for path in report.stores] == ["b.ome.zarr"]
+    assert [line.split(":")[0] for line in report.failures] == [
+        str(folder / "a.mrc"),
+        str(folder / "c.mrc"),
+    ]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.ome.zarr"]
 
 
 def test_outputs_are_not_replaced_unasked(tmp_path: Path, store: Path) -> None:
@@ -186,22 +193,51 @@ def test_imagej_units(tmp_path: Path, unit: str, size: float) -> None:
         resolution=(1 / 1.2, 1 / 1.2),
         metadata={"axes": "ZYX", "unit": unit, "spacing": 1.2},
     )
-    tomogram = open_tomogram(ingest(tmp_path / "a.tif", tmp_path / "o", scheduler="threads")[0])
+    tomogram = open_tomogram(
+        ingest(tmp_path / "a.tif", tmp_path / "o", scheduler="threads").stores[0]
+    )
     assert tomogram.voxel_size_a == pytest.approx(size)
     np.testing.assert_array_equal(tomogram.levels[0][:], volume)
-    assert not list((tmp_path / "o").rglob("*.npy"))
 
 
 def test_real_tomograms(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "tomograms"
     hiv = open_tomogram(
-        ingest(folder / "hiv1_virions_EMD-1155_zbeam.mrc", tmp_path, scheduler="threads")[0]
+        ingest(folder / "hiv1_virions_EMD-1155_zbeam.mrc", tmp_path, scheduler="threads").stores[0]
     )
     assert hiv.shape == (91, 281, 141)
     assert hiv.voxel_size_a == pytest.approx(16.4)
     assert hiv.levels[0].dtype == np.int8
-    tube = open_tomogram(ingest(folder / "microtubule_13pf.tif", tmp_path, scheduler="threads")[0])
+    tube = open_tomogram(
+        ingest(folder / "microtubule_13pf.tif", tmp_path, scheduler="threads").stores[0]
+    )
     np.testing.assert_array_equal(
         tube.levels[0][:], tifffile.imread(folder / "microtubule_13pf.tif")
     )
     assert tube.voxel_size_a == pytest.approx(10.52)
+
+
+def test_a_store_opens_through_a_url_and_lacks_nothing_unseen(store: Path) -> None:
+    files = fsspec.filesystem("memory")
+    files.put(str(store), "/there/tomo.ome.zarr", recursive=True)
+    tomogram = open_tomogram("memory://there/tomo.ome.zarr")
+    np.testing.assert_array_equal(tomogram.levels[0][:], open_tomogram(store).levels[0][:])
+    files.rm("/there/tomo.ome.zarr/s0/c/0/0/0")
+    with pytest.raises(DataError, match="s0/c/0/0/0 is missing"):
+        tomogram.read((slice(0, 4),) * 3)
+    with pytest.raises(DataError, match="shard s0/c/0/0/0 is missing"):
+        open_tomogram("memory://there/tomo.ome.zarr")
+
+
+def test_what_voxels_must_be_unpacked_is_unpacked_once_and_removed(tmp_path: Path) -> None:
+    volume = noise((12, 13, 14))
+    tifffile.imwrite(tmp_path / "packed.tif", volume, compression="zlib")
+    write_mrc(tmp_path / "packed.mrc", volume, 10.0)
+    packed = tmp_path / "mrc.rec.bz2"
+    packed.write_bytes(bz2.compress((tmp_path / "packed.mrc").read_bytes()))
+    for source in (tmp_path / "packed.tif", packed):
+        (store,) = ingest(
+            source, tmp_path / "out", voxel_size_a=10.0, chunk=8, shard=16, scheduler="threads"
+        ).stores
+        np.testing.assert_array_equal(open_tomogram(store).levels[0][:], volume)
+        assert {path.name for path in store.iterdir()} == {"s0", "zarr.json"}

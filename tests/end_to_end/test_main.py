@@ -202,14 +202,16 @@ def test_affinity_without_a_class_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "work").exists()
 
 
-def test_truncated_mrc_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+def test_truncated_mrc_is_one_line_and_the_others_go_on(tmp_path: Path) -> None:
     made = entry(tmp_path, "simulate", out=tmp_path / "sim", particles=4, shape="32,64,64")
     assert made.returncode == 0, made.stderr
     volume = tmp_path / "sim" / "tomograms" / "tomo_001.mrc"
     volume.write_bytes(volume.read_bytes()[:-100])
     done = entry(tmp_path, "ingest", source=volume.parent, out=tmp_path / "stores")
-    one_line_error(done, "tomo_001.mrc", "bytes")
-    assert not list((tmp_path / "stores").glob("*"))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert sum("tomo_001.mrc" in line for line in done.stderr.splitlines()) == 1
+    assert [path.name for path in (tmp_path / "stores").iterdir()] == ["tomo_000.ome.zarr"]
 
 
 def test_output_is_not_overwritten_unasked(tmp_path: Path) -> None:

@@ -95,8 +95,23 @@ def test_global_normalisation_keeps_brightness() -> None:
     dim = torch.zeros(1, 1, 10, 10)
     dim[..., 4:6, 4:6] = 1
     images = torch.cat((dim, 3 * dim + 100))  # brighter, over a higher background
-    normalise = Normalisation.fit("global", images)
+    normalise = Normalisation.fit("global", images.split(2))
     dark, bright = normalise(images)
     assert float(dark.min()) == float(bright.min()) == 0
     expected = math.asinh(3 * math.sinh(float(dark.max())))
     assert float(bright.max()) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 7), (40, 40), (8, 9, 10)])
+def test_background_is_the_fifth_percentile(sizes: tuple[int, ...]) -> None:
+    images = torch.randn(5, 2, *sizes, generator=torch.Generator().manual_seed(0))
+    background = torch.quantile(images.flatten(1), 0.05, dim=1).view(5, *[1] * (images.ndim - 1))
+    expected = torch.asinh((images - background) / 2)
+    torch.testing.assert_close(Normalisation(kind="global", scale=2)(images), expected)
+
+
+def test_global_scale_is_the_deviation_over_all_batches() -> None:
+    images = torch.randn(50, 1, 9, 9, generator=torch.Generator().manual_seed(0)) + 7
+    background = torch.quantile(images.flatten(1), 0.05, dim=1).view(-1, 1, 1, 1)
+    fitted = Normalisation.fit("global", images.split(7))
+    assert fitted.scale == pytest.approx(float((images - background).std()), rel=1e-5)

@@ -1,12 +1,20 @@
 """Training: a step that learns, repeats with its seed, and stops when it cannot go on."""
 
+import dataclasses
+import io
+from typing import Literal
+
+import numpy as np
 import pytest
 import torch
-from latentlaw.errors import DataError
+from latentlaw.data.loading import ArrayImages, Particles
+from latentlaw.errors import ConfigError, DataError
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig
+from latentlaw.models.normalisation import Normalisation
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.training.batches import LabelledImages, augmented_batches, draw_transforms
+from latentlaw.training.augmentation import Wedge, apply_transforms, draw_transforms
+from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.loop import fit
@@ -15,7 +23,7 @@ from latentlaw.training.seeds import seeded_initialisation
 QUICK = TrainConfig(epochs=3, batch_size=16, samples_per_epoch=64, learning_rate=3e-3)
 
 
-def stripes(n: int, seed: int = 0) -> LabelledImages:
+def stripes(n: int, seed: int = 0) -> Particles:
     """Images of one or of three bars, which no rotation turns into one another."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(n) % 2
@@ -23,7 +31,7 @@ def stripes(n: int, seed: int = 0) -> LabelledImages:
     images[labels == 0, :, :, 7:9] += 2
     for at in (3, 8, 13):
         images[labels == 1, :, :, at] += 2
-    return LabelledImages(images, labels)
+    return Particles(ArrayImages(images.numpy()), np.arange(n), labels)
 
 
 def network(family: str, seed: int = 0) -> AutoEncoder:
@@ -86,7 +94,7 @@ def test_affinity_pulls_classes_apart() -> None:
 
 def test_unlabelled_particles_train_too() -> None:
     data = stripes(40)
-    unlabelled = LabelledImages(data.images, torch.full((40,), -1))
+    unlabelled = Particles.unlabelled(data.source, data.rows)
     last: dict[str, float] = {}
     fit(
         network("affinity-vae"),
@@ -102,37 +110,79 @@ def test_unlabelled_particles_train_too() -> None:
 
 def test_loss_that_is_not_finite_stops_with_a_message() -> None:
     data = stripes(40)
-    data.images[0] = float("inf")
+    assert isinstance(data.source, ArrayImages)
+    data.source.images[0] = float("inf")
     with pytest.raises(DataError, match="no longer finite"):
         fit(network("beta-vae"), data, stripes(20, 1), QUICK)
 
 
-def test_batches_pass_over_everything_and_skip_a_last_single() -> None:
-    data = LabelledImages(torch.arange(9.0).view(9, 1, 1, 1), torch.arange(9))
-    generator = torch.Generator().manual_seed(0)
-    batches = list(
-        augmented_batches(data, batch_size=4, samples=9, augmentation="none", generator=generator)
-    )
-    assert [len(batch) for batch in batches] == [4, 4]
-    twice = augmented_batches(
-        data, batch_size=9, samples=18, augmentation="none", generator=generator
-    )
-    assert all(sorted(batch.labels.tolist()) == list(range(9)) for batch in twice)
-
-
 def test_flips_mirror_half_of_the_images() -> None:
-    matrices = draw_transforms("rotate-flip", 400, 2, torch.Generator().manual_seed(0))
+    matrices = draw_transforms("rotate-flip", 400, 2, torch.Generator().manual_seed(0)).matrices
     assert matrices is not None
     mirrored = (torch.linalg.det(matrices) < 0).float().mean()
     assert float(mirrored) == pytest.approx(0.5, abs=0.1)
-    assert draw_transforms("none", 4, 2, torch.Generator()) is None
+    assert draw_transforms("none", 4, 2, torch.Generator()).matrices is None
+
+
+@pytest.mark.parametrize("direction", ["fixed", "random"])
+def test_impulse_has_no_power_in_the_wedge(direction: Literal["fixed", "random"]) -> None:
+    impulses = torch.zeros(6, 1, 16, 12, 9)
+    impulses[..., 8, 6, 4] = 1
+    generator = torch.Generator().manual_seed(0)
+    drawn = draw_transforms(
+        "none", 6, 3, generator, wedge=Wedge(low_deg=30, high_deg=60, direction=direction)
+    )
+    assert drawn.tilt_ranges_deg is not None
+    assert drawn.frames is not None
+    power = torch.fft.rfftn(apply_transforms(impulses, drawn)[:, 0], dim=(1, 2, 3)).abs()
+    k = torch.stack(
+        torch.meshgrid(
+            torch.fft.fftfreq(16), torch.fft.fftfreq(12), torch.fft.rfftfreq(9), indexing="ij"
+        )
+    )
+    for each, tilt, frame in zip(power, drawn.tilt_ranges_deg, drawn.frames, strict=True):
+        across, beam = (
+            torch.einsum("izyx,i->zyx", k, frame[:, axis].flip(0)).abs() for axis in (0, 2)
+        )
+        missing = torch.atan2(beam, across) > torch.deg2rad(tilt) + 1e-3
+        kept = torch.atan2(beam, across) < torch.deg2rad(tilt) - 1e-3
+        assert float(each[missing].max()) < 1e-6
+        inside = kept[1:8, 1:6, 1:]  # off the planes where k and -k share a name
+        torch.testing.assert_close(each[1:8, 1:6, 1:][inside], torch.ones(int(inside.sum())))
+        assert bool(missing.any())
+
+
+def test_transforms_that_were_logged_replay_to_the_same_bytes() -> None:
+    images = torch.randn(3, 1, 8, 8, 8, generator=torch.Generator().manual_seed(1))
+    drawn = draw_transforms(
+        "rotate", 3, 3, torch.Generator().manual_seed(0), wedge=Wedge(direction="random")
+    )
+    log = io.BytesIO()
+    torch.save({f.name: getattr(drawn, f.name) for f in dataclasses.fields(drawn)}, log)
+    log.seek(0)
+    replayed = dataclasses.replace(drawn, **torch.load(log, weights_only=True))
+    before = apply_transforms(images, drawn).numpy().tobytes()
+    assert apply_transforms(images, replayed).numpy().tobytes() == before
+    again = draw_transforms(
+        "rotate", 3, 3, torch.Generator().manual_seed(0), wedge=Wedge(direction="random")
+    )
+    assert apply_transforms(images, again).numpy().tobytes() == before
+
+
+def test_wedge_of_flat_images_or_a_reversed_range_is_refused() -> None:
+    with pytest.raises(ConfigError, match="use wedge=none"):
+        draw_transforms("rotate", 2, 2, torch.Generator(), wedge=Wedge())
+    with pytest.raises(ConfigError, match="from 60 to 30 degrees"):
+        Wedge(low_deg=60, high_deg=30)
 
 
 def test_classifier_learns() -> None:
     with seeded_initialisation(0):
         model = Classifier(network("beta-vae").config, 2)
-    fit_classifier(model, stripes(40), stripes(20, 1), QUICK.model_copy(update={"epochs": 40}))
+    normalisation = Normalisation()
+    config = QUICK.model_copy(update={"epochs": 40})
+    fit_classifier(model, stripes(40), stripes(20, 1), config, normalisation=normalisation)
     test = stripes(30, 2)
-    assert (
-        float((predict_logits(model, test.images).argmax(1) == test.labels).float().mean()) > 0.9
-    )
+    batches = held_out_batches(test, normalisation, 16, torch.device("cpu"))
+    predicted = predict_logits(model, batches).argmax(1)
+    assert float((predicted == test.labels).float().mean()) > 0.9

@@ -18,11 +18,11 @@ from latentlaw.data.cropping import (
     pad_value,
     plan_regions,
 )
-from latentlaw.data.particles import new_stack
 from latentlaw.data.placement import FRACTION, NEAREST, EdgePolicy, MissingPolicy, place
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
 from latentlaw.data.stack_star import keep_star
+from latentlaw.data.stack_writer import new_stack
 from latentlaw.data.star_text import read_star_text
 from latentlaw.data.tomogram_names import common_voxel_size, tomograms_by_name
 from latentlaw.data.tomograms import Tomogram

@@ -1,40 +1,52 @@
 """Ingest: tomogram files become tomogram stores, one Dask task a shard."""
 
-import glob
-import hashlib
-import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import tifffile
-import zarr
-from numpy.typing import NDArray
-
-from latentlaw.data.mrc import open_mrc
-from latentlaw.data.output import new_output
+from latentlaw.data.output import check_new, remove, resumable_output
 from latentlaw.data.progress import Progress, silent
+from latentlaw.data.pyramid import keep_or_make_shard, shard_tasks
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
-from latentlaw.data.tomograms import create_store, mark_complete, mean_by_two, shard_regions
+from latentlaw.data.shards import unfinished_shards
+from latentlaw.data.sources import TomogramSource, find_sources, open_source
+from latentlaw.data.tomogram_names import tomogram_key
+from latentlaw.data.tomograms import create_store, mark_complete, unfinished_plan
 from latentlaw.errors import ConfigError, DataError
 
-MRC_SUFFIXES = (".mrc", ".rec", ".map", ".st")
-TIFF_SUFFIXES = (".tif", ".tiff")
-_ANGSTROM_PER_UNIT = {"nm": 10.0, "um": 1e4, "micron": 1e4, "µm": 1e4, "\\u00B5m": 1e4}
-_SPILLED = "source.npy"
-Region = tuple[slice, ...]
+_SPILL = "unpacked.raw"
 
 
 @dataclass(frozen=True)
-class _ShardTask:
-    """One shard to write: of level 0 from a file, of others from the level before."""
+class Layout:
+    """How a store is cut: edges in voxels of chunks and shards, and levels of its pyramid."""
 
-    source: Path
-    voxel_size_a: float
-    store: Path
-    level: int
-    region: Region
+    chunk: int
+    shard: int
+    levels: int
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1 or self.shard % self.chunk:
+            raise ConfigError(f"shard {self.shard} is not a multiple of chunk {self.chunk}")
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of the sources.
+
+    Attributes
+    ----------
+    stores
+        The stores made.
+    notes
+        What was unusual about a source but could be read, by its file's name.
+    failures
+        What was wrong with each source that is not among `stores`.
+    """
+
+    stores: list[Path] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
 
 
 def ingest(
@@ -48,19 +60,20 @@ def ingest(
     scheduler: str = "local",
     overwrite: bool = False,
     progress: Progress = silent,
-) -> list[Path]:
-    """Convert tomogram files to OME-Zarr stores in the folder `out`, one a file.
+) -> IngestReport:
+    """Convert tomograms to OME-Zarr 0.5 stores in the folder `out`, one each.
 
-    Every source is checked before anything is written. A shard is written by exactly one task,
-    so no voxel is lost to two writers.
+    A source that is bad is reported and the others go on. A shard is written by exactly one task,
+    so no voxel is lost to two writers. An ingest that was killed goes on where it broke off when
+    it is called again, and ends with the same bytes.
 
     Parameters
     ----------
     source
-        A file, a folder, or a glob of MRC (`.mrc .rec .map .st`, also `.gz` and `.bz2`) or TIFF
-        stacks.
+        A file, a folder, or a glob of MRC (`.mrc .rec .map .st`, also `.gz` and `.bz2`), TIFF
+        stacks or OME-Zarr 0.4 and 0.5 images.
     voxel_size_a
-        Edge of a voxel in angstrom, where the header does not say.
+        Edge of a voxel in angstrom, where the file does not say.
     chunk, shard
         Edges in voxels of what is read, and written, at once.
     levels
@@ -69,180 +82,102 @@ def ingest(
     Raises
     ------
     DataError
-        If there is no tomogram at `source` or one is damaged.
+        If there is no tomogram at `source`, or two would become one store.
     ConfigError
-        If a store exists already and `overwrite` is false, or `shard` is no multiple of `chunk`.
+        If a store exists already and `overwrite` is false, another process writes it, or `shard`
+        is no multiple of `chunk`.
     """
-    if chunk < 1 or shard % chunk:
-        raise ConfigError(f"shard {shard} is not a multiple of chunk {chunk}")
-    files = find_tomograms(source)
-    stores = [Path(out) / f"{store_name(path)}.ome.zarr" for path in files]
-    if len(set(stores)) < len(stores):
-        raise DataError(f"{source}: two tomograms would both become {_first_twice(stores)}")
+    layout = Layout(chunk, shard, levels)
+    paths = find_sources(source)
+    names = [tomogram_key(path.name) for path in paths]
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice:
+        raise DataError(f"{source}: two tomograms would both become {twice}.ome.zarr")
+    stores = [Path(out) / f"{name}.ome.zarr" for name in names]
     for store in stores:
-        if store.exists() and not overwrite:
-            raise ConfigError(f"{store}: exists already; pass overwrite=true or another `out`")
-    _check_sources(files, voxel_size_a)
-    with open_scheduler(scheduler) as tasks:
-        for path, store in zip(files, stores, strict=True):
-            data, size = open_source(path, voxel_size_a)
-            with new_output(store, overwrite=overwrite) as partial:
-                arrays = create_store(
-                    partial, data.shape, data.dtype, chunk=chunk, shard=shard, levels=levels
-                )
-                mapped = _mappable(path, data, partial)
-                del data
-                _write_levels(mapped, size, partial, arrays, tasks, progress)
-                (partial / _SPILLED).unlink(missing_ok=True)
-                mark_complete(
-                    partial,
-                    name=store_name(path),
-                    source=path.name,
-                    digest=_digest(path),
-                    voxel_size_a=size,
-                )
-    return stores
+        check_new(store, overwrite=overwrite)
+    report = IngestReport()
+    opened = _open_sources(paths, stores, voxel_size_a, report)
+    if opened:
+        with open_scheduler(scheduler) as tasks:
+            for tomogram, store in opened:
+                try:
+                    with resumable_output(store, overwrite=overwrite) as partial:
+                        _fill(partial, tomogram, layout, tasks, progress)
+                except DataError as error:
+                    report.failures.append(str(error))
+                else:
+                    report.stores.append(store)
+    return report
 
 
-def find_tomograms(source: str | Path) -> list[Path]:
-    """Return the tomogram files that `source`, a file, folder or glob, stands for; sorted."""
-    path = Path(source)
-    if path.is_dir():
-        candidates = sorted(path.iterdir())
-    elif path.exists():
-        candidates = [path]
-    else:
-        candidates = sorted(map(Path, glob.glob(str(source))))
-    found = [p for p in candidates if _kind(p) in (*MRC_SUFFIXES, *TIFF_SUFFIXES)]
-    if not found:
-        raise DataError(
-            f"{source}: no tomogram found; expected files ending in "
-            f"{', '.join((*MRC_SUFFIXES, *TIFF_SUFFIXES))} (MRC also .gz, .bz2)"
-        )
-    return found
+def _open_sources(
+    paths: list[Path], stores: list[Path], voxel_size_a: float | None, report: IngestReport
+) -> list[tuple[TomogramSource, Path]]:
+    """Check every source before anything is written."""
+    opened = []
+    for path, store in zip(paths, stores, strict=True):
+        try:
+            tomogram = open_source(path, voxel_size_a)
+        except DataError as error:
+            report.failures.append(str(error))
+            continue
+        opened.append((tomogram, store))
+        if tomogram.notes:
+            report.notes[path.name] = "; ".join(tomogram.notes)
+    return opened
 
 
-def store_name(path: Path) -> str:
-    """Return the file's name without its endings."""
-    return (
-        path.name[: -len(path.suffix)]
-        if path.suffix not in (".gz", ".bz2")
-        else Path(path.stem).stem
+def _fill(
+    store: Path, source: TomogramSource, layout: Layout, tasks: TaskRunner, progress: Progress
+) -> None:
+    """Write the shards that `store` lacks, coarser levels after finer, and mark it complete."""
+    name = tomogram_key(source.path.name)
+    _prepare(store, source, layout)
+    voxels = source.voxels(store / _SPILL)
+    levels = shard_tasks(store, voxels)
+    total = sum(map(len, levels))
+    sums = {}
+    for level in levels:
+        for task, made in zip(level, tasks.map(keep_or_make_shard, level), strict=True):
+            sums[task.name] = made
+            progress(len(sums), total, f"ingest {name}")
+    for left in (store / _SPILL, *unfinished_shards(store)):
+        left.unlink(missing_ok=True)
+    mark_complete(
+        store,
+        name=name,
+        source=source.path.name,
+        digest=source.digest(),
+        voxel_size_a=source.voxel_size_a,
+        start_voxels=source.start_voxels,
+        sums=sums,
     )
 
 
-def open_source(path: Path, voxel_size_a: float | None) -> tuple[NDArray[Any], float]:
-    """Open a tomogram file as an array `(z, y, x)` with its voxel size in angstrom."""
-    if _kind(path) in TIFF_SUFFIXES:
-        data, size = _open_tiff(path, voxel_size_a)
-    else:
-        volume = open_mrc(path, voxel_size_a=voxel_size_a)
-        data, size = volume.data, volume.voxel_size_a
-    if data.ndim != 3 or min(data.shape) < 2:
-        raise DataError(f"{path}: found shape {data.shape}, expected a volume (z, y, x)")
-    return data, size
+def _prepare(store: Path, source: TomogramSource, layout: Layout) -> None:
+    """Make the empty store, unless one is there that was begun for the same source and layout."""
+    plan = _plan(source, layout)
+    if unfinished_plan(store) == plan:
+        return
+    remove(store)
+    create_store(
+        store,
+        source.shape,
+        source.dtype,
+        chunk=layout.chunk,
+        shard=layout.shard,
+        levels=layout.levels,
+        plan=plan,
+    )
 
 
-def _open_tiff(path: Path, given: float | None) -> tuple[NDArray[Any], float]:
-    """Open a TIFF stack; ImageJ writes voxels per unit in its resolution tags."""
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            data = np.asarray(tiff.asarray())
-            meta = tiff.imagej_metadata or {}
-            tag = tiff.pages[0].tags.get("XResolution")  # type: ignore[union-attr]
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise DataError(f"{path}: not a readable TIFF stack ({error})") from error
-    unit = _ANGSTROM_PER_UNIT.get(str(meta.get("unit")))
-    if given is not None:
-        return data, given
-    if tag is None or unit is None or not tag.value[0]:
-        raise DataError(f"{path}: the file holds no voxel size; pass voxel_size in angstrom")
-    return data, unit * tag.value[1] / tag.value[0]
-
-
-def _check_sources(files: list[Path], voxel_size_a: float | None) -> None:
-    """Open every file once, before anything is written; name all that are bad."""
-    problems = []
-    for path in files:
-        try:
-            open_source(path, voxel_size_a)
-        except DataError as error:
-            problems.append(str(error))
-    if problems:
-        raise DataError("; ".join(problems))
-
-
-def _mappable(path: Path, data: NDArray[Any], store: Path) -> Path:
-    """Return a file whose voxels can be mapped: what had to be unpacked is unpacked only once."""
-    if isinstance(data, np.memmap):
-        return path.resolve()
-    spilled = store / _SPILLED
-    np.save(spilled, data)
-    return spilled.resolve()
-
-
-def _write_levels(
-    source: Path,
-    voxel_size_a: float,
-    store: Path,
-    arrays: list[zarr.Array[Any]],
-    tasks: TaskRunner,
-    progress: Progress,
-) -> None:
-    regions = [list(shard_regions(array).values()) for array in arrays]
-    total, done, root = sum(map(len, regions)), 0, store.resolve()
-    for level, level_regions in enumerate(regions):
-        shards = (_ShardTask(source, voxel_size_a, root, level, part) for part in level_regions)
-        for _ in tasks.map(_write_shard, shards):
-            done += 1
-            progress(done, total, f"ingest {store.name.split('.ome.zarr')[0].lstrip('.')}")
-
-
-def _write_shard(task: _ShardTask) -> None:
-    """Write one whole shard, which no other task touches."""
-    # Empty chunks are written too, so that one that is missing is known to be lost. The option
-    # `config` of open_array does not do this.
-    stored = zarr.open_array(task.store / f"s{task.level}", mode="r+")
-    target = stored.with_config({"write_empty_chunks": True})
-    if task.level:
-        finer = zarr.open_array(task.store / f"s{task.level - 1}", mode="r")
-        target[task.region] = _halve(finer, task.region)
-    elif task.source.name == _SPILLED:
-        target[task.region] = np.load(task.source, mmap_mode="r")[task.region]
-    else:
-        data, _ = open_source(task.source, task.voxel_size_a)
-        target[task.region] = np.asarray(data[task.region])
-
-
-def _halve(finer: zarr.Array[Any], region: Region) -> NDArray[np.float32]:
-    """Compute a region of the next level from the finer, a chunk in memory at a time."""
-    halved = np.empty([s.stop - s.start for s in region], np.float32)
-    edges = [chunk + chunk % 2 for chunk in finer.chunks]
-    spans = [
-        range(2 * s.start, min(2 * s.stop, size), edge)
-        for s, size, edge in zip(region, finer.shape, edges, strict=True)
-    ]
-    for corner in itertools.product(*spans):
-        wanted = tuple(
-            slice(low, min(low + edge, 2 * s.stop))
-            for low, edge, s in zip(corner, edges, region, strict=True)
-        )
-        block = mean_by_two(np.asarray(finer[wanted]))
-        starts = [low // 2 - s.start for low, s in zip(corner, region, strict=True)]
-        inner = (slice(low, low + n) for low, n in zip(starts, block.shape, strict=True))
-        halved[tuple(inner)] = block
-    return halved
-
-
-def _kind(path: Path) -> str:
-    name = Path(path.stem) if path.suffix in (".gz", ".bz2") else path
-    return name.suffix.lower()
-
-
-def _first_twice(paths: list[Path]) -> Path:
-    return next(path for i, path in enumerate(paths) if path in paths[:i])
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _plan(source: TomogramSource, layout: Layout) -> dict[str, Any]:
+    status = source.path.stat()
+    return {
+        "source": source.path.name,
+        "bytes": status.st_size,
+        "modified_ns": status.st_mtime_ns,
+        "voxel_size_a": source.voxel_size_a,
+        "layout": [layout.chunk, layout.shard, layout.levels],
+    }

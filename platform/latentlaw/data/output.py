@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from latentlaw.errors import ConfigError
+from latentlaw.data.locks import locked
+from latentlaw.errors import ConfigError, LatentlawError
 
 
 @contextmanager
@@ -18,23 +19,37 @@ def new_output(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises
     ------
     ConfigError
-        If `path` exists and `overwrite` is false, or its parent cannot be written to.
+        If `path` exists and `overwrite` is false, its parent cannot be written to, or another
+        process writes to it.
     """
-    final = Path(path)
-    check_new(final, overwrite=overwrite)
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{final}: its folder cannot be made ({error.strerror})") from error
-    if not os.access(final.parent, os.W_OK):
-        raise ConfigError(f"{final.parent}: no permission to write here; choose another `out`")
-    partial = final.with_name(f".{final.name}.partial-{os.getpid()}")
-    try:
-        yield partial
-        remove(final)
-        partial.rename(final)
-    finally:
-        remove(partial)
+    with _claimed(Path(path), overwrite=overwrite) as partial:
+        try:
+            remove(partial)  # left by a process that was killed
+            yield partial
+            _replace(partial, Path(path))
+        finally:
+            remove(partial)
+
+
+@contextmanager
+def resumable_output(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield the same temporary path each time, so that a block that was broken off can go on.
+
+    What was written is removed only if the block raises a `LatentlawError`: then its input is at
+    fault. A killed process, a full disk or an interrupt leave it to be resumed.
+
+    Raises
+    ------
+    ConfigError
+        As `new_output`.
+    """
+    with _claimed(Path(path), overwrite=overwrite) as partial:
+        try:
+            yield partial
+        except LatentlawError:
+            remove(partial)
+            raise
+        _replace(partial, Path(path))
 
 
 def check_new(path: Path, *, overwrite: bool) -> None:
@@ -55,3 +70,22 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _claimed(final: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Check that `final` may be written and lock it; yield where to write until it is whole."""
+    check_new(final, overwrite=overwrite)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{final}: its folder cannot be made ({error.strerror})") from error
+    if not os.access(final.parent, os.W_OK):
+        raise ConfigError(f"{final.parent}: no permission to write here; choose another `out`")
+    with locked(final):
+        yield final.with_name(f".{final.name}.partial")
+
+
+def _replace(partial: Path, final: Path) -> None:
+    remove(final)
+    partial.rename(final)

@@ -17,6 +17,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _CONNECT_S = 20
+_MOST_WORKERS = 8  # more only wait for the disk
 # Dask ships annotations but not on these constructors.
 _Client: Any = distributed.Client
 _LocalCluster: Any = distributed.LocalCluster
@@ -62,16 +63,16 @@ def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
     Parameters
     ----------
     scheduler
-        `local`: up to two Dask worker processes on this machine; `threads`: up to two threads of
-        this process; `tcp://host:port`: a Dask scheduler that runs already, whose workers see the
-        same files.
+        `local`: a Dask worker process a core of this machine, up to eight; `threads`: as many
+        threads of this process; `tcp://host:port`: a Dask scheduler that runs already, whose
+        workers see the same files.
 
     Raises
     ------
     ConfigError
         If `scheduler` is none of these or does not answer.
     """
-    workers = min(2, os.cpu_count() or 1)
+    workers = min(_MOST_WORKERS, len(os.sched_getaffinity(0)))
     if scheduler == "threads":
         with ThreadPoolExecutor(workers) as pool:
             yield TaskRunner(pool, workers + 1)

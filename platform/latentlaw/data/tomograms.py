@@ -1,7 +1,8 @@
 """Tomogram stores `NAME.ome.zarr`: OME-Zarr 0.5, zyx in angstrom, sharded and checksummed."""
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ import fsspec
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
 
+from latentlaw.data.complete import open_complete
 from latentlaw.data.headers import check_header
+from latentlaw.data.shards import ShardSum, chunk_codecs, chunks_per_shard, damaged_chunks
 from latentlaw.errors import DataError
 
-FORMAT_VERSION = 1
+#: 1 had no sums of its shards; it still opens.
+FORMAT_VERSION = 2
+Region = tuple[slice, ...]
+_SMALLEST_LEVEL = 16
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,12 @@ class Tomogram:
         Zarr arrays `(z, y, x)`, each at half the sampling of the one before.
     voxel_size_a
         Edge of a voxel of the first level in angstrom.
+    digest
+        SHA-256 of the source.
+    start_voxels
+        Place `(z, y, x)` of the first voxel in the source's own coordinates (MRC `nstart`).
+    sums
+        Size and checksum of each shard, by `LEVEL/KEY`; empty in format version 1.
     """
 
     path: str
@@ -34,8 +45,10 @@ class Tomogram:
     levels: tuple[zarr.Array[Any], ...]
     voxel_size_a: float
     digest: str
+    start_voxels: tuple[int, int, int] = (0, 0, 0)
+    sums: Mapping[str, ShardSum] = field(default_factory=dict)
 
-    def read(self, region: tuple[slice, ...], level: int = 0) -> NDArray[Any]:
+    def read(self, region: Region, level: int = 0) -> NDArray[Any]:
         """Return the voxels of a region `(z, y, x)`.
 
         Raises
@@ -46,9 +59,10 @@ class Tomogram:
         try:
             return np.asarray(self.levels[level][region])
         except (OSError, ValueError, RuntimeError) as error:
+            keys = damaged_keys(self, level, region) or [self.levels[level].path]
             raise DataError(
-                f"{self.path}/{self.levels[level].path}: damaged at {region} ({error}); "
-                "ingest the tomogram again"
+                f"{self.path}: damaged at {', '.join(keys[:5])} ({error}); mend it with "
+                "`validate` and repair=true"
             ) from error
 
     @property
@@ -64,12 +78,25 @@ def open_tomogram(path: str | Path) -> Tomogram:
     Raises
     ------
     DataError
-        If the store is not a complete one of a known version, its axes are not z y x in
-        angstrom, or a shard that was written is no longer there.
+        If there is no complete tomogram store of a known format version at `path`, or a shard is
+        missing or of the wrong size.
+    """
+    tomogram = read_header(path)
+    _check_shards(tomogram)
+    return tomogram
+
+
+def read_header(path: str | Path) -> Tomogram:
+    """Read a store's metadata, without a look at its shards.
+
+    Raises
+    ------
+    DataError
+        If there is no complete tomogram store of a known format version at `path`.
     """
     location = str(path)
     try:
-        group = zarr.open_group(location, mode="r")
+        group = open_complete(location)
         attributes = group.attrs.asdict()
         header: Any = attributes["latentlaw"]
         ome: Any = attributes["ome"]
@@ -86,12 +113,18 @@ def open_tomogram(path: str | Path) -> Tomogram:
     axes = [(axis["name"], axis.get("unit")) for axis in multiscale["axes"]]
     if axes != [(name, "angstrom") for name in "zyx"]:
         raise DataError(f"{location}: found axes {axes}, expected z y x in angstrom")
-    _check_shards(location, levels)
-    name = str(header["name"])
-    return Tomogram(location, name, levels, float(header["voxel_size_a"]), header["digest"])
+    return Tomogram(
+        path=location,
+        name=str(header["name"]),
+        levels=levels,
+        voxel_size_a=float(header["voxel_size_a"]),
+        digest=str(header["digest"]),
+        start_voxels=tuple(header.get("start_voxels", (0, 0, 0))),
+        sums={key: ShardSum(*values) for key, values in header.get("shards", {}).items()},
+    )
 
 
-def shard_regions(array: zarr.Array[Any]) -> dict[str, tuple[slice, ...]]:
+def shard_regions(array: zarr.Array[Any]) -> dict[str, Region]:
     """Cut an array into the regions of its shards, by the shard's key within the array."""
     edges = array.shards or array.chunks
     counts = [-(-size // edge) for size, edge in zip(array.shape, edges, strict=True)]
@@ -104,24 +137,57 @@ def shard_regions(array: zarr.Array[Any]) -> dict[str, tuple[slice, ...]]:
     }
 
 
-def _check_shards(location: str, levels: tuple[zarr.Array[Any], ...]) -> None:
+def damaged_keys(tomogram: Tomogram, level: int, region: Region | None = None) -> list[str]:
+    """Return the chunks that fail their checksum, in the shards that touch `region` (all if None).
+
+    A chunk is named `LEVEL/SHARD chunk N`, N counting in C order within its shard, and a shard
+    that is missing `LEVEL/SHARD`. Only local stores are looked into.
+    """
+    array = tomogram.levels[level]
+    count = chunks_per_shard(array)
+    keys: list[str] = []
+    for key, part in shard_regions(array).items():
+        if region is not None and not _overlap(part, region, array.shape):
+            continue
+        name = f"{array.path}/{key}"
+        try:
+            bad = damaged_chunks(Path(tomogram.path, array.path, key), count)
+        except OSError:
+            keys.append(name)
+        else:
+            keys += [f"{name} chunk {number}" for number in bad]
+    return keys
+
+
+def _overlap(part: Region, region: Region, shape: tuple[int, ...]) -> bool:
+    spans = [s.indices(size)[:2] for s, size in zip(region, shape, strict=True)]
+    return all(p.start < high and p.stop > low for p, (low, high) in zip(part, spans, strict=True))
+
+
+def _check_shards(tomogram: Tomogram) -> None:
     """Refuse a store that lacks a shard: Zarr would read zeros in its place, without a word."""
-    files, root = fsspec.core.url_to_fs(location)
-    for level in levels:
+    files, root = fsspec.core.url_to_fs(tomogram.path)
+    for level in tomogram.levels:
         prefix = f"{root.rstrip('/')}/{level.path}"
-        present = set(files.find(prefix))
-        missing = [key for key in shard_regions(level) if f"{prefix}/{key}" not in present]
-        if missing:
-            raise DataError(
-                f"{location}: {len(missing)} shards are missing, the first "
-                f"{level.path}/{missing[0]}; ingest the tomogram again"
-            )
+        found = {name: facts["size"] for name, facts in files.find(prefix, detail=True).items()}
+        for key in shard_regions(level):
+            name = f"{level.path}/{key}"
+            size = found.get(f"{prefix}/{key}")
+            due = tomogram.sums[name].size if name in tomogram.sums else size
+            if size is None or size != due:
+                what = "is missing" if size is None else f"has {size} bytes, expected {due}"
+                raise DataError(
+                    f"{tomogram.path}: shard {name} {what}; mend it with `validate` and "
+                    "repair=true, or ingest the tomogram again"
+                )
 
 
 def _array(group: zarr.Group, path: str) -> zarr.Array[Any]:
+    if "/" in path or path.startswith("."):
+        raise ValueError(f"{path!r} leaves the store")
     array = group[path]
-    if not isinstance(array, zarr.Array):
-        raise KeyError(f"{path} is a group")
+    if not isinstance(array, zarr.Array) or array.ndim != 3:
+        raise ValueError(f"{path} is no array of three dimensions")
     return array
 
 
@@ -133,8 +199,9 @@ def create_store(
     chunk: int,
     shard: int,
     levels: int,
-) -> list[zarr.Array[Any]]:
-    """Make the empty arrays of a pyramid, finest first.
+    plan: Mapping[str, Any],
+) -> None:
+    """Make a store that is not complete yet, with the empty arrays `s0, s1, …` of a pyramid.
 
     Parameters
     ----------
@@ -142,47 +209,65 @@ def create_store(
         Edges in voxels; a shard is a whole number of chunks and no larger than needed.
     levels
         Most levels to make; halving stops below 16 voxels.
+    plan
+        What the store is being made from, kept until it is complete.
     """
     group = zarr.create_group(path, zarr_format=3)
-    arrays: list[zarr.Array[Any]] = []
     for level in range(levels):
         sizes = tuple(-(-size // 2**level) for size in shape)
-        if level and min(sizes) < 16:
+        if level and min(sizes) < _SMALLEST_LEVEL:
             break
         inner = tuple(min(chunk, size) for size in sizes)
         outer = tuple(
             edge * min(max(shard // chunk, 1), -(-size // edge))
             for edge, size in zip(inner, sizes, strict=True)
         )
-        arrays.append(
-            group.create_array(
-                f"s{level}",
-                shape=sizes,
-                chunks=inner,
-                shards=outer,
-                dtype=dtype.newbyteorder("=") if level == 0 else np.dtype(np.float32),
-                compressors=[
-                    BloscCodec(cname="lz4", shuffle="shuffle"),
-                    Crc32cCodec(),
-                ],
-                dimension_names=list("zyx"),
-                config={"write_empty_chunks": True},
-            )
+        group.create_array(
+            f"s{level}",
+            shape=sizes,
+            chunks=inner,
+            shards=outer,
+            dtype=dtype if level == 0 else np.dtype(np.float32),
+            compressors=chunk_codecs(),
+            dimension_names=list("zyx"),
         )
-    return arrays
+    # Last, so that a store with a plan has all its arrays.
+    group.update_attributes({"latentlaw": {"kind": "tomogram", "complete": False, **plan}})
 
 
-def mark_complete(path: Path, *, name: str, source: str, digest: str, voxel_size_a: float) -> None:
+def unfinished_plan(path: Path) -> dict[str, Any] | None:
+    """Return the plan of a store that was begun and not finished; None if there is no such."""
+    try:
+        header: Any = zarr.open_group(path, mode="r").attrs.asdict()["latentlaw"]
+        return {key: value for key, value in header.items() if key not in ("kind", "complete")}
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def local_levels(path: Path) -> list[zarr.Array[Any]]:
+    """Open the arrays of a local store, complete or not, finest first."""
+    return [zarr.open_array(file.parent, mode="r") for file in sorted(path.glob("s*/zarr.json"))]
+
+
+def mark_complete(
+    path: Path,
+    *,
+    name: str,
+    source: str,
+    digest: str,
+    voxel_size_a: float,
+    start_voxels: tuple[int, int, int],
+    sums: Mapping[str, ShardSum],
+) -> None:
     """Write the metadata that makes a store one that opens; the last thing an ingest does."""
     group = zarr.open_group(path, mode="r+")
-    arrays = [_array(group, key) for key in sorted(group.array_keys())]
     datasets: list[Any] = []
-    for level, array in enumerate(arrays):
+    for level in range(len(local_levels(path))):
         scale = voxel_size_a * 2**level
         shift = voxel_size_a * (2**level - 1) / 2  # a mean of 2^level voxels sits between them
         datasets.append(
             {
-                "path": array.path.rsplit("/", 1)[-1],
+                "path": f"s{level}",
                 "coordinateTransformations": [
                     {"type": "scale", "scale": [scale] * 3},
                     {"type": "translation", "translation": [shift] * 3},
@@ -190,23 +275,20 @@ def mark_complete(path: Path, *, name: str, source: str, digest: str, voxel_size
             }
         )
     axes: list[Any] = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in "zyx"]
-    group.attrs["ome"] = {
+    shards: Any = {key: [sums[key].size, sums[key].crc32c] for key in sorted(sums)}
+    ome: Any = {
         "version": "0.5",
         "multiscales": [{"name": name, "axes": axes, "datasets": datasets, "type": "local mean"}],
     }
-    group.attrs["latentlaw"] = {
+    header: Any = {
         "kind": "tomogram",
         "version": FORMAT_VERSION,
         "name": name,
         "source": source,
         "digest": digest,
         "voxel_size_a": voxel_size_a,
+        "start_voxels": list(start_voxels),
+        "shards": shards,
         "complete": True,
     }
-
-
-def mean_by_two(block: NDArray[Any]) -> NDArray[np.float32]:
-    """Halve a block `(z, y, x)` by local mean; an odd last plane is averaged with itself."""
-    padded = np.pad(block.astype(np.float32), [(0, size % 2) for size in block.shape], "edge")
-    z, y, x = (size // 2 for size in padded.shape)
-    return np.asarray(padded.reshape(z, 2, y, 2, x, 2).mean(axis=(1, 3, 5)))
+    group.update_attributes({"ome": ome, "latentlaw": header})

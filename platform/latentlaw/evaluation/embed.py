@@ -1,7 +1,7 @@
 """Latents of many images, batch by batch."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,7 +21,15 @@ class Embedding:
     pose: Array
 
 
-def embed(model: AutoEncoder, images: NDArray[Any], *, batch_size: int = 128) -> Embedding:
+class Images(Protocol):
+    """Raw images `(n, c, [z,] y, x)` in an array, or read as they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[Any]: ...
+
+
+def embed(model: AutoEncoder, images: Images, *, batch_size: int = 128) -> Embedding:
     """Encode raw images `(n, c, [z,] y, x)`, normalised as the model was trained."""
     model.eval()
     device = next(model.parameters()).device

@@ -1,19 +1,17 @@
 """Invariance: the latent stays where it is when the particle turns."""
 
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn.functional import cosine_similarity
 
-from latentlaw.evaluation.embed import embed
+from latentlaw.evaluation.embed import Images, embed
 from latentlaw.geometry.rotations import random_rotations
 from latentlaw.geometry.volumes import rotate_images
 from latentlaw.models.vae import AutoEncoder
 
+_BATCH = 128
 
-def latent_cosine_under_rotation(model: AutoEncoder, images: NDArray[Any], *, seed: int) -> float:
+
+def latent_cosine_under_rotation(model: AutoEncoder, images: Images, *, seed: int) -> float:
     """Mean cosine of the latents of a particle and of the same particle turned at random.
 
     1 is full invariance. Images are turned about their centre voxel with linear interpolation.
@@ -24,13 +22,17 @@ def latent_cosine_under_rotation(model: AutoEncoder, images: NDArray[Any], *, se
         Raw images `(n, c, [z,] y, x)`.
     """
     generator = torch.Generator().manual_seed(seed)
-    raw = torch.as_tensor(np.asarray(images), dtype=torch.float32)
-    # Normalised first, so that the corners which turn into the box hold the mean, 0.
-    upright = model.config.normalisation(raw)
-    turned = rotate_images(upright, random_rotations(len(raw), raw.ndim - 2, generator))
+    original = torch.from_numpy(embed(model, images).mu)
+    turns = random_rotations(len(images), model.config.dims, generator)
     device = next(model.parameters()).device
     model.eval()
+    cosines = []
     with torch.inference_mode():
-        mu = torch.cat([model.encode(batch.to(device)).mu for batch in turned.split(128)])
-    original = torch.as_tensor(embed(model, images).mu, device=device)
-    return float(cosine_similarity(original, mu, dim=-1).mean())
+        for start in range(0, len(images), _BATCH):
+            part = slice(start, start + _BATCH)
+            raw = torch.as_tensor(images[part], dtype=torch.float32, device=device)
+            # Normalised first, so that the corners which turn into the box hold the mean, 0.
+            upright = model.config.normalisation(raw)
+            mu = model.encode(rotate_images(upright, turns[part])).mu.cpu()
+            cosines.append(cosine_similarity(original[part], mu, dim=-1))
+    return float(torch.cat(cosines).mean())

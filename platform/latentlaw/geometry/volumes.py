@@ -40,33 +40,90 @@ def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
     return rotated
 
 
-def wedge_mask(shape: tuple[int, int, int], tilt_range_deg: float) -> Tensor:
+def wedge_mask(
+    shape: tuple[int, int, int], tilt_range_deg: float, tilt_step_deg: float | None = None
+) -> Tensor:
     """Fourier mask of a single-axis tilt series: tilt axis y, beam along z.
 
     A central slice tilted by t holds the frequencies with `atan2(kz, kx) = t`, so tilts up to
-    +-`tilt_range_deg` measure `|kz| <= |kx| tan(tilt_range_deg)`.
+    +-`tilt_range_deg` measure `|kz| <= |kx| tan(tilt_range_deg)`. With a step, each slice is one
+    Fourier voxel thick, as that of a specimen as deep as the volume is; beyond Crowther's
+    resolution gaps are left between slices.
 
     Parameters
     ----------
     shape
         Volume shape `(z, y, x)`.
+    tilt_step_deg
+        Degrees between tilts, which run from minus to plus the range; None fills the range.
 
     Returns
     -------
     Tensor
         Boolean `(z, y, x//2 + 1)`, laid out as `torch.fft.rfftn` does.
     """
-    kz = torch.fft.fftfreq(shape[0])[:, None, None].abs()
-    kx = torch.fft.rfftfreq(shape[2])[None, None, :].abs()
-    if tilt_range_deg >= 90:
-        return torch.ones(shape[0], shape[1], shape[2] // 2 + 1, dtype=torch.bool)
-    limit = kx * math.tan(math.radians(tilt_range_deg))
-    measured: Tensor = kz <= limit + 1e-9
-    return measured.expand(-1, shape[1], -1)
+    kz = torch.fft.fftfreq(shape[0])[:, None]
+    kx = torch.fft.rfftfreq(shape[2])[None, :]
+    if tilt_step_deg is not None:
+        measured = torch.zeros(shape[0], shape[2] // 2 + 1, dtype=torch.bool)
+        for tilt in _tilts(tilt_range_deg, tilt_step_deg):
+            measured |= (kz * math.cos(tilt) - kx * math.sin(tilt)).abs() <= 0.5 / shape[0]
+    elif tilt_range_deg >= 90:
+        measured = torch.ones(shape[0], shape[2] // 2 + 1, dtype=torch.bool)
+    else:
+        measured = kz.abs() <= kx * math.tan(math.radians(tilt_range_deg)) + 1e-9
+    return measured[:, None].expand(-1, shape[1], -1)
+
+
+def _tilts(tilt_range_deg: float, tilt_step_deg: float) -> list[float]:
+    """Angles in radians from minus to plus the range, 0 among them."""
+    steps = math.floor(tilt_range_deg / tilt_step_deg + 1e-9)
+    return [math.radians(i * tilt_step_deg) for i in range(-steps, steps + 1)]
+
+
+def frequencies_squared(shape: tuple[int, int, int]) -> Tensor:
+    """Squared distance from the origin `(z, y, x//2 + 1)`, in cycles a voxel, of an rfftn."""
+    kz, ky = torch.fft.fftfreq(shape[0]), torch.fft.fftfreq(shape[1])
+    kx = torch.fft.rfftfreq(shape[2])
+    squared: Tensor = kz[:, None, None] ** 2 + ky[:, None] ** 2 + kx**2
+    return squared
+
+
+def wedge_masks(shape: tuple[int, int, int], tilt_ranges_deg: Tensor, frames: Tensor) -> Tensor:
+    """Fourier masks of single-axis tilt series in any direction.
+
+    A central slice tilted by t holds the frequencies with `atan2(k_beam, k_across) = t`, so tilts
+    up to +-r measure `|k_beam| cos r <= |k_across| sin r`.
+
+    Parameters
+    ----------
+    shape
+        Volume shape `(z, y, x)`.
+    tilt_ranges_deg
+        r, `(n,)`.
+    frames
+        `(n, 3, 3)`; columns are the microscope's axes across, along the tilt axis, and along the
+        beam, as vectors `(x, y, z)` of the volume.
+
+    Returns
+    -------
+    Tensor
+        Boolean `(n, z, y, x//2 + 1)`, laid out as `torch.fft.rfftn` does.
+    """
+    axes = (torch.fft.fftfreq(shape[0]), torch.fft.fftfreq(shape[1]), torch.fft.rfftfreq(shape[2]))
+    k = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1)
+    along = torch.einsum("zyxi,nij->njzyx", k, frames).abs()
+    radians = torch.deg2rad(tilt_ranges_deg)[:, None, None, None]
+    measured = along[:, 2] * radians.cos() <= along[:, 0] * radians.sin() + 1e-6
+    # A real volume has k and -k alike; at the Nyquist frequency one name stands for both.
+    for plane in {0, shape[2] // 2} if shape[2] % 2 == 0 else {0}:
+        half = measured[..., plane]
+        half &= half.flip((1, 2)).roll((1, 1), (1, 2))
+    return measured
 
 
 def apply_fourier_mask(volume: Tensor, mask: Tensor) -> Tensor:
-    """Multiply the spectrum of `volume` `(..., z, y, x)` by `mask` `(z, y, x//2 + 1)`."""
+    """Multiply the spectrum of `volume` `(..., z, y, x)` by `mask` `(..., z, y, x//2 + 1)`."""
     spectrum = torch.fft.rfftn(volume, dim=(-3, -2, -1)) * mask
     filtered: Tensor = torch.fft.irfftn(spectrum, s=volume.shape[-3:], dim=(-3, -2, -1))
     return filtered

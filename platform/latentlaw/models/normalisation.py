@@ -1,5 +1,7 @@
 """Normalisation of images, fixed at training time and carried by the model."""
 
+import math
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -24,11 +26,18 @@ class Normalisation(BaseModel):
     scale: PositiveFloat = 1.0
 
     @classmethod
-    def fit(cls, kind: NormalisationKind, images: Tensor) -> "Normalisation":
-        """Learn the global scale from training images `(n, c, [z,] y, x)`."""
+    def fit(cls, kind: NormalisationKind, batches: Iterable[Tensor]) -> "Normalisation":
+        """Learn the global scale, a standard deviation, from batches `(n, c, [z,] y, x)`."""
         if kind == "particle":
             return cls(kind=kind)
-        return cls(kind=kind, scale=max(float(_above_background(images).std()), 1e-6))
+        count, mean, squares = 0, 0.0, 0.0
+        for batch in batches:  # merged as by Chan, Golub & LeVeque 1983, eq. 2.1
+            values = _above_background(batch).double()
+            n, shift = values.numel(), float(values.mean()) - mean
+            squares += float(values.var(correction=0)) * n + shift**2 * count * n / (count + n)
+            mean += shift * n / (count + n)
+            count += n
+        return cls(kind=kind, scale=max(math.sqrt(squares / max(count - 1, 1)), 1e-6))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return normalised float images of the same shape `(n, c, [z,] y, x)`."""
@@ -36,12 +45,19 @@ class Normalisation(BaseModel):
             return torch.asinh(_above_background(images) / self.scale)
         axes = tuple(range(1, images.ndim))
         centred = images - images.mean(dim=axes, keepdim=True)
-        deviation = centred.square().mean(dim=axes, keepdim=True).sqrt()
-        return torch.where(deviation > 1e-6 * images.abs().amax(axes, True), centred, 0.0) / (
-            deviation.clamp_min(1e-12)
+        deviation = torch.linalg.vector_norm(centred, dim=axes, keepdim=True) / math.sqrt(
+            math.prod(images.shape[1:])
         )
+        largest = torch.maximum(images.amax(axes, True), -images.amin(axes, True))
+        constant = deviation <= 1e-6 * largest
+        return centred * torch.where(constant, 0.0, 1 / deviation.clamp_min(1e-12))
 
 
 def _above_background(images: Tensor) -> Tensor:
-    background = torch.quantile(images.flatten(1), 0.05, dim=1)
+    flat = images.flatten(1)
+    # As torch.quantile, which sorts all the values, from those up to the percentile.
+    place = 0.05 * (flat.shape[1] - 1)
+    low = int(place)
+    least = flat.topk(min(low + 2, flat.shape[1]), dim=1, largest=False).values
+    background = torch.lerp(least[:, low], least[:, -1], place - low)
     return images - background.view(-1, *[1] * (images.ndim - 1))

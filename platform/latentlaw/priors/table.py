@@ -1,11 +1,10 @@
-"""Affinity tables: read, check, and make reachable as latent cosines."""
+"""Affinity tables, and what of them latent cosines can reach."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from latentlaw.errors import DataError, nearest_hint
 
@@ -47,58 +46,17 @@ class AffinityTable:
         """Smallest eigenvalue of the symmetrised table; cosines can meet it only if >= 0."""
         return float(np.linalg.eigvalsh(symmetrise(self.values))[0])
 
+    @property
+    def floor(self) -> float:
+        """Affinity loss that the nearest reachable table leaves; 0 if cosines can meet this one.
 
-def read_affinity(path: str | Path) -> AffinityTable:
-    """Read an affinity CSV: header of class names, square; an index column is accepted.
-
-    Asymmetry is kept, since published tables have it; `project` takes it out.
-
-    Raises
-    ------
-    DataError
-        Naming the cell, if the table is not square, has text or NaN, a diagonal other than 1,
-        a value outside [-1, 1], or an index that does not match the header.
-    """
-    try:
-        frame = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable affinity CSV ({error})") from error
-    names = [str(column).strip() for column in frame.columns]
-    if names[0] in ("", "Unnamed: 0"):
-        index = [str(value).strip() for value in frame.iloc[:, 0]]
-        names, frame = names[1:], frame.iloc[:, 1:]
-        if sorted(index) != sorted(names):
-            raise DataError(f"{path}: row names {index[:4]}… differ from the header {names[:4]}…")
-        frame = frame.iloc[[index.index(name) for name in names]]
-    if len(names) != len(frame):
-        raise DataError(f"{path}: {len(frame)} rows for {len(names)} classes; expected a square")
-    if len(set(names)) != len(names):
-        raise DataError(f"{path}: a class name stands twice in the header")
-    values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-    table = AffinityTable(tuple(names), values)
-    _check_cells(path, table)
-    return table
-
-
-def _check_cells(path: str | Path, table: AffinityTable) -> None:
-    values = table.values
-    off_diagonal_one = np.eye(len(values), dtype=bool) & (np.abs(values - 1) > 1e-3)
-    for bad, expected in (
-        (~np.isfinite(values), "a number"),
-        (np.abs(values) > 1 + 1e-6, "a value in [-1, 1]"),
-        (off_diagonal_one, "1 on the diagonal"),
-    ):
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            raise DataError(
-                f"{path}: row {table.class_names[row]!r}, column {table.class_names[column]!r}: "
-                f"found {values[row, column]:g}, expected {expected}"
-            )
-
-
-def write_affinity(path: str | Path, table: AffinityTable) -> None:
-    """Write an affinity CSV without an index column."""
-    pd.DataFrame(table.values, columns=list(table.class_names)).to_csv(path, index=False)
+        The mean over pairs of classes of `|cos - A|`. No latents that were searched for go lower
+        by more than 0.001.
+        """
+        pairs = ~np.eye(len(self.values), dtype=bool)
+        if not pairs.any():
+            return 0.0
+        return float(np.abs(project(self).values - self.values)[pairs].mean())
 
 
 def symmetrise(values: Matrix) -> Matrix:
@@ -125,3 +83,24 @@ def project(table: AffinityTable, *, tolerance: float = 1e-8, rounds: int = 500)
         if np.abs(y - previous).max() < tolerance:
             break
     return AffinityTable(table.class_names, np.clip(y, -1, 1))
+
+
+def projection_report(given: AffinityTable, used: AffinityTable) -> dict[str, float]:
+    """Say how far a table is from what cosines can meet, and what its projection changed.
+
+    Returns
+    -------
+    dict
+        `asymmetry`, `smallest_eigenvalue` and `floor` of the given table; the largest shift of a
+        value; the rank correlation over pairs of classes, NaN where there is no order.
+    """
+    pairs = np.triu_indices(len(given.values), k=1)
+    before, after = symmetrise(given.values)[pairs], symmetrise(used.values)[pairs]
+    ordered = len(np.unique(before)) > 1 and len(np.unique(after)) > 1
+    return {
+        "asymmetry": given.asymmetry,
+        "smallest_eigenvalue": given.smallest_eigenvalue,
+        "floor": given.floor,
+        "projection_shift": float(np.abs(used.values - given.values).max()),
+        "projection_spearman": float(spearmanr(before, after)[0]) if ordered else float("nan"),
+    }

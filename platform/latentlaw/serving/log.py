@@ -3,7 +3,6 @@
 import importlib.metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import mlflow
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 import latentlaw
 from latentlaw.errors import RegistryError
+from latentlaw.evaluation.embed import Images
 from latentlaw.serving.bundle import Bundle, load_bundle
 from latentlaw.tracking.names import MODEL
 
@@ -78,6 +78,6 @@ def _pin(package: str) -> str:
     return f"{package}=={version.split('+')[0]}"
 
 
-def example_images(images: NDArray[Any]) -> NDArray[np.float32]:
+def example_images(images: Images) -> NDArray[np.float32]:
     """Keep at most two images for the input example."""
     return np.asarray(images[:2], dtype=np.float32)

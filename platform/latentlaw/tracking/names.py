@@ -6,6 +6,7 @@ DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 TAG_STAGE = "latentlaw.stage"
 TAG_MODEL_FAMILY = "latentlaw.model_family"
 TAG_DATA_DIGEST = "latentlaw.data_digest"
+TAG_SOURCE_NOTES = "latentlaw.source_notes"
 TAG_PARENT = "mlflow.parentRunId"
 
 EMBEDDINGS = "embeddings.parquet"

@@ -22,10 +22,12 @@ from latentlaw.tracking.names import (
     EXPERIMENT,
     TAG_DATA_DIGEST,
     TAG_MODEL_FAMILY,
+    TAG_SOURCE_NOTES,
     TAG_STAGE,
 )
 
 _PARAM_LIMIT = 6000  # MLflow cuts longer values
+_TAG_LIMIT = 5000
 
 
 def configure_tracking() -> None:
@@ -63,12 +65,30 @@ def stage_run(stage: str, params: Mapping[str, Any]) -> Iterator[Run]:
         yield run
 
 
-def tag_run(*, family: str | None = None, data_digest: str | None = None) -> None:
-    """Tag the active run with the model family and the digest of its data."""
+def tag_run(
+    *,
+    family: str | None = None,
+    data_digest: str | None = None,
+    source_notes: Mapping[str, str] | None = None,
+) -> None:
+    """Tag the active run.
+
+    Parameters
+    ----------
+    family
+        Model family.
+    data_digest
+        Digest of the data it used.
+    source_notes
+        What was unusual about a source file but could be read, by the file's name.
+    """
     if family:
         mlflow.set_tag(TAG_MODEL_FAMILY, family)
     if data_digest:
         mlflow.set_tag(TAG_DATA_DIGEST, data_digest)
+    if source_notes:
+        lines = [f"{name}: {note}" for name, note in source_notes.items()]
+        mlflow.set_tag(TAG_SOURCE_NOTES, "\n".join(lines)[:_TAG_LIMIT])
 
 
 def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:

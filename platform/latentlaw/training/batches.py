@@ -1,69 +1,58 @@
-"""Batches of augmented images; draws are apart from their application, so they can be replayed."""
+"""Batches as a network takes them: on its device, normalised, and in training augmented."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor
 
-from latentlaw.geometry.rotations import random_rotations
-from latentlaw.geometry.volumes import rotate_images
-
-Augmentation = Literal["none", "rotate", "rotate-flip"]
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Normalised images `(n, c, [z,] y, x)` and class indices `(n,)`, -1 where unlabelled."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def to(self, device: torch.device) -> "LabelledImages":
-        """Return the same images on `device`."""
-        return LabelledImages(self.images.to(device), self.labels.to(device))
+from latentlaw.data.loading import LabelledImages, Particles, in_order, read_ahead
+from latentlaw.data.shuffling import ShuffledBatches
+from latentlaw.models.normalisation import Normalisation
+from latentlaw.training.augmentation import apply_transforms, draw_transforms
+from latentlaw.training.config import TrainConfig
 
 
-def draw_transforms(
-    kind: Augmentation, n: int, dims: int, generator: torch.Generator
-) -> Tensor | None:
-    """Draw `n` matrices `(n, dims, dims)` for `rotate_images`, or None where there is nothing.
-
-    `rotate` draws uniform rotations; `rotate-flip` also mirrors half of them.
-    """
-    if kind == "none":
-        return None
-    matrices = random_rotations(n, dims, generator)
-    if kind == "rotate-flip":
-        mirrored = torch.rand(n, generator=generator) < 0.5
-        matrices[mirrored, :, 0] *= -1
-    return matrices
+def training_batches(
+    particles: Particles, config: TrainConfig, device: torch.device
+) -> ShuffledBatches:
+    """Return the shuffled batches of every epoch, none shorter than `samples_per_epoch`."""
+    return ShuffledBatches(
+        particles,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        samples=max(len(particles), config.samples_per_epoch),
+        pin=device.type == "cuda",
+    )
 
 
-def augmented_batches(
-    data: LabelledImages,
-    *,
-    batch_size: int,
-    samples: int,
-    augmentation: Augmentation,
+def augmented(
+    batches: Iterable[LabelledImages],
+    normalisation: Normalisation,
+    config: TrainConfig,
+    device: torch.device,
     generator: torch.Generator,
 ) -> Iterator[LabelledImages]:
-    """Yield batches until `samples` images were seen, over as many passes as that takes.
+    """Yield the batches normalised and, with transforms from `generator`, augmented."""
+    for batch in _normalised(batches, normalisation, device):
+        dims = batch.images.ndim - 2
+        transforms = draw_transforms(
+            config.augmentation, len(batch), dims, generator, wedge=config.wedge
+        )
+        yield LabelledImages(apply_transforms(batch.images, transforms), batch.labels)
 
-    Every pass is in a new order; a last batch of one image, of which no pair loss can be made, is
-    left out.
-    """
-    passes = -(-samples // len(data))
-    order = torch.cat([torch.randperm(len(data), generator=generator) for _ in range(passes)])
-    for rows in order[:samples].split(min(batch_size, len(data))):
-        if len(rows) < 2 <= len(data):
-            continue
-        images = data.images[rows.to(data.images.device)]
-        matrices = draw_transforms(augmentation, len(rows), images.ndim - 2, generator)
-        if matrices is not None:
-            images = rotate_images(images, matrices)
-        yield LabelledImages(images, data.labels[rows.to(data.labels.device)])
+
+def held_out_batches(
+    particles: Particles, normalisation: Normalisation, batch_size: int, device: torch.device
+) -> Iterator[LabelledImages]:
+    """Yield all particles in order, normalised."""
+    batches = read_ahead(
+        particles, in_order(len(particles), batch_size), pin=device.type == "cuda"
+    )
+    return _normalised(batches, normalisation, device)
+
+
+def _normalised(
+    batches: Iterable[LabelledImages], normalisation: Normalisation, device: torch.device
+) -> Iterator[LabelledImages]:
+    for batch in batches:
+        moved = batch.to(device)
+        yield LabelledImages(normalisation(moved.images), moved.labels)

@@ -1,22 +1,27 @@
 """Training of the black box, a supervised classifier on pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from latentlaw.data.loading import LabelledImages, Particles
 from latentlaw.models.classifier import Classifier
-from latentlaw.training.batches import LabelledImages, augmented_batches
+from latentlaw.models.normalisation import Normalisation
+from latentlaw.training.batches import augmented, held_out_batches, training_batches
 from latentlaw.training.config import TrainConfig
+
+_PREDICTED = 256
 
 
 def fit_classifier(
     model: Classifier,
-    train: LabelledImages,
-    val: LabelledImages,
+    train: Particles,
+    val: Particles,
     config: TrainConfig,
     *,
+    normalisation: Normalisation,
     on_epoch: Callable[[int], None] | None = None,
 ) -> None:
     """Train in place with classes weighed alike; keep the weights of the best validation loss.
@@ -27,23 +32,21 @@ def fit_classifier(
     generator = torch.Generator().manual_seed(config.seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-4)
     counts = torch.bincount(train.labels).float()
-    balance = (counts.sum() / counts.clamp_min(1) / len(counts)).to(train.images.device)
+    device = next(model.parameters()).device
+    balance = (counts.sum() / counts.clamp_min(1) / len(counts)).to(device)
+    labels = val.labels.to(device)
+    shuffled = training_batches(train, config, device)
     best_loss = float("inf")
     best = {name: value.clone() for name, value in model.state_dict().items()}
     for epoch in range(config.epochs):
         model.train()
-        for batch in augmented_batches(
-            train,
-            batch_size=config.batch_size,
-            samples=max(len(train), config.samples_per_epoch),
-            augmentation=config.augmentation,
-            generator=generator,
-        ):
+        for batch in augmented(shuffled, normalisation, config, device, generator):
             loss = cross_entropy(model(batch.images), batch.labels, weight=balance)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
-        loss = cross_entropy(predict_logits(model, val.images), val.labels, weight=balance)
+        batches = held_out_batches(val, normalisation, _PREDICTED, device)
+        loss = cross_entropy(predict_logits(model, batches), labels, weight=balance)
         if float(loss) < best_loss:
             best_loss = float(loss)
             best = {name: value.clone() for name, value in model.state_dict().items()}
@@ -53,8 +56,8 @@ def fit_classifier(
     model.eval()
 
 
-def predict_logits(model: Classifier, images: Tensor, batch_size: int = 256) -> Tensor:
-    """Return logits `(n, classes)` of normalised images `(n, c, [z,] y, x)`."""
+def predict_logits(model: Classifier, batches: Iterable[LabelledImages]) -> Tensor:
+    """Return logits `(n, classes)` of batches of normalised images."""
     model.eval()
     with torch.inference_mode():
-        return torch.cat([model(batch) for batch in images.split(batch_size)])
+        return torch.cat([model(batch.images) for batch in batches])

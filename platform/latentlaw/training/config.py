@@ -5,7 +5,7 @@ import math
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
 from latentlaw.losses.schedules import ScheduleKind
-from latentlaw.training.batches import Augmentation
+from latentlaw.training.augmentation import Augmentation, Wedge
 
 
 class TrainConfig(BaseModel):
@@ -25,6 +25,7 @@ class TrainConfig(BaseModel):
     tc: NonNegativeFloat = 4e-3
     schedule: ScheduleKind = "constant"
     augmentation: Augmentation = "rotate"
+    wedge: Wedge | None = None
     samples_per_epoch: PositiveInt = 512
     seed: int = 0
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from latentlaw.data.loading import LabelledImages, Particles
 from latentlaw.errors import DataError
 from latentlaw.losses.schedules import weight_schedule
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.training.batches import LabelledImages, augmented_batches
+from latentlaw.training.batches import augmented, held_out_batches, training_batches
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.objective import Weights, loss_terms
 
@@ -18,8 +19,8 @@ EpochCallback = Callable[[int, dict[str, float]], None]
 
 def fit(
     model: AutoEncoder,
-    train: LabelledImages,
-    val: LabelledImages,
+    train: Particles,
+    val: Particles,
     config: TrainConfig,
     *,
     affinity: Tensor | None = None,
@@ -49,7 +50,9 @@ def fit(
             f"train: {len(train)} training and {len(val)} validation particles; "
             "need at least 2 and 1"
         )
+    device, normalisation = next(model.parameters()).device, model.config.normalisation
     generator = torch.Generator().manual_seed(config.seed)
+    shuffled = training_batches(train, config, device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-4)
     betas = weight_schedule(config.schedule, config.epochs, config.beta)
     gammas = weight_schedule(config.schedule, config.epochs, config.gamma)
@@ -59,17 +62,11 @@ def fit(
     for epoch in range(config.epochs):
         start = time.perf_counter()
         weights = Weights(betas[epoch], gammas[epoch], config.tc)
-        batches = augmented_batches(
-            train,
-            batch_size=config.batch_size,
-            samples=max(len(train), config.samples_per_epoch),
-            augmentation=config.augmentation,
-            generator=generator,
-        )
+        batches = augmented(shuffled, normalisation, config, device, generator)
         trained = _pass(model, batches, weights, affinity, len(train), generator, optimiser)
         seconds = time.perf_counter() - start
         # Validation is always weighed as in the last epoch, so that epochs compare.
-        held_out = (val if len(val) < 2 else b for b in _in_order(val, config.batch_size))
+        held_out = held_out_batches(val, normalisation, config.batch_size, device)
         seen = _pass(model, held_out, nominal, affinity, len(train), _fixed(config.seed), None)
         if seen["loss"] < best_loss:
             best_loss, best_epoch = seen["loss"], epoch
@@ -89,12 +86,6 @@ def fit(
 def _fixed(seed: int) -> torch.Generator:
     """Return a generator that gives validation the same posterior noise in every epoch."""
     return torch.Generator().manual_seed(seed + 1)
-
-
-def _in_order(data: LabelledImages, batch_size: int) -> Iterable[LabelledImages]:
-    for start in range(0, len(data), batch_size):
-        rows = slice(start, start + batch_size)
-        yield LabelledImages(data.images[rows], data.labels[rows])
 
 
 def _pass(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from latentlaw.data.loading import LabelledImages
 from latentlaw.losses.affinity import affinity_loss
 from latentlaw.losses.divergence import decompose_kl, kl_divergence
 from latentlaw.losses.reconstruction import reconstruction_loss
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.training.batches import LabelledImages
 
 
 @dataclass(frozen=True)

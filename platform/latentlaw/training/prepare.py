@@ -1,4 +1,4 @@
-"""From a particle stack to what a model trains on: split, class indices, normalised tensors."""
+"""From a particle stack to what a model trains on: split, class indices, normalisation."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,17 +7,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from latentlaw.data.chunks import ImageChunks
+from latentlaw.data.loading import Particles, in_order, read_ahead
 from latentlaw.data.particles import ParticleStack
 from latentlaw.data.splits import TRAIN, VAL, split_particles
 from latentlaw.errors import DataError
 from latentlaw.losses.affinity import UNLABELLED
 from latentlaw.models.normalisation import Normalisation, NormalisationKind
-from latentlaw.training.batches import LabelledImages
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A stack in memory with its split.
+    """A stack with its split; images stay where they are until a batch needs them.
 
     Attributes
     ----------
@@ -31,7 +32,7 @@ class PreparedData:
         Classes to train on, sorted.
     """
 
-    images: NDArray[np.float32]
+    images: ImageChunks
     labels: NDArray[np.str_]
     split: NDArray[np.str_]
     class_names: list[str]
@@ -46,30 +47,29 @@ class PreparedData:
         place = {name: i for i, name in enumerate(self.class_names)}
         return np.array([place.get(label, UNLABELLED) for label in self.labels[rows]], np.int64)
 
-    def tensors(
-        self, rows: NDArray[np.integer[Any]], normalisation: Normalisation
-    ) -> LabelledImages:
-        """Normalised images and class indices of `rows`."""
-        images = normalisation(torch.from_numpy(self.images[rows]))
-        return LabelledImages(images, torch.from_numpy(self.indices(rows)))
+    def particles(self, rows: NDArray[np.integer[Any]]) -> Particles:
+        """Images and class indices of `rows`."""
+        return Particles(self.images, rows, torch.from_numpy(self.indices(rows)))
 
     def fit_normalisation(self, kind: NormalisationKind) -> Normalisation:
-        """Learn a normalisation from the training images."""
-        return Normalisation.fit(kind, torch.from_numpy(self.images[self.rows(TRAIN)]))
+        """Learn a normalisation from the training images, a batch at a time."""
+        train = self.particles(self.rows(TRAIN))
+        batches = read_ahead(train, in_order(len(train), self.images.rows_per_chunk))
+        return Normalisation.fit(kind, (batch.images for batch in batches))
 
 
 def prepare(stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = ()) -> PreparedData:
-    """Read a stack and split it by group.
+    """Split a stack by group, and look once at all of its images.
 
     Raises
     ------
     DataError
-        If a split cannot be made, values are not finite, or validation would be empty.
+        If a split cannot be made, values are not finite, a chunk is damaged, or validation would
+        be empty.
     """
     split = split_particles(stack.table, seed=seed, hold_out=hold_out)
     labels = stack.table["label"].fillna("").to_numpy(dtype=str)
-    images = stack.read()
-    bad = np.flatnonzero(~np.isfinite(images).reshape(len(images), -1).all(axis=1))
+    bad = not_finite(stack.images)
     if len(bad):
         ids = stack.table["particle_id"].iloc[bad].tolist()
         raise DataError(
@@ -78,5 +78,15 @@ def prepare(stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = ()) 
         )
     trained = sorted(set(labels[split == TRAIN]) - {""})
     if not (split == VAL).any():
-        raise DataError(f"{stack.path}: {len(images)} particles are too few to hold any out")
-    return PreparedData(images, labels, split, trained)
+        raise DataError(f"{stack.path}: {len(stack)} particles are too few to hold any out")
+    return PreparedData(stack.images, labels, split, trained)
+
+
+def not_finite(images: ImageChunks) -> NDArray[np.intp]:
+    """Return the rows of images that hold NaN or infinite values, reading chunk by chunk."""
+    found = []
+    for index in range(-(-len(images) // images.rows_per_chunk)):
+        chunk = images.chunk(index)
+        finite = np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)
+        found.append(np.flatnonzero(~finite) + index * images.rows_per_chunk)
+    return np.concatenate(found)

@@ -1,0 +1,99 @@
+"""Random rotations and missing wedges: drawn as data, so that they can be logged and replayed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+from latentlaw.errors import ConfigError
+from latentlaw.geometry.rotations import random_rotations
+from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_masks
+
+Augmentation = Literal["none", "rotate", "rotate-flip"]
+
+
+class Wedge(BaseModel):
+    """Missing wedges to train with, besides the one that turns with the particle.
+
+    Tilt ranges are uniform between `low_deg` and `high_deg`. A `fixed` wedge is the microscope's,
+    tilt axis y and beam z; a `random` one has any direction.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low_deg: float = Field(40, gt=0, le=90)
+    high_deg: float = Field(70, gt=0, le=90)
+    direction: Literal["fixed", "random"] = "random"
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "Wedge":
+        if self.low_deg > self.high_deg:
+            raise ConfigError(
+                f"wedge: found tilt ranges from {self.low_deg:g} to {self.high_deg:g} degrees, "
+                "expected the smaller first"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """What is done to each of `n` images, in this order; None: nothing.
+
+    Attributes
+    ----------
+    matrices
+        Rotations and reflections `(n, dims, dims)` for `rotate_images`.
+    tilt_ranges_deg
+        Half-angle of the tilt series, `(n,)`.
+    frames
+        Microscope's axes x (across the tilt axis), y (tilt axis), z (beam) as the columns of
+        `(n, 3, 3)`.
+    """
+
+    matrices: Tensor | None = None
+    tilt_ranges_deg: Tensor | None = None
+    frames: Tensor | None = None
+
+
+def draw_transforms(
+    kind: Augmentation,
+    n: int,
+    dims: int,
+    generator: torch.Generator,
+    *,
+    wedge: Wedge | None = None,
+) -> Transforms:
+    """Draw transforms for `n` images; `rotate-flip` also mirrors half of them.
+
+    Raises
+    ------
+    ConfigError
+        If a wedge is asked for in images that are not volumes.
+    """
+    matrices = None
+    if kind != "none":
+        matrices = random_rotations(n, dims, generator)
+        if kind == "rotate-flip":
+            matrices[torch.rand(n, generator=generator) < 0.5, :, 0] *= -1
+    if wedge is None:
+        return Transforms(matrices)
+    if dims != 3:
+        raise ConfigError("wedge: a missing wedge is of volumes, found images; use wedge=none")
+    spread = wedge.high_deg - wedge.low_deg
+    ranges = wedge.low_deg + spread * torch.rand(n, generator=generator)
+    if wedge.direction == "fixed":
+        return Transforms(matrices, ranges, torch.eye(3).expand(n, 3, 3))
+    return Transforms(matrices, ranges, random_rotations(n, 3, generator))
+
+
+def apply_transforms(images: Tensor, transforms: Transforms) -> Tensor:
+    """Turn images `(n, c, [z,] y, x)` of mean 0, then take away what their tilts do not reach."""
+    if transforms.matrices is not None:
+        images = rotate_images(images, transforms.matrices)
+    if transforms.tilt_ranges_deg is None or transforms.frames is None:
+        return images
+    z, y, x = images.shape[2:]
+    masks = wedge_masks((z, y, x), transforms.tilt_ranges_deg, transforms.frames)
+    return apply_fourier_mask(images, masks[:, None].to(images.device))

@@ -1,0 +1,152 @@
+"""The entry `affinity`: any templates, one table, a picture; and what training makes of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gemmi
+import mlflow
+import numpy as np
+import pytest
+from latentlaw.data.mrc import write_mrc
+from latentlaw.data.phantoms import PHANTOMS, phantom_map
+from latentlaw.errors import ConfigError, DataError
+from latentlaw.priors.files import read_affinity
+from latentlaw.priors.table import AffinityTable
+from latentlaw.tracking.runs import configure_tracking
+from mlflow.tracking import MlflowClient
+
+from pipelines._heatmap import affinity_heatmap
+from pipelines.affinity import Affinity, run
+from pipelines.train import Train, load_prior
+
+SHAPES = ("barrel", "capped_barrel", "rod")
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowClient]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    before = mlflow.get_tracking_uri()
+    configure_tracking()
+    yield MlflowClient()
+    mlflow.set_tracking_uri(before)
+
+
+def write_structure(path: Path, points: np.ndarray) -> None:
+    """Write points as C-alpha atoms."""
+    structure = gemmi.Structure()
+    chain = structure.add_model(gemmi.Model(1)).add_chain(gemmi.Chain("A"))
+    for i, point in enumerate(points, start=1):
+        residue = gemmi.Residue()
+        residue.name, residue.seqid = "ALA", gemmi.SeqId(str(i))
+        atom = gemmi.Atom()
+        atom.name, atom.element, atom.pos = "CA", gemmi.Element("C"), gemmi.Position(*point)
+        residue.add_atom(atom)
+        chain.add_residue(residue)
+    structure.write_pdb(str(path))
+
+
+@pytest.fixture
+def atoms(tmp_path: Path) -> Path:
+    folder = tmp_path / "atoms"
+    folder.mkdir()
+    for name in SHAPES:
+        write_structure(folder / f"{name}.pdb", PHANTOMS[name]())
+    return folder
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Path:
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    for name, box, voxel in zip(SHAPES, (32, 40, 40), (10.0, 8.0, 9.0), strict=True):
+        write_mrc(folder / f"{name}.mrc", phantom_map(PHANTOMS[name](), box, voxel), voxel)
+    return folder
+
+
+def barrels_are_nearest(table: AffinityTable) -> bool:
+    values = table.select(list(SHAPES)).values
+    return bool(values[0, 1] > max(values[0, 2], values[1, 2]))
+
+
+@pytest.mark.parametrize("method", ["soap", "harmonics", "correlation", "fsc"])
+def test_every_method_takes_atomic_models(
+    atoms: Path, tmp_path: Path, store: MlflowClient, method: str
+) -> None:
+    parameters = Affinity(templates=str(atoms), out=str(tmp_path / "a.csv"), method=method)
+    assert barrels_are_nearest(read_affinity(run(parameters)))
+    (found,) = store.search_runs([store.get_experiment_by_name("latentlaw").experiment_id])
+    assert found.data.metrics["affinity/smallest_eigenvalue"] > -1e-9
+    assert found.data.metrics["affinity/floor"] < 1e-6
+    assert [each.path for each in store.list_artifacts(found.info.run_id, "figures")] == [
+        "figures/affinity.png"
+    ]
+
+
+def test_maps_of_different_boxes_beside_an_atomic_model(maps: Path, tmp_path: Path) -> None:
+    (maps / "rod.mrc").unlink()
+    write_structure(maps / "rod.cif.pdb", PHANTOMS["rod"]())
+    (maps / "README.txt").write_text("not a template")
+    table = read_affinity(run(Affinity(templates=str(maps), out=str(tmp_path / "a.csv"))))
+    assert set(table.class_names) == set(SHAPES)
+    assert barrels_are_nearest(table)
+
+
+def test_voxel_size_that_no_header_gives_is_asked_for(maps: Path, tmp_path: Path) -> None:
+    import mrcfile
+
+    for path, size in zip(sorted(maps.glob("*.mrc")), (10.0, 8.0, 9.0), strict=True):
+        with mrcfile.open(path, "r+") as file:
+            file.voxel_size = 0 if size == 10.0 else 10.0
+    parameters = Affinity(templates=str(maps), out=str(tmp_path / "a.csv"))
+    with pytest.raises(DataError, match=r"barrel\.mrc: voxel size .* pass voxel_size"):
+        run(parameters)
+    assert not (tmp_path / "a.csv").exists()
+    assert run(parameters.model_copy(update={"voxel_size": 10.0})).exists()
+
+
+def test_soap_of_a_map_is_refused(maps: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"barrel\.mrc: method=soap compares atomic models"):
+        run(Affinity(templates=str(maps), out=str(tmp_path / "a.csv"), method="soap"))
+
+
+def test_two_files_of_a_class_are_refused(maps: Path, tmp_path: Path) -> None:
+    write_structure(maps / "rod.pdb", PHANTOMS["rod"]())
+    with pytest.raises(DataError, match=r"rod\.mrc and rod\.pdb are both of class 'rod'"):
+        run(Affinity(templates=str(maps), out=str(tmp_path / "a.csv")))
+
+
+def test_folder_without_templates_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere: no template found; expected a folder"):
+        run(Affinity(templates=str(tmp_path / "nowhere"), out=str(tmp_path / "a.csv")))
+
+
+def test_heatmap_puts_like_classes_side_by_side() -> None:
+    values = np.eye(4)
+    values[0, 2] = values[2, 0] = values[1, 3] = values[3, 1] = 0.9
+    axes = affinity_heatmap(AffinityTable(tuple("abcd"), values)).axes[0]
+    order = [label.get_text() for label in axes.get_xticklabels()]
+    assert {frozenset(order[:2]), frozenset(order[2:])} == {frozenset("ac"), frozenset("bd")}
+    assert [label.get_text() for label in axes.get_yticklabels()] == order
+    assert axes.images[0].get_array()[0, 1] == 0.9
+
+
+@pytest.mark.parametrize(("projection", "kept"), [("nearest", False), ("none", True)])
+def test_training_says_what_it_made_of_a_table_that_no_cosines_meet(
+    tmp_path: Path,
+    store: MlflowClient,
+    capsys: pytest.CaptureFixture[str],
+    projection: str,
+    kept: bool,
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n1,-.9,-.8\n-.9,1,-.9\n-.7,-.9,1\n")
+    parameters = Train(data="d", affinity=str(path), affinity_projection=projection)
+    with mlflow.start_run() as active:
+        used = load_prior(parameters, ["a", "b", "c"])
+    metrics = store.get_run(active.info.run_id).data.metrics
+    assert used is not None
+    assert np.array_equal(used.values, read_affinity(path).values) == kept
+    assert metrics["affinity/asymmetry"] == pytest.approx(0.1)
+    assert metrics["affinity/floor"] == pytest.approx(0.35, abs=0.02)
+    assert ("trained on the nearest table" in capsys.readouterr().err) != kept

@@ -1,0 +1,29 @@
+"""Voxel sizes that are missing, impossible, or contradict what is given."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from latentlaw.data.ingest import ingest
+from latentlaw.data.tomograms import open_tomogram
+
+
+@pytest.mark.parametrize("cell", [(0, 0, 0), (-410, -370, -330), (410, 370, 429)])
+def test_row_05_voxel_size(
+    tmp_path: Path, mrc: Path, patch_header: Callable[..., None], cell: tuple[int, int, int]
+) -> None:
+    patch_header(mrc, cella=cell)
+    failures = ingest(mrc, tmp_path / "out", scheduler="threads").failures
+    assert "expected one positive size; pass voxel_size" in failures[0]
+    given = ingest(mrc, tmp_path / "out", voxel_size_a=13.5, scheduler="threads")
+    assert open_tomogram(given.stores[0]).voxel_size_a == 13.5
+
+
+def test_row_05_voxel_size_contradicted(
+    tmp_path: Path, mrc: Path, patch_header: Callable[..., None]
+) -> None:
+    patch_header(mrc, cella=(41, 37, 33))
+    failures = ingest(mrc, tmp_path / "out", voxel_size_a=10.0, scheduler="threads").failures
+    assert "voxel_size is 10 angstrom but the header says 1;" in failures[0]
+    near = ingest(mrc, tmp_path / "out", voxel_size_a=1.005, scheduler="threads")
+    assert open_tomogram(near.stores[0]).voxel_size_a == 1.005

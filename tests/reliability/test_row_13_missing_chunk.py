@@ -1,0 +1,22 @@
+"""A chunk that is not there is an error with its key, never zeros."""
+
+from pathlib import Path
+
+import pytest
+from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.validate import Damage, validate_tomogram
+from latentlaw.errors import DataError
+
+
+def test_row_13_missing_chunk(store: Path) -> None:
+    (store / "s0/c/1/2/0").unlink()
+    with pytest.raises(DataError, match=r"shard s0/c/1/2/0 is missing"):
+        open_tomogram(store)
+    assert validate_tomogram(store) == [Damage("s0/c/1/2/0")]
+
+
+def test_row_13_missing_chunk_lost_while_open(store: Path) -> None:
+    tomogram = open_tomogram(store)
+    (store / "s0/c/0/1/1").unlink()
+    with pytest.raises(DataError, match="s0/c/0/1/1"):
+        tomogram.read((slice(0, 8), slice(16, 24), slice(16, 24)))

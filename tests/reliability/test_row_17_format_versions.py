@@ -1,0 +1,28 @@
+"""Stores of newer formats are refused; older ones open."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.validate import validate_tomogram
+from latentlaw.errors import DataError
+
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+def test_row_17_newer_is_refused(store: Path) -> None:
+    group = zarr.open_group(store, mode="r+")
+    header = dict(group.attrs.asdict()["latentlaw"])  # type: ignore[call-overload]
+    group.update_attributes({"latentlaw": {**header, "version": 99}})
+    with pytest.raises(DataError, match=r"format version 99 is newer than the supported \d+"):
+        open_tomogram(store)
+
+
+def test_row_17_version_1_opens() -> None:
+    tomogram = open_tomogram(ASSETS / "tomogram_v1.ome.zarr")
+    expected = np.arange(16 * 18 * 20, dtype=np.int16).reshape(16, 18, 20)
+    np.testing.assert_array_equal(tomogram.levels[0][:], expected)
+    assert (tomogram.voxel_size_a, tomogram.start_voxels) == (10.0, (0, 0, 0))
+    assert validate_tomogram(ASSETS / "tomogram_v1.ome.zarr") == []

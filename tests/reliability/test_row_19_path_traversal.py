@@ -1,0 +1,35 @@
+"""Names in inputs cannot lead out of where they belong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from latentlaw.data.collect import collect
+from latentlaw.data.ingest import ingest
+from latentlaw.data.tomograms import open_tomogram
+from latentlaw.errors import DataError
+
+
+@pytest.mark.parametrize("name", ["../s0", "/etc", "a/../../s0", ".."])
+def test_row_19_array_names(store: Path, tmp_path: Path, name: str) -> None:
+    metadata = store / "zarr.json"
+    content = json.loads(metadata.read_text())
+    content["attributes"]["ome"]["multiscales"][0]["datasets"][0]["path"] = name
+    metadata.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="leaves the store"):
+        open_tomogram(store)
+    failures = ingest(store, tmp_path / "out", scheduler="threads").failures
+    assert "leaves the store" in failures[0]
+
+
+@pytest.mark.parametrize("name", ["../secret.npy", "{absolute}"])
+def test_row_19_file_names_of_labels(tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "secret.npy"
+    np.save(secret, np.ones((8, 8)))
+    folder = tmp_path / "images"
+    folder.mkdir()
+    listed = name.format(absolute=secret)
+    (folder / "labels.csv").write_text(f"file,label\n{listed},a\n")
+    with pytest.raises(DataError, match=r"leaves the folder"):
+        collect(folder, tmp_path / "out.particles.zarr")
