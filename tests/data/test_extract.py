@@ -55,15 +55,14 @@ def test_fraction_of_a_voxel_is_taken_out(tmp_path: Path) -> None:
     np.testing.assert_allclose(sorted(images[:, 0, 4, 4, 4]), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "local"])
 def test_boxes_are_what_interpolation_of_the_whole_tomogram_gives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cropping, "_REGION_EDGE", 16)
     volume = noise().astype(np.float32)
     make_tomogram(tmp_path / "stores", volume)
     voxels = np.random.default_rng(0).uniform(5, np.array(SHAPE) - 6, (60, 3))
-    report = run(tmp_path, make_coordinates(tmp_path / "p.csv", voxels), scheduler=scheduler)
+    report = run(tmp_path, make_coordinates(tmp_path / "p.csv", voxels))
     stack = open_stack(report.path)
     assert report.extracted == 60
     box = np.stack(np.meshgrid(*[np.arange(8) - 4] * 3, indexing="ij"))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from latentlaw.data.tomograms import Tomogram
 
 _WHOLE_VOXEL = 1e-4  # offsets smaller than a STAR file's rounding are none
-# Voxels; with 256 or 512 fewer boxes straddle regions, but the writer waits longer for the first
-# and workers hold more: 1.4 s and 1.9 s where 128 takes 1.3 s (2,000 boxes of 32^3, two threads).
-_REGION_EDGE = 128
+# Voxels; 64 MiB as float32. Regions of 128 take as long for boxes of 32, and more for larger ones,
+# which straddle them; with 512 the writer waits for the first: 1.9 s where 256 takes 1.3 s.
+_REGION_EDGE = 256
 Box = NDArray[np.float32]
 
 
