@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from latentlaw.data.cropping import centred_box
 from latentlaw.data.extract import extract
+from latentlaw.data.ingest import ingest
+from latentlaw.data.mrc import write_mrc
 from latentlaw.data.stack_writer import new_stack
-from latentlaw.data.tomograms import create_store, mark_complete, open_tomogram
+from latentlaw.data.tomograms import open_tomogram
 
 from tests.benchmarks.ratio import Ratio, interleaved_seconds
 
@@ -28,8 +30,8 @@ def _measure(folder: Path) -> list[Ratio]:
     generator = np.random.default_rng(0)
     volume = generator.normal(size=SHAPE).astype(np.float32)
     store = folder / "t.ome.zarr"
-    create_store(store, SHAPE, volume.dtype, chunk=128, shard=512, levels=1)[0][:] = volume
-    mark_complete(store, name="t", source="t.mrc", digest="", voxel_size_a=SIZE_A)
+    write_mrc(folder / "t.mrc", volume, SIZE_A)
+    ingest(folder / "t.mrc", folder, levels=1, scheduler="threads")
     voxels = generator.uniform(BOX, np.array(SHAPE) - BOX, (PARTICLES, 3))
     table = pd.DataFrame(voxels * SIZE_A, columns=list("zyx")).assign(tomogram="t")
     table.to_csv(folder / "p.csv", index=False)

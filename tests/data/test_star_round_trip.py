@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 from latentlaw.data.euler import compose, euler_to_quaternion
 from latentlaw.data.extract import extract
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.stack_star import keep_star, kept_star
 from latentlaw.data.stack_writer import new_stack
@@ -17,6 +15,8 @@ from latentlaw.data.star_writing import write_star
 from latentlaw.data.stars import CENTRED, QUATERNION, particles_of, read_star
 from latentlaw.errors import DataError
 from scipy.spatial.transform import Rotation
+
+from tests.data.tomogram_samples import make_tomogram
 
 FILES = [
     "chlamy_STA_atpase",
@@ -29,12 +29,6 @@ FILES = [
 VOXEL_A, PIXEL_A = 80.0, 1.96
 
 
-def make_tomogram(folder: Path, name: str, shape: tuple[int, int, int]) -> None:
-    volume = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    write_mrc(folder / f"{name}.mrc", volume, VOXEL_A)
-    ingest(folder / f"{name}.mrc", folder, chunk=64, shard=128, levels=1, scheduler="threads")
-
-
 def make_stack(star: StarText, path: Path, work: Path) -> ParticleStack:
     """Cut boxes of three-dimensional particles out of coarse tomograms; invent flat images."""
     pixel = None if star.optics else PIXEL_A
@@ -45,8 +39,9 @@ def make_stack(star: StarText, path: Path, work: Path) -> ParticleStack:
             writer.append(np.zeros((len(order), 1, 4, 4)), table.iloc[order])
             keep_star(writer.folder, star, order)
         return open_stack(work / "s.particles.zarr")
+    coarse = np.random.default_rng(0).normal(size=(40, 104, 104))
     for name in table["tomogram"].unique():
-        make_tomogram(work, str(name), (40, 104, 104))
+        make_tomogram(work, coarse, str(name), VOXEL_A, chunk=64)
     report = extract(work, path, work / "s.particles.zarr", box=4, edge="skip", pixel_size_a=pixel)
     return open_stack(report.path)
 

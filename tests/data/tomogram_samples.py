@@ -1,11 +1,13 @@
 """Small tomogram stores and coordinates, for tests of extraction."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.tomograms import create_store, mark_complete
+from latentlaw.data.ingest import ingest
+from latentlaw.data.mrc import write_mrc
 from numpy.typing import ArrayLike, NDArray
 
 SIZE_A = 10.0
@@ -13,16 +15,21 @@ SHAPE = (40, 48, 56)
 
 
 def make_tomogram(
-    folder: Path, volume: NDArray[Any], name: str = "tomo", voxel_size_a: float = SIZE_A
+    folder: Path,
+    volume: NDArray[Any],
+    name: str = "tomo",
+    voxel_size_a: float = SIZE_A,
+    *,
+    chunk: int = 8,
 ) -> Path:
-    """Write a store of float32 with chunks of 8 voxels."""
-    path = folder / f"{name}.ome.zarr"
+    """Write an MRC file of float32 and its store, shards of two chunks an edge."""
     folder.mkdir(parents=True, exist_ok=True)
-    dtype = np.dtype(np.float32)
-    level = create_store(path, volume.shape, dtype, chunk=8, shard=16, levels=1)[0]
-    level[:] = volume.astype(dtype)
-    mark_complete(path, name=name, source=name, digest="", voxel_size_a=voxel_size_a)
-    return path
+    source = folder / f"{name}.mrc"
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # mrcfile's, of NaN
+        write_mrc(source, volume.astype(np.float32), voxel_size_a)
+    return ingest(
+        source, folder, chunk=chunk, shard=2 * chunk, levels=1, scheduler="threads"
+    ).stores[0]
 
 
 def make_coordinates(path: Path, voxels: ArrayLike, **columns: Any) -> Path:

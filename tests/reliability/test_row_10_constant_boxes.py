@@ -12,11 +12,13 @@ from tests.data.tomogram_samples import make_coordinates, make_tomogram, noise
 
 def test_row_10_constant_boxes(tmp_path: Path) -> None:
     volume = noise()
-    volume[:20] = 0.0
+    volume[:20] = 0.1
     volume[:20, 24:] = 1234.567
     store = make_tomogram(tmp_path, volume)
     csv = make_coordinates(tmp_path / "p.csv", [[10, 10, 10], [10, 35, 10], [30, 30, 30]])
-    report = extract(store, csv, tmp_path / "s.particles.zarr", box=8)
+    report = extract(
+        store, csv, tmp_path / "s.particles.zarr", box=10
+    )  # a mean of 1,000 voxels is rounded
     assert sorted(report.constant) == ["tomo-000000", "tomo-000001"]
     assert report.counts["constant"] == 2
     stack = open_stack(report.path)

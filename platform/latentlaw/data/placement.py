@@ -127,13 +127,12 @@ def _with_voxels(
     table: pd.DataFrame, stores: Mapping[str, Tomogram], source: str | Path
 ) -> pd.DataFrame:
     """Add the nearest voxel `iz iy ix`, the rest `fz fy fx`, and the tomogram's shape."""
-    shapes = {name: np.array(store.shape) for name, store in stores.items()}
-    sizes = {name: store.voxel_size_a for name, store in stores.items()}
-    sizes_a = {name: tuple((shapes[name] * sizes[name]).tolist()) for name in stores}
+    sizes_a = {name: _size_a(store) for name, store in stores.items()}
     position = absolute_positions(table, sizes_a, source)
-    voxels = position / np.asarray(table["tomogram"].map(sizes))[:, None]
+    codes, names = pd.factorize(table["tomogram"])
+    shape = np.array([stores[name].shape for name in names])[codes]
+    voxels = position / np.array([stores[name].voxel_size_a for name in names])[codes, None]
     nearest = np.floor(voxels + 0.5)
-    shape = np.stack([shapes[name] for name in table["tomogram"]])
     unposed = {name: np.nan for name in ("qw", "qx", "qy", "qz") if name not in table}
     placed = table.drop(columns=CENTRED, errors="ignore").assign(**unposed)
     placed[ZYX], placed[FRACTION] = position, voxels - nearest
@@ -144,6 +143,11 @@ def _with_voxels(
     numbered = placed["tomogram"].astype("string") + placed["row"].map("-{:06d}".format)
     placed["particle_id"] = given.astype("string").fillna(numbered)
     return placed
+
+
+def _size_a(store: Tomogram) -> tuple[float, float, float]:
+    z, y, x = store.shape
+    return z * store.voxel_size_a, y * store.voxel_size_a, x * store.voxel_size_a
 
 
 def _without_duplicates(
