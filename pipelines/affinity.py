@@ -32,7 +32,7 @@ class Affinity(Entry):
         "best rotation",
     )
     resolution: float = Field(
-        30.0, gt=0, allow_inf_nan=False, description="angstrom that shapes are compared at"
+        30.0, ge=5, le=500, description="angstrom that shapes are compared at"
     )
     voxel_size: float | None = Field(
         None, gt=0, description="angstrom a voxel, for maps whose header does not say"

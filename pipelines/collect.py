@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from latentlaw.data.collect import collect
+from latentlaw.data.particles import open_stack
+from latentlaw.data.previews import particle_gallery
 from latentlaw.errors import DataError
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from latentlaw.tracking.runs import configure_tracking, log_image, log_metrics, stage_run
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command
@@ -37,6 +39,7 @@ def run(parameters: Collect) -> Path:
         log_metrics(
             {"collect/particles": report.collected, "collect/failures": len(report.failures)}
         )
+        log_image("previews/particles.png", particle_gallery(open_stack(report.path)))
         if report.failures:
             total = report.collected + len(report.failures)
             done = f"{report.collected} of {total} images collected in {report.path}; not:"

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Literal
 
 from latentlaw.data.extract import ExtractReport, extract
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from latentlaw.data.particles import open_stack
+from latentlaw.data.previews import particle_gallery
+from latentlaw.tracking.runs import configure_tracking, log_image, log_metrics, stage_run
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command, say
@@ -34,6 +36,7 @@ class Extract(Entry):
         False, description="keep the first of particles at one place or with one id"
     )
     scheduler: str = Field("threads", description="threads, local or a Dask address tcp://…")
+    append: bool = Field(False, description="add to the stack at `out`, if there is one")
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 
@@ -53,12 +56,14 @@ def run(parameters: Extract) -> Path:
             nonfinite=p.nonfinite,
             deduplicate=p.deduplicate,
             scheduler=p.scheduler,
+            append=p.append,
             overwrite=p.overwrite,
             progress=ProgressBar(),
         )
         counts = report.counts
         log_metrics({f"extract/{name}": count for name, count in counts.items()})
         say("extract: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+        log_image("previews/particles.png", particle_gallery(open_stack(report.path)))
         for line in _remarks(report):
             say(f"extract: {line}")
         return report.path

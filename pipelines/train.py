@@ -186,11 +186,11 @@ def load_prior(p: Train, class_names: list[str]) -> AffinityTable | None:
     used = given if p.affinity_projection == "none" else project(given)
     report = projection_report(given, used)
     log_metrics({f"affinity/{name}": value for name, value in report.items()})
-    if report["projection_shift"] > 1e-6:
+    if report["projection_shift"] > 1e-3:
         say(
             f"affinity: asymmetry {given.asymmetry:.2f}, smallest eigenvalue "
-            f"{given.smallest_eigenvalue:.2f}: no latents have these cosines, the loss cannot "
-            f"fall below {report['floor']:.3f} of it; trained on the nearest table that some have "
+            f"{given.smallest_eigenvalue:.2f}: no latents have these cosines (their loss would "
+            f"stay at about {report['floor']:.3f}); trained on the nearest table that some have "
             "(affinity_projection=none to train on it as it is)"
         )
     log_json(

@@ -1,10 +1,10 @@
 """The entry `affinity`: any templates, one table, a picture; and what training makes of it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import gemmi
 import mlflow
+import mrcfile
 import numpy as np
 import pytest
 from latentlaw.data.mrc import write_mrc
@@ -12,24 +12,13 @@ from latentlaw.data.phantoms import PHANTOMS, phantom_map
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.priors.files import read_affinity
 from latentlaw.priors.table import AffinityTable
-from latentlaw.tracking.runs import configure_tracking
 from mlflow.tracking import MlflowClient
 
 from pipelines._heatmap import affinity_heatmap
-from pipelines.affinity import Affinity, run
+from pipelines.affinity import Affinity, compute, run
 from pipelines.train import Train, load_prior
 
 SHAPES = ("barrel", "capped_barrel", "rod")
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowClient]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    before = mlflow.get_tracking_uri()
-    configure_tracking()
-    yield MlflowClient()
-    mlflow.set_tracking_uri(before)
 
 
 def write_structure(path: Path, points: np.ndarray) -> None:
@@ -70,55 +59,58 @@ def barrels_are_nearest(table: AffinityTable) -> bool:
 
 
 @pytest.mark.parametrize("method", ["soap", "harmonics", "correlation", "fsc"])
-def test_every_method_takes_atomic_models(
-    atoms: Path, tmp_path: Path, store: MlflowClient, method: str
+def test_every_method_takes_atomic_models(atoms: Path, method: str) -> None:
+    assert barrels_are_nearest(compute(Affinity(templates=str(atoms), out="-", method=method)))
+
+
+def test_a_run_writes_the_table_and_records_its_measures_and_picture(
+    maps: Path, tmp_path: Path, tracking_store: MlflowClient
 ) -> None:
-    parameters = Affinity(templates=str(atoms), out=str(tmp_path / "a.csv"), method=method)
-    assert barrels_are_nearest(read_affinity(run(parameters)))
-    (found,) = store.search_runs([store.get_experiment_by_name("latentlaw").experiment_id])
+    parameters = Affinity(templates=str(maps), out=str(tmp_path / "a.csv"))
+    table = read_affinity(run(parameters))
+    np.testing.assert_allclose(table.values, compute(parameters).values)
+    experiment = tracking_store.get_experiment_by_name("latentlaw")
+    assert experiment is not None
+    (found,) = tracking_store.search_runs([experiment.experiment_id])
     assert found.data.metrics["affinity/smallest_eigenvalue"] > -1e-9
     assert found.data.metrics["affinity/floor"] < 1e-6
-    assert [each.path for each in store.list_artifacts(found.info.run_id, "figures")] == [
-        "figures/affinity.png"
-    ]
+    pictures = tracking_store.list_artifacts(found.info.run_id, "figures")
+    assert [each.path for each in pictures] == ["figures/affinity.png"]
 
 
-def test_maps_of_different_boxes_beside_an_atomic_model(maps: Path, tmp_path: Path) -> None:
+def test_maps_of_different_boxes_beside_an_atomic_model(maps: Path) -> None:
     (maps / "rod.mrc").unlink()
     write_structure(maps / "rod.cif.pdb", PHANTOMS["rod"]())
     (maps / "README.txt").write_text("not a template")
-    table = read_affinity(run(Affinity(templates=str(maps), out=str(tmp_path / "a.csv"))))
+    table = compute(Affinity(templates=str(maps), out="-"))
     assert set(table.class_names) == set(SHAPES)
     assert barrels_are_nearest(table)
 
 
-def test_voxel_size_that_no_header_gives_is_asked_for(maps: Path, tmp_path: Path) -> None:
-    import mrcfile
-
-    for path, size in zip(sorted(maps.glob("*.mrc")), (10.0, 8.0, 9.0), strict=True):
+def test_voxel_size_that_no_header_gives_is_asked_for(maps: Path) -> None:
+    for path, size in zip(sorted(maps.glob("*.mrc")), (0, 10, 10), strict=True):
         with mrcfile.open(path, "r+") as file:
-            file.voxel_size = 0 if size == 10.0 else 10.0
-    parameters = Affinity(templates=str(maps), out=str(tmp_path / "a.csv"))
+            file.voxel_size = size
     with pytest.raises(DataError, match=r"barrel\.mrc: voxel size .* pass voxel_size"):
-        run(parameters)
-    assert not (tmp_path / "a.csv").exists()
-    assert run(parameters.model_copy(update={"voxel_size": 10.0})).exists()
+        compute(Affinity(templates=str(maps), out="-"))
+    table = compute(Affinity(templates=str(maps), out="-", voxel_size=10))
+    assert set(table.class_names) == set(SHAPES)
 
 
-def test_soap_of_a_map_is_refused(maps: Path, tmp_path: Path) -> None:
+def test_soap_of_a_map_is_refused(maps: Path) -> None:
     with pytest.raises(ConfigError, match=r"barrel\.mrc: method=soap compares atomic models"):
-        run(Affinity(templates=str(maps), out=str(tmp_path / "a.csv"), method="soap"))
+        compute(Affinity(templates=str(maps), out="-", method="soap"))
 
 
-def test_two_files_of_a_class_are_refused(maps: Path, tmp_path: Path) -> None:
+def test_two_files_of_a_class_are_refused(maps: Path) -> None:
     write_structure(maps / "rod.pdb", PHANTOMS["rod"]())
     with pytest.raises(DataError, match=r"rod\.mrc and rod\.pdb are both of class 'rod'"):
-        run(Affinity(templates=str(maps), out=str(tmp_path / "a.csv")))
+        compute(Affinity(templates=str(maps), out="-"))
 
 
 def test_folder_without_templates_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere: no template found; expected a folder"):
-        run(Affinity(templates=str(tmp_path / "nowhere"), out=str(tmp_path / "a.csv")))
+        compute(Affinity(templates=str(tmp_path / "nowhere"), out="-"))
 
 
 def test_heatmap_puts_like_classes_side_by_side() -> None:
@@ -134,7 +126,7 @@ def test_heatmap_puts_like_classes_side_by_side() -> None:
 @pytest.mark.parametrize(("projection", "kept"), [("nearest", False), ("none", True)])
 def test_training_says_what_it_made_of_a_table_that_no_cosines_meet(
     tmp_path: Path,
-    store: MlflowClient,
+    tracking_store: MlflowClient,
     capsys: pytest.CaptureFixture[str],
     projection: str,
     kept: bool,
@@ -144,7 +136,7 @@ def test_training_says_what_it_made_of_a_table_that_no_cosines_meet(
     parameters = Train(data="d", affinity=str(path), affinity_projection=projection)
     with mlflow.start_run() as active:
         used = load_prior(parameters, ["a", "b", "c"])
-    metrics = store.get_run(active.info.run_id).data.metrics
+    metrics = tracking_store.get_run(active.info.run_id).data.metrics
     assert used is not None
     assert np.array_equal(used.values, read_affinity(path).values) == kept
     assert metrics["affinity/asymmetry"] == pytest.approx(0.1)

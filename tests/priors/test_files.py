@@ -52,6 +52,13 @@ def test_dialects(tmp_path: Path, text: str) -> None:
     np.testing.assert_allclose(table.values, [[1, 0.5], [0.5, 1]])
 
 
+def test_classes_may_be_named_by_numbers(tmp_path: Path) -> None:
+    for text in ("0,1\n1,1\n1,1\n", "digit,0,1\n1,1,1\n0,1,1\n"):
+        table = read_affinity(write(tmp_path, text))
+        assert table.class_names == ("0", "1")
+        np.testing.assert_allclose(table.values, 1)
+
+
 def test_array_with_names_beside_it(tmp_path: Path) -> None:
     np.save(tmp_path / "t.npy", np.array([[1, 0.5], [0.5, 1]]))
     with pytest.raises(DataError, match=r"t\.npy: .* class names, one a line, in t\.txt"):

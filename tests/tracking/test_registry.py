@@ -1,9 +1,5 @@
 """The gate of the registry, and what a stage's run records, on a tracking store of their own."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import mlflow
 import numpy as np
 import pytest
 from latentlaw.errors import RegistryError
@@ -15,7 +11,6 @@ from latentlaw.serving.log import load_logged_bundle, log_bundle
 from latentlaw.tracking.registry import register_run
 from latentlaw.tracking.runs import (
     EpochLogger,
-    configure_tracking,
     load_json,
     log_json,
     log_metrics,
@@ -29,13 +24,8 @@ METRIC = "discovery/equation_accuracy"
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowClient]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    before = mlflow.get_tracking_uri()
-    configure_tracking()
-    yield MlflowClient()
-    mlflow.set_tracking_uri(before)
+def store(tracking_store: MlflowClient) -> MlflowClient:
+    return tracking_store
 
 
 @pytest.fixture(scope="module")

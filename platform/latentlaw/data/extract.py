@@ -18,11 +18,12 @@ from latentlaw.data.cropping import (
     pad_value,
     plan_regions,
 )
+from latentlaw.data.particles import open_stack
 from latentlaw.data.placement import FRACTION, NEAREST, EdgePolicy, MissingPolicy, place
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
-from latentlaw.data.stack_star import keep_star
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.stack_star import check_star, extend_star, keep_star
+from latentlaw.data.stack_writer import grown_stack, new_stack
 from latentlaw.data.star_text import read_star_text
 from latentlaw.data.tomogram_names import common_voxel_size, tomograms_by_name
 from latentlaw.data.tomograms import Tomogram
@@ -93,6 +94,7 @@ def extract(
     nonfinite: NonfinitePolicy = "fail",
     deduplicate: bool = False,
     scheduler: str = "threads",
+    append: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
     pixel_size_a: float | None = None,
@@ -124,6 +126,8 @@ def extract(
     scheduler
         As in `open_scheduler`. Decoding and interpolation leave the interpreter's lock, so
         threads keep pace with the writer, and boxes need not travel between processes.
+    append
+        Add to the stack at `out`, if there is one; all that is added counts at once, or none.
     pixel_size_a
         Angstrom a pixel of the coordinates, for files that do not say.
 
@@ -149,10 +153,15 @@ def extract(
         deduplicate=deduplicate,
     )
     review = _Review(nonfinite)
+    star = read_star_text(coordinates) if Path(coordinates).suffix == ".star" else None
+    grown = append and Path(out).exists()
+    if grown:
+        check_star(open_stack(out), star, coordinates)
+    shape = (1, box, box, box)
     with (
-        new_stack(
-            out, item_shape=(1, box, box, box), voxel_size_a=size, overwrite=overwrite
-        ) as writer,
+        grown_stack(out, item_shape=shape, voxel_size_a=size)
+        if grown
+        else new_stack(out, item_shape=shape, voxel_size_a=size, overwrite=overwrite) as writer,
         open_scheduler(scheduler) as tasks,
     ):
         done = 0
@@ -164,8 +173,10 @@ def extract(
                 done += len(cut)
                 progress(done, len(plan.rows), "extract")
         review.finish(coordinates)
-        if Path(coordinates).suffix == ".star":
-            keep_star(writer.folder, read_star_text(coordinates), review.written())
+        if star is not None and grown:
+            extend_star(open_stack(out), star, review.written())
+        elif star is not None:
+            keep_star(writer.folder, star, review.written())
     return ExtractReport(
         path=Path(out),
         extracted=len(review.written()),

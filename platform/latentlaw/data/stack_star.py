@@ -1,5 +1,6 @@
 """The STAR file that a particle stack was cut from, kept in it: `particles.star`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,53 @@ def keep_star(folder: Path, source: StarText, rows: NDArray[np.integer[Any]]) ->
     (folder / NAME).write_bytes(encode_star(kept))
 
 
+def check_star(stack: ParticleStack, source: StarText | None, name: str | Path) -> None:
+    """Refuse to append particles of a file where one STAR file out of both would lose something.
+
+    Parameters
+    ----------
+    source
+        The STAR file to append from; None if it is a file of another kind.
+    name
+        The file, for the message.
+
+    Raises
+    ------
+    DataError
+        If only one of stack and file has a STAR file, or their columns or optics groups differ.
+    """
+    kept = kept_star(stack)
+    ours, theirs = (None if star is None else star.without_rows() for star in (kept, source))
+    if ours != theirs:
+        raise DataError(
+            f"{name}: {stack.path} was cut from {'a STAR file' if kept else 'no STAR file'}, "
+            "expected one of the same kind, columns and optics; extract into another `out`"
+        )
+
+
+def extend_star(stack: ParticleStack, source: StarText, rows: NDArray[np.integer[Any]]) -> None:
+    """Add particles `rows` of a STAR file to the one that a local stack keeps.
+
+    It replaces the one there at once; a stack that does not grow after all takes no more of its
+    rows than it has particles.
+    """
+    kept = kept_star(stack)
+    if kept is None:
+        return
+    added = source.particles.select(rows).rows
+    block = replace(kept.particles, rows=kept.particles.rows + added)
+    partial = Path(stack.path, f"{NAME}.partial")
+    partial.write_bytes(encode_star(kept.with_particles(block)))
+    partial.replace(Path(stack.path, NAME))
+
+
 def kept_star(stack: ParticleStack) -> StarText | None:
     """Return the STAR file that a stack was cut from, a row a particle; None without one.
 
     Raises
     ------
     DataError
-        If its rows are not as many as the stack has particles.
+        If it has fewer rows than the stack has particles.
     """
     location = f"{stack.path}/{NAME}"
     try:
@@ -34,9 +75,10 @@ def kept_star(stack: ParticleStack) -> StarText | None:
             star = parse_star(file.read(), location)
     except FileNotFoundError:
         return None
-    if len(star.particles.rows) != len(stack):
+    count = len(star.particles.rows)
+    if count < len(stack):
         raise DataError(
-            f"{location}: {len(star.particles.rows)} particles, but the stack has {len(stack)}; "
-            "extract it again"
+            f"{location}: {count} particles, but the stack has {len(stack)}; extract it again"
         )
-    return star
+    # More of them were being appended when the process was killed: they do not count.
+    return star.with_particles(star.particles.select(np.arange(len(stack))))

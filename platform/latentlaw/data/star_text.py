@@ -140,6 +140,14 @@ class StarText:
         old = self.particles
         return replace(self, blocks=tuple(block if b is old else b for b in self.blocks))
 
+    def without_rows(self) -> list[tuple[object, ...]]:
+        """Return what two files must have in common to become one: all but their particles."""
+        particles = self.particles
+        return [
+            (block.name, block.columns, None if block is particles else _all_tokens(block))
+            for block in self.blocks
+        ]
+
     def __str__(self) -> str:
         return "\n".join(
             line for block in self.blocks for line in (*block.head, *block.rows, *block.tail)
@@ -214,6 +222,11 @@ def _parse_block(lines: list[str], start: int, source: str) -> StarBlock:
     rows = tuple(line for line in lines[first:] if _is_row(line))
     rest = tuple(line for line in lines[first:] if not _is_row(line))
     return StarBlock(name, tuple(lines[:first]), tuple(columns), rows, rest, source)
+
+
+def _all_tokens(block: StarBlock) -> list[list[str]]:
+    """Tokens of a loop's rows; of a list of names and values, its lines'."""
+    return [_tokens(line) for line in (block.rows if block.columns else block.head)]
 
 
 def _is_row(line: str) -> bool:

@@ -67,18 +67,18 @@ def _read_csv(path: Path) -> tuple[list[str], NDArray[Any]]:
         ) from error
     text = frame.to_numpy(dtype=str)
     header, cells = text[0].tolist(), text[1:]
-    first = cells[:, 0].tolist()
-    if not _are_row_names(first, header):
+    if not _are_row_names(cells[:, 0], header):
         return header, cells
-    return header[1:], cells[_row_order(path, first, header[1:]), 1:]
+    return header[1:], cells[_row_order(path, cells[:, 0].tolist(), header[1:]), 1:]
 
 
-def _are_row_names(first: list[str], header: list[str]) -> bool:
+def _are_row_names(first: NDArray[np.str_], header: list[str]) -> bool:
     """Tell row names from a class's similarities; classes may be named by numbers."""
-    if not header[0]:
+    if not header[0] or sorted(first) == sorted(header[1:]):
         return True
-    numbers = np.isfinite(pd.to_numeric(pd.Series(first), errors="coerce"))
-    return bool(first) and (set(first) == set(header[1:]) or not numbers.any())
+    return (
+        len(first) > 0 and not np.isfinite(pd.to_numeric(pd.Series(first), errors="coerce")).any()
+    )
 
 
 def _row_order(path: Path, rows: list[str], names: list[str]) -> list[int]:
@@ -119,7 +119,8 @@ def _not_square(path: Path, names: list[str], shape: tuple[int, ...]) -> str:
 
 
 def _check_cells(path: Path, names: list[str], cells: NDArray[Any], values: Matrix) -> None:
-    difference = np.abs(values - values.T)
+    with np.errstate(invalid="ignore"):  # infinite cells are named below
+        difference = np.abs(values - values.T)
     for bad, expected in (
         (~np.isfinite(values), "a number"),
         (np.abs(values) > 1 + 1e-6, "a value in [-1, 1]"),

@@ -50,8 +50,9 @@ class AffinityTable:
     def floor(self) -> float:
         """Affinity loss that the nearest reachable table leaves; 0 if cosines can meet this one.
 
-        The mean over pairs of classes of `|cos - A|`. No latents that were searched for go lower
-        by more than 0.001.
+        The mean over pairs of classes of `|cos - A|`. The nearest table is so by squares, not by
+        this loss, and has as many dimensions as it needs: a search for latents of lower loss
+        found 0.563 for 0.563 on the reference's FSC table and 0.056 for 0.066 on its letters.
         """
         pairs = ~np.eye(len(self.values), dtype=bool)
         if not pairs.any():
