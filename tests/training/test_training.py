@@ -218,6 +218,6 @@ def test_classifier_learns() -> None:
     config = QUICK.model_copy(update={"epochs": 40})
     fit_classifier(model, stripes(40), stripes(20, 1), config, normalisation=normalisation)
     test = stripes(30, 2)
-    batches = held_out_batches(test, normalisation, 16, torch.device("cpu"))
+    batches = held_out_batches(test, normalisation, torch.device("cpu"), batch_size=16)
     predicted = predict_logits(model, batches).argmax(1)
     assert float((predicted == test.labels).float().mean()) > 0.9
