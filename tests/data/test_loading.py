@@ -208,6 +208,6 @@ def test_unlabelled_is_what_the_loss_takes_for_it(chunks: ImageChunks) -> None:
 def test_a_reader_that_stops_early_leaves_no_thread(chunks: ImageChunks) -> None:
     batches = read_ahead(particles(chunks), in_order(N, 10))
     next(batches)
-    assert any(thread.name.startswith("batches") for thread in threading.enumerate())
+    assert any(thread.name.startswith("chunks") for thread in threading.enumerate())
     batches.close()
-    assert not any(thread.name.startswith("batches") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("chunks") for thread in threading.enumerate())
