@@ -140,7 +140,7 @@ def black_box_rung(data: PreparedData, cnn: Classifier, model: AutoEncoder) -> R
     """Score the CNN on test particles; its complexity is its number of weights."""
     test = data.particles(known_rows(data, TEST))
     weights = sum(parameter.numel() for parameter in cnn.parameters())
-    batches = held_out_batches(test, model.config.normalisation, 256, torch.device("cpu"))
+    batches = held_out_batches(test, model.config.normalisation, torch.device("cpu"))
     predicted = predict_logits(cnn, batches).argmax(dim=1).numpy()
     return score_rung(
         "cnn", "CNN on pixels", weights, predicted=predicted, labels=test.labels.numpy()

@@ -1,22 +1,27 @@
-"""Check every chunk of a tomogram store; make bad ones again."""
+"""Check every chunk of stores; make bad ones of tomograms again."""
 
 from pathlib import Path
 
-from latentlaw.data.validate import repair_tomogram, validate_tomogram
+from latentlaw.data.sources import find_sources
+from latentlaw.data.tomogram_names import tomogram_key
+from latentlaw.data.validate import repair_tomogram, validate_stack, validate_tomogram
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command, say
 
+_TOMOGRAM, _STACK = ".ome.zarr", ".particles.zarr"
+_LISTED = 20
+
 
 class Validate(Entry):
-    """Read and check every chunk of tomogram stores, and repair them from their sources."""
+    """Read and check every chunk of tomogram stores or particle stacks; repair tomograms."""
 
-    store: str = Field(description="tomogram store, or folder of stores")
-    repair: bool = Field(False, description="make damaged shards again from `source`")
+    store: str = Field(description="tomogram store, particle stack, or folder of these")
+    repair: bool = Field(False, description="make a tomogram's damaged shards from `source`")
     source: str | None = Field(
-        None, description="file that the store was ingested from, or its folder"
+        None, description="tomogram that the store was ingested from, or the folder of all"
     )
     scheduler: str = Field("local", description="local, threads or a Dask address tcp://…")
 
@@ -25,32 +30,52 @@ def run(parameters: Validate) -> None:
     """Validate, and repair where asked; damage that is left is an error."""
     p = parameters
     if p.repair and p.source is None:
-        raise ConfigError("repair: expected `source`, the file that the store was ingested from")
+        raise ConfigError("repair: expected `source`, what the store was ingested from")
     with stage_run("validate", p.model_dump()):
         stores = _stores(Path(p.store))
-        left: list[str] = []
-        for store in stores:
-            damages = validate_tomogram(store, scheduler=p.scheduler, progress=ProgressBar())
-            if damages and p.source is not None and p.repair:
-                repair_tomogram(
-                    store, p.source, damages, scheduler=p.scheduler, progress=ProgressBar()
-                )
-                say(f"validate: {store}: repaired {', '.join(map(str, damages[:5]))}")
-            else:
-                left += [f"{store}: {damage}" for damage in damages]
-        log_metrics({"validate/stores": len(stores), "validate/damaged_shards": len(left)})
+        left = [line for store in stores for line in _validate(store, p)]
+        log_metrics({"validate/stores": len(stores), "validate/damaged": len(left)})
         if left:
-            raise DataError(
-                f"{len(left)} shards are damaged; mend them with repair=true and source:\n"
-                + "\n".join(left[:20])
-            )
-        say(f"validate: {len(stores)} stores, every chunk is whole")
+            remedy = "mend tomograms with repair=true and source, make stacks again"
+            raise DataError("\n".join([f"{len(left)} damaged; {remedy}:", *left[:_LISTED]]))
+        say(f"validate: every chunk of {len(stores)} stores is whole")
+
+
+def _validate(store: Path, p: Validate) -> list[str]:
+    """Return what is damaged and not repaired, a line each."""
+    if store.name.endswith(_STACK):
+        return validate_stack(store, progress=ProgressBar())
+    damages = validate_tomogram(store, scheduler=p.scheduler, progress=ProgressBar())
+    if not damages or not p.repair or p.source is None:
+        return [f"{store}: {damage}" for damage in damages]
+    repair_tomogram(
+        store,
+        _original(Path(p.source), store),
+        damages,
+        scheduler=p.scheduler,
+        progress=ProgressBar(),
+    )
+    say(f"validate: {store}: repaired {', '.join(map(str, damages[:5]))}")
+    return []
+
+
+def _original(source: Path, store: Path) -> Path:
+    """Return the tomogram of the store's name, where `source` is the folder of all."""
+    if not source.is_dir() or source.suffix == ".zarr":
+        return source
+    name = tomogram_key(store.name)
+    found = [path for path in find_sources(source) if tomogram_key(path.name) == name]
+    if len(found) != 1:
+        raise DataError(f"{source}: {len(found)} tomograms of the name {name}, expected one")
+    return found[0]
 
 
 def _stores(path: Path) -> list[Path]:
-    stores = [path] if path.name.endswith(".zarr") else sorted(path.glob("*.ome.zarr"))
+    if path.name.endswith((_TOMOGRAM, _STACK)):
+        return [path]
+    stores = [each for end in (_TOMOGRAM, _STACK) for each in sorted(path.glob(f"*{end}"))]
     if not stores:
-        raise DataError(f"{path}: no tomogram store *.ome.zarr found")
+        raise DataError(f"{path}: no store found; expected *{_TOMOGRAM} or *{_STACK}")
     return stores
 
 

@@ -1,10 +1,16 @@
 """Fixtures that every test may use."""
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from latentlaw.tracking.runs import configure_tracking
+
+from pipelines._entry import command
+from pipelines._mlproject import entry_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,3 +43,28 @@ def tracking_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator
     configure_tracking()
     yield mlflow.MlflowClient()
     mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="session")
+def tracking_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of one MLflow store, since making one takes seconds."""
+    return tmp_path_factory.mktemp("tracking")
+
+
+@pytest.fixture
+def entry(tracking_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return a function that runs an entry point as its command does, and gives the exit code."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracking_folder}/mlflow.db")
+    monkeypatch.chdir(tracking_folder)
+
+    def run(name: str, **parameters: object) -> int:
+        configure_tracking()
+        arguments = [
+            part for key, value in parameters.items() for part in (f"--{key}", str(value))
+        ]
+        module = importlib.import_module(f"pipelines.{name}")
+        with pytest.raises(SystemExit) as stop:
+            command(entry_class(name), module.run, arguments)
+        return int(stop.value.code or 0)
+
+    return run

@@ -39,7 +39,7 @@ def measure() -> list[Ratio]:
             for start in range(0, PARTICLES, BATCH):
                 torch.from_numpy(images[order[start : start + BATCH]])
 
-        ours()  # the first epoch checks checksums and maps chunks
+        ours()  # the first epoch maps chunks and looks at their checksums
         seconds, slice_seconds = interleaved_seconds(ours, slicing, rounds=9)
     finally:
         shutil.rmtree(folder)

@@ -1,6 +1,7 @@
 """Batches of particles: every one once an epoch, the same again from the same seed."""
 
 import copy
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -202,3 +203,11 @@ def test_damage_that_a_thread_meets_reaches_the_reader(tmp_path: Path) -> None:
 def test_unlabelled_is_what_the_loss_takes_for_it(chunks: ImageChunks) -> None:
     data = Particles.unlabelled(chunks, np.arange(3))
     assert data.labels.tolist() == [UNLABELLED] * 3
+
+
+def test_a_reader_that_stops_early_leaves_no_thread(chunks: ImageChunks) -> None:
+    batches = read_ahead(particles(chunks), in_order(N, 10))
+    next(batches)
+    assert any(thread.name.startswith("chunks") for thread in threading.enumerate())
+    batches.close()
+    assert not any(thread.name.startswith("chunks") for thread in threading.enumerate())

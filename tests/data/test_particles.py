@@ -78,6 +78,14 @@ def test_version_1_still_opens_and_does_not_grow() -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["a [1] *.particles.zarr", "µ, é.particles.zarr"])
+def test_names_are_taken_as_they_are(tmp_path: Path, stack: Path, name: str) -> None:
+    moved = stack.rename(tmp_path / name)
+    np.testing.assert_array_equal(open_stack(moved).read(), images(600))
+    old = Path(shutil.copytree(V1, tmp_path / f"old {name}"))
+    np.testing.assert_array_equal(open_stack(old).read(), open_stack(V1).read())
+
+
 @pytest.mark.parametrize("how", ["missing", "flipped", "truncated"])
 def test_damaged_chunk_of_version_1_is_named(tmp_path: Path, how: str) -> None:
     copy = Path(shutil.copytree(V1, tmp_path / "old.particles.zarr"))

@@ -1,6 +1,5 @@
 """Inputs that the rows of the scorecard share, and commands as a user types them."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +8,7 @@ import numpy as np
 import pytest
 from latentlaw.data.ingest import ingest
 from latentlaw.data.mrc import write_mrc
-from latentlaw.tracking.runs import configure_tracking
 from numpy.typing import NDArray
-
-from pipelines._entry import command
-from pipelines._mlproject import entry_class
 
 Volume = NDArray[np.float32]
 
@@ -48,28 +43,3 @@ def patch_header() -> Callable[..., None]:
                 file.header[name] = value
 
     return patch
-
-
-@pytest.fixture(scope="session")
-def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of one MLflow store, since making one takes seconds."""
-    return tmp_path_factory.mktemp("tracking")
-
-
-@pytest.fixture
-def entry(tracking_store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Return a function that runs an entry point as its command does, and gives the exit code."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracking_store}/mlflow.db")
-    monkeypatch.chdir(tracking_store)
-
-    def run(name: str, **parameters: object) -> int:
-        configure_tracking()
-        arguments = [
-            part for key, value in parameters.items() for part in (f"--{key}", str(value))
-        ]
-        module = importlib.import_module(f"pipelines.{name}")
-        with pytest.raises(SystemExit) as stop:
-            command(entry_class(name), module.run, arguments)
-        return int(stop.value.code or 0)
-
-    return run

@@ -2,12 +2,16 @@
 
 import dataclasses
 import io
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from latentlaw.data.loading import ArrayImages, Particles
+from latentlaw.data.loading import ArrayImages, Particles, Places
+from latentlaw.data.particles import open_stack
+from latentlaw.data.stack_writer import new_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig
@@ -19,6 +23,7 @@ from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.loop import fit
 from latentlaw.training.seeds import seeded_initialisation
+from numpy.typing import NDArray
 
 QUICK = TrainConfig(epochs=3, batch_size=16, samples_per_epoch=64, learning_rate=3e-3)
 
@@ -75,6 +80,36 @@ def test_same_seed_gives_the_same_weights() -> None:
         states.append(model.state_dict())
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=0, atol=0)
+
+
+def test_a_stack_on_disk_trains_as_one_in_memory(tmp_path: Path) -> None:
+    memory = stripes(40)
+    with new_stack(tmp_path / "s.particles.zarr", item_shape=(1, 16, 16)) as writer:
+        writer.append(memory[:], pd.DataFrame(index=range(40)))
+    disk = Particles(open_stack(tmp_path / "s.particles.zarr").images, memory.rows, memory.labels)
+    states = []
+    for data in (memory, disk):
+        model = network("beta-vae")
+        fit(model, data, data, QUICK)
+        states.append(model.state_dict())
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], rtol=0, atol=0)
+
+
+def test_no_more_than_a_batch_is_read_at_once() -> None:
+    reads: list[int] = []
+
+    class Watched(ArrayImages):
+        def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
+            reads.append(len(rows))
+            super().read_into(out, rows)
+
+    data = stripes(40)
+    watched = Particles(Watched(data[:]), data.rows, data.labels)
+    fit(network("beta-vae"), watched, watched, QUICK)
+    # 64 samples an epoch in training and 40 in validation, three times over.
+    assert sum(reads) == 3 * (64 + 40)
+    assert max(reads) == QUICK.batch_size
 
 
 def test_affinity_pulls_classes_apart() -> None:
@@ -183,6 +218,6 @@ def test_classifier_learns() -> None:
     config = QUICK.model_copy(update={"epochs": 40})
     fit_classifier(model, stripes(40), stripes(20, 1), config, normalisation=normalisation)
     test = stripes(30, 2)
-    batches = held_out_batches(test, normalisation, 16, torch.device("cpu"))
+    batches = held_out_batches(test, normalisation, torch.device("cpu"), batch_size=16)
     predicted = predict_logits(model, batches).argmax(1)
     assert float((predicted == test.labels).float().mean()) > 0.9

@@ -59,7 +59,7 @@ class ImageChunks:
     ------
     DataError
         If a chunk is missing or of the wrong size, which is looked at first, or fails its
-        checksum, which is looked at when the chunk is first read.
+        checksum, which is looked at whenever the chunk is loaded.
     """
 
     def __init__(self, location: str, array: zarr.Array[Any], n: int) -> None:
@@ -73,7 +73,6 @@ class ImageChunks:
         self._mapped = isinstance(self._files, LocalFileSystem) and not self.compressed
         self.window = max(1, WINDOW_BYTES // self._chunk_bytes)
         self._keys = [chunk_key(array, i) for i in range(-(-n // self.rows_per_chunk))]
-        self._verified: set[int] = set()
         self._held: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
         self._check_present()
@@ -83,7 +82,7 @@ class ImageChunks:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what another process makes for itself: maps and the lock."""
-        return {**self.__dict__, "_held": OrderedDict(), "_verified": set(), "_lock": None}
+        return {**self.__dict__, "_held": OrderedDict(), "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
@@ -111,6 +110,10 @@ class ImageChunks:
             for target, (owner, place) in enumerate(where, start):
                 out[target] = chunks[owner][place]
 
+    def hold(self, rows: NDArray[np.integer[Any]]) -> None:
+        """Load the chunks of `rows`; another thread can read meanwhile what is loaded."""
+        self._get(np.unique(rows // self.rows_per_chunk).tolist())
+
     def chunk(self, index: int) -> NDArray[Any]:
         """Return the images of one chunk `(<= rows_per_chunk, c, [z,] y, x)`, read-only."""
         left = len(self) - index * self.rows_per_chunk
@@ -118,12 +121,14 @@ class ImageChunks:
 
     def _get(self, indices: list[int]) -> dict[int, NDArray[Any]]:
         with self._lock:
-            missing = [index for index in indices if index not in self._held]
-            for index, raw in zip(missing, self._fetch(missing), strict=True):
-                self._held[index] = self._decode(index, raw)
+            chunks = {index: self._held[index] for index in indices if index in self._held}
+        missing = [index for index in indices if index not in chunks]
+        for index, raw in zip(missing, self._fetch(missing), strict=True):
+            chunks[index] = self._decode(index, raw)
+        with self._lock:
+            self._held.update(chunks)
             for index in indices:
                 self._held.move_to_end(index)
-            chunks = {index: self._held[index] for index in indices}
             while len(self._held) > 2 * self.window:
                 self._held.popitem(last=False)
         return chunks
@@ -132,12 +137,12 @@ class ImageChunks:
         paths = [f"{self._folder}/{self._keys[index]}" for index in indices]
         if self._mapped:
             return [self._map(index, path) for index, path in zip(indices, paths, strict=True)]
-        # One call, so that an object store serves all of them at once.
-        found = self._files.cat(paths, on_error="return") if paths else {}
-        for index, path in zip(indices, paths, strict=True):
-            if isinstance(found[path], Exception):
-                raise self._damaged(index, f"cannot be read ({found[path]})") from found[path]
-        return [np.frombuffer(found[path], np.uint8) for path in paths]
+        # One call, so that an object store serves all of them at once; it reads names as they are.
+        found = self._files.cat_ranges(paths, None, None, on_error="return")
+        for index, content in zip(indices, found, strict=True):
+            if isinstance(content, Exception):
+                raise self._damaged(index, f"cannot be read ({content})") from content
+        return [np.frombuffer(content, np.uint8) for content in found]
 
     def _map(self, index: int, path: str) -> NDArray[np.uint8]:
         try:
@@ -148,7 +153,7 @@ class ImageChunks:
         return np.frombuffer(view, np.uint8)
 
     def _decode(self, index: int, raw: NDArray[np.uint8]) -> NDArray[Any]:
-        """Check a chunk and give it its shape; a map is checked once, the rest each time."""
+        """Check a chunk, which also brings a mapped one into memory, and give it its shape."""
         if self.compressed:
             try:  # the frame holds its own checksum
                 values = np.frombuffer(Zstd().decode(raw), np.uint8)
@@ -156,12 +161,9 @@ class ImageChunks:
                 raise self._damaged(index, f"does not decompress ({error})") from error
         else:
             values = raw[:-_CRC_BYTES]
-            if index not in self._verified:
-                stored = int.from_bytes(raw[-_CRC_BYTES:].tobytes(), "little")
-                if google_crc32c.value(values) != stored:
-                    raise self._damaged(index, "does not fit its CRC-32C")
-                if self._mapped:
-                    self._verified.add(index)
+            stored = int.from_bytes(raw[-_CRC_BYTES:].tobytes(), "little")
+            if google_crc32c.value(values) != stored:
+                raise self._damaged(index, "does not fit its CRC-32C")
         if len(values) != self._chunk_bytes:
             found = f"holds {len(values)} bytes, expected {self._chunk_bytes}"
             raise self._damaged(index, found)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Places = NDArray[np.integer[Any]]
-_AHEAD = 1  # batches that wait; more of them fall out of the processor's cache
 _UNLABELLED = -1  # as in losses.affinity, which data does not use
 
 
@@ -30,6 +29,9 @@ class ImageSource(Protocol):
     @property
     def window(self) -> int:
         """Chunks that fit into memory at once, with as many again."""
+
+    def hold(self, rows: Places) -> None:
+        """Load the chunks of `rows`, so that they can be read at once."""
 
     def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
         """Write the images of `rows` into `out` `(len(rows), c, [z,] y, x)`."""
@@ -51,6 +53,9 @@ class ArrayImages:
     def rows_per_chunk(self) -> int:
         """All of them."""
         return len(self.images)
+
+    def hold(self, rows: Places) -> None:
+        """They are there."""
 
     def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
         """Write the images of `rows` into `out`."""
@@ -102,45 +107,51 @@ class Particles:
         """Images of a stretch of the rows, `(n, c, [z,] y, x)`."""
         return self.read(np.arange(len(self))[part]).images.numpy()
 
-    def read(self, places: Places, images: Tensor | None = None) -> LabelledImages:
+    def read(self, places: Places, *, pin: bool = False) -> LabelledImages:
         """Read a batch.
 
         Parameters
         ----------
         places
             Positions within `rows`.
-        images
-            Where to read to, `(len(places), c, [z,] y, x)` float32; None: new memory.
+        pin
+            Read into page-locked memory, from which a GPU copies by itself.
         """
-        images = self.room(len(places)) if images is None else images
+        shape = (len(places), *self.source.shape[1:])
+        # From NumPy, which asks for huge pages: torch.empty takes three times as long to fill.
+        images = (
+            torch.empty(shape, pin_memory=True)
+            if pin
+            else torch.from_numpy(np.empty(shape, np.float32))
+        )
         self.source.read_into(images.numpy(), self.rows[places])
         return LabelledImages(images, self.labels[torch.from_numpy(places)])
-
-    def room(self, n: int, *, pin: bool = False) -> Tensor:
-        """Make room for `n` images; pinned, it is memory from which a GPU copies by itself."""
-        shape = (n, *self.source.shape[1:])
-        # From NumPy, which asks for huge pages: torch.empty takes three times as long to fill.
-        if pin:
-            return torch.empty(shape, pin_memory=True)
-        return torch.from_numpy(np.empty(shape, np.float32))
 
 
 def read_ahead(
     particles: Particles, batches: Iterable[Places], *, pin: bool = False
 ) -> Iterator[LabelledImages]:
-    """Yield a batch for each array of places, while a thread reads the next ones."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
-    waiting: deque[Future[LabelledImages]] = deque()
+    """Yield a batch for each array of places, while a thread loads chunks of those to come.
+
+    It is up to a window ahead. Images are taken out of chunks where they are used, since that is
+    as quick as from an array, and a batch that waits falls out of the processor's cache.
+    """
+    source = particles.source
+    pool = ThreadPoolExecutor(1, thread_name_prefix="chunks")
+    coming: deque[tuple[Places, Future[None]]] = deque()
+
+    def take() -> LabelledImages:
+        places, loaded = coming.popleft()
+        loaded.result()
+        return particles.read(places, pin=pin)
+
     try:
         for places in batches:
-            # Room is made in this thread: what it frees, batch by batch, serves it again.
-            room = particles.room(len(places), pin=pin)
-            waiting.append(pool.submit(particles.read, places, room))
-            del room
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            coming.append((places, pool.submit(source.hold, particles.rows[places])))
+            if len(coming) * len(places) > source.window * source.rows_per_chunk:
+                yield take()
+        while coming:
+            yield take()
     finally:
         pool.shutdown(cancel_futures=True)
 

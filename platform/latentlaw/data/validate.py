@@ -1,4 +1,4 @@
-"""Validate: every chunk of a tomogram store is read and checked; repair makes bad ones again."""
+"""Validate: every chunk of a store is read and checked; bad ones of tomograms are made again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from latentlaw.data.locks import locked
+from latentlaw.data.particles import open_stack
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.pyramid import ShardTask, make_shard, shard_tasks
 from latentlaw.data.scheduler import open_scheduler
 from latentlaw.data.shards import ShardSum, damaged_chunks, sum_shard
-from latentlaw.data.sources import find_sources, open_source
+from latentlaw.data.sources import open_source
 from latentlaw.data.tomograms import Tomogram, read_header
 from latentlaw.errors import DataError
 
@@ -58,6 +59,26 @@ def validate_tomogram(
     return damages
 
 
+def validate_stack(path: str | Path, *, progress: Progress = silent) -> list[str]:
+    """Read every chunk of a particle stack; return what is wrong, a sentence a chunk.
+
+    Raises
+    ------
+    DataError
+        If it does not open at all.
+    """
+    images = open_stack(path).images
+    count = -(-len(images) // images.rows_per_chunk)
+    found = []
+    for index in range(count):
+        try:
+            images.chunk(index)
+        except DataError as error:
+            found.append(str(error))
+        progress(index + 1, count, f"validate {Path(path).name}")
+    return found
+
+
 def repair_tomogram(
     store: str | Path,
     source: str | Path,
@@ -78,7 +99,7 @@ def repair_tomogram(
     """
     tomogram = read_header(store)
     path = Path(store)
-    original = open_source(_one(source), tomogram.voxel_size_a)
+    original = open_source(Path(source), tomogram.voxel_size_a)
     if original.digest() != tomogram.digest:
         raise DataError(
             f"{source}: not what {store} was made from (its SHA-256 differs); find the original, "
@@ -95,13 +116,6 @@ def repair_tomogram(
                     _compare(tomogram, task, made)
                     done += 1
                     progress(done, len(bad), f"repair {tomogram.name}")
-
-
-def _one(source: str | Path) -> Path:
-    found = find_sources(source)
-    if len(found) > 1:
-        raise DataError(f"{source}: {len(found)} tomograms; name the one that the store came from")
-    return found[0]
 
 
 def _checks(tomogram: Tomogram) -> list[_Check]:

@@ -110,13 +110,15 @@ def wedge_masks(shape: tuple[int, int, int], tilt_ranges_deg: Tensor, frames: Te
     Tensor
         Boolean `(n, z, y, x//2 + 1)`, laid out as `torch.fft.rfftn` does.
     """
-    axes = (torch.fft.fftfreq(shape[0]), torch.fft.fftfreq(shape[1]), torch.fft.rfftfreq(shape[2]))
+    z, y, x = shape
+    axes = (torch.fft.fftfreq(z), torch.fft.fftfreq(y), torch.fft.rfftfreq(x))
+    axes = tuple(axis.to(frames.device) for axis in axes)
     k = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1)
     along = torch.einsum("zyxi,nij->njzyx", k, frames).abs()
     radians = torch.deg2rad(tilt_ranges_deg)[:, None, None, None]
     measured = along[:, 2] * radians.cos() <= along[:, 0] * radians.sin() + 1e-6
     # A real volume has k and -k alike; at the Nyquist frequency one name stands for both.
-    for plane in {0, shape[2] // 2} if shape[2] % 2 == 0 else {0}:
+    for plane in {0, x // 2} if x % 2 == 0 else {0}:
         half = measured[..., plane]
         half &= half.flip((1, 2)).roll((1, 1), (1, 2))
     return measured

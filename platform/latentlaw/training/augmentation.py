@@ -95,5 +95,7 @@ def apply_transforms(images: Tensor, transforms: Transforms) -> Tensor:
     if transforms.tilt_ranges_deg is None or transforms.frames is None:
         return images
     z, y, x = images.shape[2:]
-    masks = wedge_masks((z, y, x), transforms.tilt_ranges_deg, transforms.frames)
-    return apply_fourier_mask(images, masks[:, None].to(images.device))
+    ranges, frames = (
+        drawn.to(images.device) for drawn in (transforms.tilt_ranges_deg, transforms.frames)
+    )
+    return apply_fourier_mask(images, wedge_masks((z, y, x), ranges, frames)[:, None])

@@ -41,7 +41,11 @@ def augmented(
 
 
 def held_out_batches(
-    particles: Particles, normalisation: Normalisation, batch_size: int, device: torch.device
+    particles: Particles,
+    normalisation: Normalisation,
+    device: torch.device,
+    *,
+    batch_size: int = 256,
 ) -> Iterator[LabelledImages]:
     """Yield all particles in order, normalised."""
     batches = read_ahead(

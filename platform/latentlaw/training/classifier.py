@@ -12,8 +12,6 @@ from latentlaw.models.normalisation import Normalisation
 from latentlaw.training.batches import augmented, held_out_batches, training_batches
 from latentlaw.training.config import TrainConfig
 
-_PREDICTED = 256
-
 
 def fit_classifier(
     model: Classifier,
@@ -45,7 +43,7 @@ def fit_classifier(
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
-        batches = held_out_batches(val, normalisation, _PREDICTED, device)
+        batches = held_out_batches(val, normalisation, device)
         loss = cross_entropy(predict_logits(model, batches), labels, weight=balance)
         if float(loss) < best_loss:
             best_loss = float(loss)

@@ -66,7 +66,7 @@ def fit(
         trained = _pass(model, batches, weights, affinity, len(train), generator, optimiser)
         seconds = time.perf_counter() - start
         # Validation is always weighed as in the last epoch, so that epochs compare.
-        held_out = held_out_batches(val, normalisation, config.batch_size, device)
+        held_out = held_out_batches(val, normalisation, device, batch_size=config.batch_size)
         seen = _pass(model, held_out, nominal, affinity, len(train), _fixed(config.seed), None)
         if seen["loss"] < best_loss:
             best_loss, best_epoch = seen["loss"], epoch
