@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -21,18 +21,16 @@ from latentlaw.data.cropping import (
 from latentlaw.data.particles import open_stack
 from latentlaw.data.placement import FRACTION, NEAREST, EdgePolicy, MissingPolicy, place
 from latentlaw.data.progress import Progress, silent
+from latentlaw.data.review import NonfinitePolicy, Review
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
 from latentlaw.data.stack_star import check_star, extend_star, keep_star
 from latentlaw.data.stack_writer import grown_stack, new_stack
 from latentlaw.data.star_text import read_star_text
 from latentlaw.data.tomogram_names import common_voxel_size, tomograms_by_name
 from latentlaw.data.tomograms import Tomogram
-from latentlaw.errors import ConfigError, DataError
+from latentlaw.errors import ConfigError
 
-NonfinitePolicy = Literal["fail", "drop", "zero"]
-_LISTED = 10
 _BATCH = 64  # boxes handed on together, so that a region is not copied as a whole
-_VOXELS = (1, 2, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def extract(
         missing=missing,
         deduplicate=deduplicate,
     )
-    review = _Review(nonfinite)
+    review = Review(nonfinite)
     star = read_star_text(coordinates) if Path(coordinates).suffix == ".star" else None
     grown = append and Path(out).exists()
     if grown:
@@ -189,47 +187,6 @@ def extract(
         tomograms_without_particles=tuple(sorted(set(stores) - set(plan.rows["tomogram"]))),
         warnings=plan.warnings,
     )
-
-
-class _Review:
-    """Looks at boxes before they are written: which are not finite, which constant."""
-
-    def __init__(self, policy: NonfinitePolicy) -> None:
-        self.policy = policy
-        self.nonfinite: list[str] = []
-        self.constant: list[str] = []
-        self._written: list[NDArray[np.int64]] = []
-
-    def __call__(
-        self, images: NDArray[np.float32], rows: pd.DataFrame
-    ) -> tuple[NDArray[np.float32], pd.DataFrame]:
-        """Return the images `(n, 1, box, box, box)` and rows that are to be written."""
-        low, high = images.min(axis=_VOXELS), images.max(axis=_VOXELS)
-        bad = ~(np.isfinite(low) & np.isfinite(high))  # NaN is the least and the greatest of all
-        self.nonfinite += rows["particle_id"][bad].tolist()
-        same = low == high
-        if bad.any() and self.policy == "zero":
-            images[bad] = np.nan_to_num(images[bad], nan=0.0, posinf=0.0, neginf=0.0)
-            same[bad] = ~images[bad].any(axis=_VOXELS)
-        elif bad.any():
-            images, rows, same = images[~bad], rows[~bad], same[~bad]
-        self.constant += rows["particle_id"][same].tolist()
-        self._written.append(rows["row"].to_numpy())
-        return images, rows
-
-    def finish(self, source: str | Path) -> None:
-        """Refuse boxes that are not finite, if the policy is to fail, when all are known."""
-        if self.policy == "fail" and self.nonfinite:
-            more = len(self.nonfinite) - _LISTED
-            raise DataError(
-                f"{source}: NaN or infinite voxels in {len(self.nonfinite)} particles, "
-                f"{', '.join(self.nonfinite[:_LISTED])}{f' and {more} more' * (more > 0)}; "
-                "mend the tomogram, or pass nonfinite=drop or nonfinite=zero"
-            )
-
-    def written(self) -> NDArray[np.int64]:
-        """Return the numbers that the particles of the stack have in the list, in its order."""
-        return np.concatenate(self._written)
 
 
 def _check(box: int, **policies: str) -> None:

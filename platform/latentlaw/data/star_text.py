@@ -14,13 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentlaw.data.star_tokens import edited, token_of, tokens_of
 from latentlaw.errors import DataError
 
-# A quoted token ends at a quote that white space follows (Hall & Spadaccini 1994, STAR).
-_TOKEN = re.compile(r"""(?P<quote>["'])(?P<inner>.*?)(?P=quote)(?=\s|$)|[^\s]+""")
 _BLOCK = re.compile(r"\ufeff?\s*data_(\S*)\s*$")
-_NEEDS_QUOTES = re.compile(r"""$|["'#_;]|(data|loop|save|stop|global)_|.*\s""", re.IGNORECASE)
-_MISSING = "<NA>"
 _BATCH = 10_000
 
 
@@ -57,7 +54,7 @@ class StarBlock:
         values: list[list[str]] = [[] for _ in places]
         # In batches, so that the tokens of other columns do not pile up.
         for start in range(0, len(self.rows), _BATCH):
-            tokens = [_tokens(line) for line in self.rows[start : start + _BATCH]]
+            tokens = [tokens_of(line) for line in self.rows[start : start + _BATCH]]
             self._check(tokens, start)
             for column, place in zip(values, places, strict=True):
                 column.extend([row[place] for row in tokens])
@@ -87,14 +84,14 @@ class StarBlock:
         """
         if not values:
             return self
-        texts = {name: [_text(value) for value in column] for name, column in values.items()}
+        texts = {name: [token_of(value) for value in column] for name, column in values.items()}
         added = [name for name in texts if name not in self.columns]
         places = {self.columns.index(name): name for name in texts if name in self.columns}
         rows = []
         for number, line in enumerate(self.rows):
             new = "".join(f"\t{texts[name][number]}" for name in added)
             old = {at: texts[name][number] for at, name in places.items()}
-            rows.append(_edited(line, old, new))
+            rows.append(edited(line, old, new))
         end = "\r" if self.head and self.head[-1].endswith("\r") else ""
         labels = [f"_{name} #{len(self.columns) + i}{end}" for i, name in enumerate(added, 1)]
         return replace(
@@ -198,7 +195,7 @@ def star_block(name: str, table: pd.DataFrame) -> StarBlock:
     """Make a loop of a table: floats with six decimals, text in quotes where it needs them."""
     columns = [str(column) for column in table]
     labels = [f"_{column} #{i}" for i, column in enumerate(columns, 1)]
-    cells = [[_text(value) for value in table[column]] for column in table]
+    cells = [[token_of(value) for value in table[column]] for column in table]
     rows = tuple("\t".join(row) for row in zip(*cells, strict=True))
     return StarBlock(name, (f"data_{name}", "", "loop_", *labels), tuple(columns), rows, ("",))
 
@@ -226,54 +223,14 @@ def _parse_block(lines: list[str], start: int, source: str) -> StarBlock:
 
 def _all_tokens(block: StarBlock) -> list[list[str]]:
     """Tokens of a loop's rows; of a list of names and values, its lines'."""
-    return [_tokens(line) for line in (block.rows if block.columns else block.head)]
+    return [tokens_of(line) for line in (block.rows if block.columns else block.head)]
 
 
 def _is_row(line: str) -> bool:
     return not line.isspace() and line != "" and not line.lstrip().startswith("#")
 
 
-def _tokens(line: str) -> list[str]:
-    if '"' not in line and "'" not in line and "#" not in line:
-        return line.split()
-    return [match["inner"] if match["quote"] else match[0] for match in _matches(line)]
-
-
-def _matches(line: str) -> list["re.Match[str]"]:
-    """Return the tokens of a row up to a comment, if it ends in one."""
-    found = []
-    for match in _TOKEN.finditer(line):
-        if match[0].startswith("#"):
-            break
-        found.append(match)
-    return found
-
-
-def _edited(line: str, tokens: Mapping[int, str], added: str) -> str:
-    """Put `tokens` in the place of those at the positions given, and `added` behind the last."""
-    matches = _matches(line)
-    line = line[: matches[-1].end()] + added + line[matches[-1].end() :]
-    for at in sorted(tokens, reverse=True):
-        line = line[: matches[at].start()] + tokens[at] + line[matches[at].end() :]
-    return line
-
-
 def _insert(head: tuple[str, ...], labels: list[str]) -> tuple[str, ...]:
     """Put labels of new columns behind the last one there is."""
     last = max((i for i, line in enumerate(head) if line.strip().startswith("_")), default=-1)
     return (*head[: last + 1], *labels, *head[last + 1 :])
-
-
-def _text(value: object) -> str:
-    """Write a value as a token."""
-    if value is None or value is pd.NA or value != value:
-        return _MISSING
-    if isinstance(value, float | np.floating):
-        return f"{value:.6f}"
-    text = str(value)
-    if not _NEEDS_QUOTES.match(text):
-        return text
-    quote = next((q for q in "\"'" if q not in text), None)
-    if quote is None or "\n" in text or "\r" in text:
-        raise DataError(f"STAR: {text!r} has a line break or both kinds of quote; rename it")
-    return f"{quote}{text}{quote}"
