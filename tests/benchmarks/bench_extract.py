@@ -48,7 +48,7 @@ def _measure(folder: Path) -> list[Ratio]:
     def in_memory() -> None:
         _crop(volume, table, folder / "memory")
 
-    seconds = interleaved_seconds(ours, one_by_one, in_memory)
+    seconds = interleaved_seconds(ours, one_by_one, in_memory, rounds=7)
     rates = [n / s for n, s in zip((PARTICLES, _ONE_BY_ONE, PARTICLES), seconds, strict=True)]
     name = f"extract {PARTICLES} boxes of {BOX}^3 from {SHAPE}"
     return [
