@@ -79,9 +79,16 @@ def keep_or_make_shard(task: ShardTask) -> ShardSum:
 
 def mean_by_two(block: NDArray[Any]) -> NDArray[np.float32]:
     """Halve a block `(z, y, x)` by local mean; an odd last plane is averaged with itself."""
-    padded = np.pad(block.astype(np.float32), [(0, size % 2) for size in block.shape], "edge")
-    z, y, x = (size // 2 for size in padded.shape)
-    return np.asarray(padded.reshape(z, 2, y, 2, x, 2).mean(axis=(1, 3, 5)))
+    halved = block.astype(np.float32, copy=False)
+    for axis in range(halved.ndim):  # an axis at a time holds the least in memory
+        if halved.shape[axis] % 2:
+            widths = [(0, int(other == axis)) for other in range(halved.ndim)]
+            halved = np.pad(halved, widths, mode="edge")
+        even, odd = (
+            halved[(slice(None),) * axis + (slice(start, None, 2),)] for start in range(2)
+        )
+        halved = np.float32(0.5) * (even + odd)
+    return halved
 
 
 def _corners(chunks: tuple[int, ...], edges: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
