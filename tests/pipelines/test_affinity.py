@@ -104,7 +104,7 @@ def test_soap_of_a_map_is_refused(maps: Path) -> None:
 
 def test_two_files_of_a_class_are_refused(maps: Path) -> None:
     write_structure(maps / "rod.pdb", PHANTOMS["rod"]())
-    with pytest.raises(DataError, match=r"rod\.pdb: class 'rod' has rod\.mrc too, expected one file a class"):
+    with pytest.raises(DataError, match=r"rod\.pdb: class 'rod' has rod\.mrc"):
         compute(Affinity(templates=str(maps), out="-"))
 
 
