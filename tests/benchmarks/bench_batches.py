@@ -37,7 +37,9 @@ def measure() -> list[Ratio]:
         def slicing() -> None:
             order = generator.permutation(PARTICLES)
             for start in range(0, PARTICLES, BATCH):
-                torch.from_numpy(images[order[start : start + BATCH]])
+                # Kept until the next one is there, as a loop over a loader keeps it.
+                batch = torch.from_numpy(images[order[start : start + BATCH]])
+                assert batch.shape[1:] == ITEM
 
         ours()  # the first epoch maps chunks and looks at their checksums
         seconds, slice_seconds = interleaved_seconds(ours, slicing, rounds=9)

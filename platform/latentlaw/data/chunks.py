@@ -7,6 +7,7 @@ memory as it is.
 """
 
 import mmap
+import os
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -25,6 +26,7 @@ from latentlaw.errors import DataError
 #: Bytes of the chunks that a shuffled epoch draws from at once.
 WINDOW_BYTES = 2**29
 _CRC_BYTES = 4
+_MAPS = 2**15  # half of what Linux lets a process have
 
 
 def encode_chunk(images: NDArray[Any], rows: int) -> bytes:
@@ -34,6 +36,10 @@ def encode_chunk(images: NDArray[Any], rows: int) -> bytes:
     values: bytes = whole.tobytes()
     checksum: int = google_crc32c.value(values)
     return values + checksum.to_bytes(_CRC_BYTES, "little")
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def chunk_key(array: zarr.Array[Any], index: int) -> str:
@@ -52,6 +58,7 @@ class ImageChunks:
         Images in a chunk.
     window
         Chunks that an epoch draws from at once; twice as many are held, for the next to load.
+        Maps, whose memory the system takes back when it needs it, are held up to half of it.
     compressed
         Whether chunks are, as in version 1.
 
@@ -72,6 +79,7 @@ class ImageChunks:
         self.compressed = self._check_layout(array)
         self._mapped = isinstance(self._files, LocalFileSystem) and not self.compressed
         self.window = max(1, WINDOW_BYTES // self._chunk_bytes)
+        self._most_maps = min(_MAPS, _memory_bytes() // 2 // self._chunk_bytes)
         self._keys = [chunk_key(array, i) for i in range(-(-n // self.rows_per_chunk))]
         self._held: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
@@ -129,7 +137,8 @@ class ImageChunks:
             self._held.update(chunks)
             for index in indices:
                 self._held.move_to_end(index)
-            while len(self._held) > 2 * self.window:
+            most = max(2 * self.window, self._most_maps if self._mapped else 0)
+            while len(self._held) > most:
                 self._held.popitem(last=False)
         return chunks
 
