@@ -65,3 +65,12 @@ def test_row_14_only_the_original_repairs(store: Path, mrc: Path) -> None:
     flip(mrc, 2000)
     with pytest.raises(DataError, match="its SHA-256 differs"):
         repair_tomogram(store, mrc, validate_tomogram(store))
+
+
+def test_row_14_a_sound_shard_of_another_place_is_found(store: Path, mrc: Path) -> None:
+    whole = contents(store)
+    (store / "s0/c/0/0/0").write_bytes((store / "s0/c/1/1/1").read_bytes())
+    damages = validate_tomogram(store)
+    assert damages == [Damage("s0/c/0/0/0")]
+    repair_tomogram(store, mrc, damages)
+    assert contents(store) == whole
