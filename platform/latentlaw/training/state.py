@@ -89,8 +89,8 @@ class TrainState:
             self.batches.load_state_dict(record.batches)
         except (RuntimeError, KeyError, IndexError, ValueError, ConfigError) as error:
             raise CheckpointError(
-                f"resume: the checkpoint does not fit this model and data ({error}); resume with "
-                "the parameters that the run was begun with"
+                f"resume: the checkpoint does not fit this model and data ({_brief(error)}); "
+                "resume with the parameters that the run was begun with"
             ) from error
         if record.scaler and self.scaler.is_enabled():
             self.scaler.load_state_dict(dict(record.scaler))
@@ -114,3 +114,8 @@ class TrainState:
 def weights_of(model: AutoEncoder) -> dict[str, Tensor]:
     """Return a copy of the weights and buffers, by name."""
     return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def _brief(error: Exception) -> str:
+    """Return the first of the many lines that torch writes of weights that do not fit."""
+    return " ".join(line.strip() for line in str(error).splitlines()[:2])

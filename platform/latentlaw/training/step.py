@@ -74,7 +74,7 @@ def _skip(state: TrainState, terms: Terms, max_skipped: int) -> None:
     state.scaler.update()
     state.progress.skipped += 1
     if state.progress.skipped > max_skipped:
-        found = {name: float(value) for name, value in terms.items()}
+        found = {name: float(value.detach()) for name, value in terms.items()}
         raise DataError(
             f"train: loss or gradient was not finite in {state.progress.skipped} steps, the last "
             f"of epoch {state.progress.epoch} ({found}); at most {max_skipped} are skipped: "
