@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_row_40_killed_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         folder.mkdir()
         for step in (1, 2):
             write_checkpoint(folder, checkpoint(step))
-        if not killed_at(moment, lambda: write_checkpoint(folder, checkpoint(3)), monkeypatch):
+        if not killed_at(moment, partial(write_checkpoint, folder, checkpoint(3)), monkeypatch):
             break
         step = read_checkpoint(folder).record.progress.step
         survived.add(step)

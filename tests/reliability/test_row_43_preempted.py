@@ -14,7 +14,7 @@ from latentlaw.data.stack_writer import new_stack
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-EPOCHS = 300
+EPOCHS = 25
 
 
 def stop_once_kept(folder: Path, number: int) -> None:
