@@ -38,7 +38,7 @@ from latentlaw.tracking.runs import (
 )
 from latentlaw.training.augmentation import Augmentation, Wedge
 from latentlaw.training.config import TrainConfig, samples_per_epoch
-from latentlaw.training.devices import DeviceName, Precision, pick_device, pick_precision
+from latentlaw.training.devices import DeviceName, PrecisionName, pick_device, pick_precision
 from latentlaw.training.identity import identify
 from latentlaw.training.keeping import Keeper
 from latentlaw.training.loop import fit
@@ -89,7 +89,7 @@ class Train(Keeping):
         None, ge=1, description="epochs without a better validation loss to stop after"
     )
     device: DeviceName = Field("auto", description="where to train")
-    precision: Auto | Precision = Field("auto", description="bf16 on a GPU that has it")
+    precision: PrecisionName = Field("auto", description="bf16 on a GPU that has it")
     compile: bool = Field(False, description="generate kernels by torch.compile")
 
 

@@ -11,7 +11,7 @@ import pytest
         ({"checkpoint_evry": 5}, "did you mean 'checkpoint_every'"),
         ({"checkpoint_every": "inf"}, "parameter 'checkpoint_every'"),
         ({"patience": 0}, "parameter 'patience"),
-        ({"precision": "fp8"}, "parameter 'precision"),
+        ({"precision": "fp8"}, "parameter 'precision': Input should be 'auto', 'fp32'"),
     ],
 )
 def test_row_34_misspelled_override(

@@ -8,6 +8,7 @@ from latentlaw.errors import ConfigError
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16", "fp16"]
+PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -32,7 +33,7 @@ def pick_device(name: DeviceName) -> torch.device:
     return torch.device("cuda")
 
 
-def pick_precision(name: Precision | Literal["auto"], device: torch.device) -> Precision:
+def pick_precision(name: PrecisionName, device: torch.device) -> Precision:
     """Return the precision asked for; `auto` takes bf16 on a GPU that has it, else fp32.
 
     Raises
