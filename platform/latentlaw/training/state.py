@@ -41,6 +41,8 @@ class TrainState:
     @classmethod
     def begin(cls, model: AutoEncoder, train: Particles, config: TrainConfig) -> "TrainState":
         """Return the state before the first step."""
+        if model.config.dims == 3:  # a fifth faster on a CPU; 2-D images gain nothing
+            model.to(memory_format=torch.channels_last_3d)
         device = next(model.parameters()).device
         return cls(
             model,
