@@ -38,18 +38,22 @@ from latentlaw.tracking.runs import (
 )
 from latentlaw.training.augmentation import Augmentation, Wedge
 from latentlaw.training.config import TrainConfig, samples_per_epoch
+from latentlaw.training.devices import DeviceName, PrecisionName, pick_device, pick_precision
+from latentlaw.training.identity import identify
+from latentlaw.training.keeping import Keeper
 from latentlaw.training.loop import fit
 from latentlaw.training.prepare import PreparedData, prepare
 from latentlaw.training.seeds import seeded_initialisation
 from pydantic import BeforeValidator, Field, NonNegativeFloat
 
-from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
+from pipelines._entry import ProgressBar, command, say, split_commas, use_threads
+from pipelines._keeping import Keeping, find_checkpoint, keeping
 
 Auto = Literal["auto"]
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(split_commas)]
 
 
-class Train(Entry):
+class Train(Keeping):
     """Train an autoencoder on a particle stack and log it as a model."""
 
     data: str = Field(description="particle stack, NAME.particles.zarr")
@@ -81,14 +85,21 @@ class Train(Entry):
         "none", description="train with missing wedges too, the microscope's or of any direction"
     )
     hold_out: Names = Field(None, description="classes kept from training, comma-separated")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+    patience: int | None = Field(
+        None, ge=1, description="epochs without a better validation loss to stop after"
+    )
+    device: DeviceName = Field("auto", description="where to train")
+    precision: PrecisionName = Field("auto", description="bf16 on a GPU that has it")
+    compile: bool = Field(False, description="generate kernels by torch.compile")
 
 
 def run(parameters: Train) -> str:
     """Train, log the model, and return the run's id."""
     p = parameters
     _check(p)
-    with stage_run("train", p.model_dump()) as active:
+    found = find_checkpoint(p)
+    run_id = None if found is None else found.record.run_id
+    with stage_run("train", p.model_dump(), run_id=run_id) as active:
         use_threads()
         stack = open_stack(p.data)
         data = prepare(stack, seed=p.seed, hold_out=p.hold_out or ())
@@ -98,34 +109,54 @@ def run(parameters: Train) -> str:
         config = model_config(p, data)
         with seeded_initialisation(p.seed):
             model = AutoEncoder(config)
-        bundle = train_bundle(p, data, model, prior)
+        # As float32 on the device once; the loss reads it in every step.
+        matrix = None if prior is None else torch.tensor(prior.values, dtype=torch.float32)
+        training = train_config(p, data.images.shape[1:])
+        device = pick_device(p.device)
+        identity = identify(
+            settings={
+                "model": config.model_dump(),
+                "train": training.model_dump(),
+                "data": {"hold_out": p.hold_out or (), "classes": data.class_names},
+            },
+            data_digest=stack.digest,
+            affinity=matrix,
+            device=device.type,
+        )
+        say(f"trains on {device.type} in {training.precision}")
+        with keeping(p, active, found, identity) as keeper:
+            bundle = train_bundle(p, data, model.to(device), training, matrix, keeper)
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
         log_bundle(bundle, example_images(data.particles(data.rows(TEST))))
-        mlflow.log_dict({k: _plain(v) for k, v in p.model_dump().items()}, "config.yaml")
+        mlflow.log_dict({k: _plain(v) for k, v in p.begun().items()}, "config.yaml")
         return str(active.info.run_id)
 
 
 def train_bundle(
-    p: Train, data: PreparedData, model: AutoEncoder, prior: AffinityTable | None
+    p: Train,
+    data: PreparedData,
+    model: AutoEncoder,
+    training: TrainConfig,
+    matrix: torch.Tensor | None,
+    keeper: Keeper,
 ) -> Bundle:
     """Train `model` and fit the classifier head on its training latents."""
-    device = pick_device(p.device)
+    device = next(model.parameters()).device
     progress, log = ProgressBar(), EpochLogger()
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         log(epoch, metrics)
         progress(epoch + 1, p.epochs, f"train {p.model}")
 
-    # As float32 on the device once; the loss reads it in every step.
-    matrix = None if prior is None else torch.tensor(prior.values, dtype=torch.float32)
     best = fit(
-        model.to(device),
+        model,
         data.particles(data.rows(TRAIN)),
         data.particles(data.rows(VAL)),
-        train_config(p, data.images.shape[1:]),
+        training,
         affinity=None if matrix is None else matrix.to(device),
         on_epoch=on_epoch,
+        keeper=keeper,
     )
     log_metrics({"train/best_epoch": best})
     rows = data.rows(TRAIN, labelled=True)
@@ -152,6 +183,9 @@ def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
         augmentation=augmentation,
         wedge=None if p.wedge == "none" else Wedge(direction=p.wedge),
         samples_per_epoch=samples_per_epoch(item_shape),
+        patience=p.patience,
+        precision=pick_precision(p.precision, pick_device(p.device)),
+        compile=p.compile,
         seed=p.seed,
     )
 
@@ -202,21 +236,6 @@ def load_prior(p: Train, class_names: list[str]) -> AffinityTable | None:
         },
     )
     return used
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device asked for; `auto` takes a GPU where there is one.
-
-    Raises
-    ------
-    ConfigError
-        If CUDA is asked for and not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device: cuda was asked for, but torch finds no GPU; use device=cpu")
-    return torch.device(name)
 
 
 def _check(p: Train) -> None:

@@ -22,6 +22,16 @@ class CheckpointError(LatentlawError):
     """A checkpoint or model file is damaged, foreign or does not fit its configuration."""
 
 
+class ResumeError(CheckpointError):
+    """A run cannot go on from a checkpoint as it was asked to; the run itself is unharmed."""
+
+
+class PreemptedError(LatentlawError):
+    """A run was told to stop and has kept its state; a scheduler may queue it again."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+
 class EngineError(LatentlawError):
     """A symbolic-regression engine was asked for that cannot run on this machine."""
 

@@ -146,9 +146,14 @@ def test_unlabelled_particles_train_too() -> None:
 def test_loss_that_is_not_finite_stops_with_a_message() -> None:
     data = stripes(40)
     assert isinstance(data.source, ArrayImages)
-    data.source.images[0] = float("inf")
-    with pytest.raises(DataError, match="no longer finite"):
-        fit(network("beta-vae"), data, stripes(20, 1), QUICK)
+    data.source.images[:] = float("inf")
+    with pytest.raises(DataError, match="not finite in 3 steps"):
+        fit(
+            network("beta-vae"),
+            data,
+            stripes(20, 1),
+            QUICK.model_copy(update={"max_skipped": 2}),
+        )
 
 
 def test_flips_mirror_half_of_the_images() -> None:
@@ -221,3 +226,35 @@ def test_classifier_learns() -> None:
     batches = held_out_batches(test, normalisation, torch.device("cpu"), batch_size=16)
     predicted = predict_logits(model, batches).argmax(1)
     assert float((predicted == test.labels).float().mean()) > 0.9
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_learns_what_full_precision_does(precision: str) -> None:
+    losses = {}
+    for name in ("fp32", precision):
+        seen: dict[int, dict[str, float]] = {}
+        config = QUICK.model_copy(update={"precision": name})
+        fit(
+            network("beta-vae"),
+            stripes(40),
+            stripes(20, 1),
+            config,
+            on_epoch=seen.__setitem__,
+        )
+        losses[name] = seen[2]["val/loss"]
+    assert losses["fp32"] != losses[precision]
+    assert losses[precision] == pytest.approx(losses["fp32"], rel=0.05)
+
+
+def test_patience_stops_a_run_that_no_longer_gains() -> None:
+    epochs: list[int] = []
+    config = QUICK.model_copy(update={"epochs": 50, "learning_rate": 1e-12, "patience": 2})
+    noise = Particles.unlabelled(stripes(40).source, np.arange(40))
+    best = fit(
+        network("beta-vae"),
+        noise,
+        stripes(20, 1),
+        config,
+        on_epoch=lambda epoch, _: epochs.append(epoch),
+    )
+    assert len(epochs) == best + 3

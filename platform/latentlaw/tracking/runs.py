@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import mlflow
 import numpy as np
@@ -16,7 +17,7 @@ from mlflow.entities import Metric, Run
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
-from latentlaw.errors import RegistryError
+from latentlaw.errors import PreemptedError, RegistryError, ResumeError
 from latentlaw.tracking.names import (
     DEFAULT_TRACKING_URI,
     EXPERIMENT,
@@ -39,10 +40,13 @@ def configure_tracking() -> None:
 
 
 @contextmanager
-def stage_run(stage: str, params: Mapping[str, Any]) -> Iterator[Run]:
+def stage_run(
+    stage: str, params: Mapping[str, Any], *, run_id: str | None = None
+) -> Iterator[Run]:
     """Open the run of a stage: the one `mlflow run` made, a child of the active one, or a new one.
 
-    The run ends FINISHED, or FAILED when the block raises.
+    The run ends FINISHED, or FAILED when the block raises; SCHEDULED if it was told to stop or
+    may not go on as asked, since it can go on.
 
     Parameters
     ----------
@@ -50,9 +54,12 @@ def stage_run(stage: str, params: Mapping[str, Any]) -> Iterator[Run]:
         Entry point's name, kept as a tag.
     params
         Parameters to log; those that `mlflow run` logged itself are left as they are.
+    run_id
+        The run to go on with, if this store has it.
     """
     nested = mlflow.active_run() is not None
-    with mlflow.start_run(run_name=stage, nested=nested) as run:
+    known = run_id if run_id is not None and _exists(run_id) else None
+    with mlflow.start_run(run_id=known, run_name=stage, nested=nested) as run:
         if not nested:
             mlflow.set_tag("mlflow.runName", stage)
         mlflow.set_tag(TAG_STAGE, stage)
@@ -62,7 +69,11 @@ def stage_run(stage: str, params: Mapping[str, Any]) -> Iterator[Run]:
             if key not in run.data.params
         }
         mlflow.log_params(fresh)
-        yield run
+        try:
+            yield run
+        except (PreemptedError, ResumeError):
+            mlflow.end_run("SCHEDULED")
+            raise
 
 
 def tag_run(
@@ -104,20 +115,33 @@ def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:
 
 
 class EpochLogger:
-    """Writes the metrics of an epoch to the active run in one call."""
+    """Writes the metrics of an epoch to the active run in one call, and each epoch once.
+
+    A run that goes on from a checkpoint does some epochs again, to the same numbers.
+    """
 
     def __init__(self) -> None:
         run = mlflow.active_run()
         assert run is not None, "an EpochLogger lives within a stage_run"  # noqa: S101
         self._run_id: str = run.info.run_id
         self._client = MlflowClient()
+        before = self._client.get_metric_history(self._run_id, "train/loss")
+        self._done = max((metric.step for metric in before), default=-1)
 
     def __call__(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Log `metrics` at step `epoch`."""
+        """Log `metrics` at step `epoch`, unless the run has that step."""
+        if epoch <= self._done:
+            return
         now = int(pd.Timestamp.now().timestamp() * 1000)
         self._client.log_batch(
             self._run_id, metrics=[Metric(k, float(v), now, epoch) for k, v in metrics.items()]
         )
+
+
+def local_artifacts(run: Run, name: str) -> Path | None:
+    """Return the folder that is the artifact folder `name` of a run; None if it is remote."""
+    uri = urlparse(run.info.artifact_uri)
+    return Path(unquote(uri.path)) / name if uri.scheme in ("", "file") else None
 
 
 def log_metrics(metrics: Mapping[str, float | None]) -> None:
@@ -175,6 +199,14 @@ def source_run(model: str) -> str:
         return str(MlflowClient().get_run(run_id).info.run_id)
     except mlflow.exceptions.MlflowException as error:
         raise RegistryError(f"{model}: no such model or run ({error.message})") from error
+
+
+def _exists(run_id: str) -> bool:
+    try:
+        MlflowClient().get_run(run_id)
+    except mlflow.exceptions.MlflowException:
+        return False
+    return True
 
 
 def _without_nan(value: Any) -> Any:

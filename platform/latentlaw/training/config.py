@@ -2,10 +2,18 @@
 
 import math
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+)
 
 from latentlaw.losses.schedules import ScheduleKind
 from latentlaw.training.augmentation import Augmentation, Wedge
+from latentlaw.training.devices import Precision
 
 
 class TrainConfig(BaseModel):
@@ -13,6 +21,15 @@ class TrainConfig(BaseModel):
 
     KL terms are in nats and R is a mean over voxels, so the weight of a unit-variance Gaussian
     likelihood is `beta = 2 / voxels`. A batch is never larger than the data.
+
+    Attributes
+    ----------
+    patience
+        Epochs without a better validation loss after which training stops; None: never.
+    max_skipped
+        Steps of the run that may be left out because their loss is not finite.
+    compile
+        Let `torch.compile` generate the network's kernels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +44,10 @@ class TrainConfig(BaseModel):
     augmentation: Augmentation = "rotate"
     wedge: Wedge | None = None
     samples_per_epoch: PositiveInt = 512
+    patience: PositiveInt | None = None
+    precision: Precision = "fp32"
+    compile: bool = False
+    max_skipped: NonNegativeInt = 10
     seed: int = 0
 
 

@@ -1,7 +1,9 @@
 """The training loop: one pass over augmented batches an epoch, the best weights kept."""
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,9 +12,12 @@ from latentlaw.data.loading import LabelledImages, Particles
 from latentlaw.errors import DataError
 from latentlaw.losses.schedules import weight_schedule
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.training.batches import augmented, held_out_batches, training_batches
+from latentlaw.training.batches import augmented, held_out_batches
 from latentlaw.training.config import TrainConfig
+from latentlaw.training.keeping import Keeper
 from latentlaw.training.objective import Weights, loss_terms
+from latentlaw.training.state import TrainState, weights_of
+from latentlaw.training.step import Terms, add_terms, take_step
 
 EpochCallback = Callable[[int, dict[str, float]], None]
 
@@ -25,6 +30,7 @@ def fit(
     *,
     affinity: Tensor | None = None,
     on_epoch: EpochCallback | None = None,
+    keeper: Keeper | None = None,
 ) -> int:
     """Train `model` in place and leave it with the weights of the lowest validation loss.
 
@@ -33,7 +39,10 @@ def fit(
     affinity
         `(classes, classes)` similarities, or None.
     on_epoch
-        Called with the epoch and `train/…`, `val/…` and `throughput/images_per_s`.
+        Called with the epoch and `train/…`, `val/…` and `throughput/images_per_s`; a run that
+        goes on begins with the epochs that were done before.
+    keeper
+        Keeps checkpoints and has the one to go on from; None: nothing is kept.
 
     Returns
     -------
@@ -44,83 +53,144 @@ def fit(
     ------
     DataError
         If there is nothing to train or validate on, or the loss stops being finite.
+    ConfigError
+        If a batch does not fit into the GPU's memory.
+    CheckpointError
+        If a checkpoint cannot be written, or does not fit.
+    PreemptedError
+        If the process was told to stop, and its state is kept.
     """
     if len(train) < 2 or len(val) < 1:
         raise DataError(
             f"train: {len(train)} training and {len(val)} validation particles; "
             "need at least 2 and 1"
         )
-    device, normalisation = next(model.parameters()).device, model.config.normalisation
-    generator = torch.Generator().manual_seed(config.seed)
-    shuffled = training_batches(train, config, device)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-    betas = weight_schedule(config.schedule, config.epochs, config.beta)
-    gammas = weight_schedule(config.schedule, config.epochs, config.gamma)
-    nominal = Weights(config.beta, config.gamma, config.tc)
-    best_loss, best_epoch = float("inf"), -1
-    best = {name: value.clone() for name, value in model.state_dict().items()}
-    for epoch in range(config.epochs):
-        start = time.perf_counter()
-        weights = Weights(betas[epoch], gammas[epoch], config.tc)
-        batches = augmented(shuffled, normalisation, config, device, generator)
-        trained = _pass(model, batches, weights, affinity, len(train), generator, optimiser)
-        seconds = time.perf_counter() - start
-        # Validation is always weighed as in the last epoch, so that epochs compare.
-        held_out = held_out_batches(val, normalisation, device, batch_size=config.batch_size)
-        seen = _pass(model, held_out, nominal, affinity, len(train), _fixed(config.seed), None)
-        if seen["loss"] < best_loss:
-            best_loss, best_epoch = seen["loss"], epoch
-            best = {name: value.clone() for name, value in model.state_dict().items()}
+    if config.compile:
+        model.encoder.compile()
+        model.decoder.compile()
+    run = _Run(TrainState.begin(model, train, config), config, affinity, len(train), keeper)
+    run.start(on_epoch)
+    state = run.state
+    while not _done(state, config):
+        metrics = run.train_epoch() | run.validate(val)
+        state.progress.history.append(metrics)
+        state.progress.epoch += 1
         if on_epoch:
-            rate = max(len(train), config.samples_per_epoch) / seconds
-            on_epoch(
-                epoch,
-                {f"train/{name}": value for name, value in trained.items()}
-                | {f"val/{name}": value for name, value in seen.items()}
-                | {"throughput/images_per_s": rate},
+            on_epoch(state.progress.epoch - 1, metrics)
+        # Kept after it is logged: what is logged twice can be told, what is not is lost.
+        run.between_steps()
+    if keeper:
+        keeper.keep(state.checkpoint)
+    model.load_state_dict(state.best)
+    return state.progress.best_epoch
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A state and what takes it on."""
+
+    state: TrainState
+    config: TrainConfig
+    affinity: Tensor | None
+    dataset_size: int
+    keeper: Keeper | None
+
+    def start(self, on_epoch: EpochCallback | None) -> None:
+        """Go to the checkpoint that was found, or keep the first."""
+        if self.keeper is None:
+            return
+        if self.keeper.found is None:
+            self.keeper.keep(self.state.checkpoint)
+            return
+        self.state.restore(self.keeper.found)
+        for epoch, metrics in enumerate(self.state.progress.history):
+            if on_epoch:
+                on_epoch(epoch, metrics)
+
+    def between_steps(self) -> None:
+        if self.keeper:
+            self.keeper.between_steps(self.state.checkpoint)
+
+    def terms(self, batch: LabelledImages, weights: Weights, generator: torch.Generator) -> Terms:
+        return loss_terms(
+            self.state.model,
+            batch,
+            weights,
+            self.affinity,
+            dataset_size=self.dataset_size,
+            generator=generator,
+            precision=self.config.precision,
+        )
+
+    def train_epoch(self) -> dict[str, float]:
+        """Go over the batches that this epoch has left; return the mean terms of all of it."""
+        state, config, model = self.state, self.config, self.state.model
+        weights = _scheduled(config, state.progress.epoch)
+        device, normalisation = next(model.parameters()).device, model.config.normalisation
+        model.train()
+        start, seen = time.perf_counter(), 0
+        for batch in augmented(state.batches, normalisation, config, device, state.generator):
+            take_step(
+                state,
+                batch,
+                lambda images: self.terms(images, weights, state.generator),
+                max_skipped=config.max_skipped,
             )
-    model.load_state_dict(best)
-    return best_epoch
+            seen += len(batch)
+            self.between_steps()
+        means = _means("train", state.totals, state.progress.count)
+        state.totals, state.progress.count = {}, 0
+        rate = seen / (time.perf_counter() - start)
+        return means | {"train/skipped": state.progress.skipped, "throughput/images_per_s": rate}
+
+    def validate(self, val: Particles) -> dict[str, float]:
+        """Return the mean terms on `val`, and keep the weights if no loss was lower.
+
+        Terms are weighed as in the last epoch and noise is the same every time, so that epochs
+        compare.
+        """
+        state, config, model = self.state, self.config, self.state.model
+        device = next(model.parameters()).device
+        nominal = Weights(config.beta, config.gamma, config.tc)
+        generator = torch.Generator().manual_seed(config.seed + 1)
+        totals: Terms = {}
+        model.eval()
+        with torch.no_grad():
+            for batch in held_out_batches(
+                val, model.config.normalisation, device, batch_size=config.batch_size
+            ):
+                add_terms(totals, self.terms(batch, nominal, generator), len(batch))
+        means = _means("val", totals, len(val))
+        best = state.progress.best_loss
+        if best is None or means["val/loss"] < best:
+            state.progress.best_loss = means["val/loss"]
+            state.progress.best_epoch = state.progress.epoch
+            state.best = weights_of(model)
+        return means
 
 
-def _fixed(seed: int) -> torch.Generator:
-    """Return a generator that gives validation the same posterior noise in every epoch."""
-    return torch.Generator().manual_seed(seed + 1)
+def _scheduled(config: TrainConfig, epoch: int) -> Weights:
+    beta = weight_schedule(config.schedule, config.epochs, config.beta)[epoch]
+    gamma = weight_schedule(config.schedule, config.epochs, config.gamma)[epoch]
+    return Weights(beta, gamma, config.tc)
 
 
-def _pass(
-    model: AutoEncoder,
-    batches: Iterable[LabelledImages],
-    weights: Weights,
-    affinity: Tensor | None,
-    dataset_size: int,
-    generator: torch.Generator,
-    optimiser: torch.optim.Optimizer | None,
-) -> dict[str, float]:
-    """Go over the batches once, with steps if there is an optimiser; return the mean terms."""
-    model.train(optimiser is not None)
-    totals: dict[str, Tensor] = {}
-    count = 0
-    with torch.set_grad_enabled(optimiser is not None):
-        for batch in batches:
-            terms = loss_terms(
-                model, batch, weights, affinity, dataset_size=dataset_size, generator=generator
-            )
-            if optimiser is not None:
-                optimiser.zero_grad(set_to_none=True)
-                terms["loss"].backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-                optimiser.step()
-            for name, value in terms.items():
-                totals[name] = totals.get(name, torch.zeros_like(value)) + value.detach() * len(
-                    batch
-                )
-            count += len(batch)
-    means = {name: float(total) / count for name, total in totals.items()}
-    if not all(map(_finite, means.values())):
+def _done(state: TrainState, config: TrainConfig) -> bool:
+    progress = state.progress
+    waited = progress.epoch - 1 - progress.best_epoch
+    patient = config.patience is None or waited < config.patience
+    return progress.epoch >= config.epochs or not patient
+
+
+def _means(split: str, totals: Terms, count: int) -> dict[str, float]:
+    """Divide sums over images by their number.
+
+    Raises
+    ------
+    DataError
+        If one is not finite, or there was no image whose loss was.
+    """
+    means = {f"{split}/{name}": float(total) / count for name, total in totals.items()}
+    if not means or not all(map(math.isfinite, means.values())):
         raise DataError(f"train: the loss is no longer finite ({means}); lower learning_rate")
     return means
-
-
-def _finite(value: float) -> bool:
-    return value == value and abs(value) != float("inf")

@@ -9,7 +9,8 @@ from latentlaw.data.loading import LabelledImages
 from latentlaw.losses.affinity import affinity_loss
 from latentlaw.losses.divergence import decompose_kl, kl_divergence
 from latentlaw.losses.reconstruction import reconstruction_loss
-from latentlaw.models.vae import AutoEncoder
+from latentlaw.models.vae import AutoEncoder, Encoding
+from latentlaw.training.devices import Precision, autocast
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ def loss_terms(
     *,
     dataset_size: int,
     generator: torch.Generator,
+    precision: Precision = "fp32",
 ) -> dict[str, Tensor]:
     """Return `loss` and its unweighted terms, scalars.
 
@@ -42,11 +44,14 @@ def loss_terms(
         `(classes, classes)`, or None where there is no prior.
     dataset_size
         Number of training particles, for the estimate of the total correlation.
+    precision
+        Of the network; the terms are in fp32.
     """
     config = model.config
-    encoding = model.encode(batch.images)
-    z = model.sample(encoding, generator)
-    output = model.decode(z, encoding.pose)
+    with autocast(precision, batch.images.device):
+        encoding = _in_fp32(model.encode(batch.images))
+        z = model.sample(encoding, generator)
+        output = model.decode(z, encoding.pose).float()
     terms = {"reconstruction": reconstruction_loss(output, batch.images, config.reconstruction)}
     loss = terms["reconstruction"]
     if config.family == "tc-vae":
@@ -63,3 +68,7 @@ def loss_terms(
         terms["affinity"] = affinity_loss(encoding.mu, batch.labels, affinity)
         loss = loss + weights.gamma * terms["affinity"]
     return {"loss": loss, **terms}
+
+
+def _in_fp32(encoding: Encoding) -> Encoding:
+    return Encoding(encoding.mu.float(), encoding.logvar.float(), encoding.pose.float())

@@ -1,0 +1,96 @@
+"""Where a training run keeps its checkpoints, and how it goes on from one."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from latentlaw.errors import ConfigError
+from latentlaw.tracking.names import CHECKPOINTS, TAG_CHANGED
+from latentlaw.tracking.runs import local_artifacts
+from latentlaw.training.checkpoints import Checkpoint, checkpoint_folder, read_checkpoint
+from latentlaw.training.identity import check_identity
+from latentlaw.training.keeping import Keeper, stop_signals
+from mlflow.entities import Run
+from pydantic import Field
+
+from pipelines._entry import Entry, say
+
+
+class Keeping(Entry):
+    """Parameters of an entry that keeps checkpoints."""
+
+    checkpoints: str = Field("auto", description="folder for checkpoints; auto: in the run")
+    checkpoint_every: float = Field(
+        60.0, ge=0, allow_inf_nan=False, description="seconds between checkpoints"
+    )
+    resume: str | None = Field(None, description="folder of checkpoints to go on from")
+    allow_change: bool = Field(
+        False, description="resume though configuration, data or code changed, and log what did"
+    )
+    allow_fallback: bool = Field(
+        False, description="resume from the checkpoint before, if the newest is damaged"
+    )
+
+    def begun(self) -> dict[str, Any]:
+        """Return the parameters of a run from its start, which are those that rerun it."""
+        return self.model_dump() | {name: f.default for name, f in Keeping.model_fields.items()}
+
+
+def find_checkpoint(p: Keeping) -> Checkpoint | None:
+    """Read the checkpoint to go on from, if one is named.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it is damaged.
+    ConfigError
+        If a new run would mix its checkpoints with those of another.
+    """
+    if p.resume is not None:
+        return read_checkpoint(Path(p.resume), fall_back=p.allow_fallback)
+    folder = Path(p.checkpoints)
+    if p.checkpoints != "auto" and folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(
+            f"checkpoints: {folder} is not empty; go on with resume={folder}, or choose another"
+        )
+    return None
+
+
+@contextmanager
+def keeping(
+    p: Keeping, run: Run, found: Checkpoint | None, identity: Mapping[str, Any]
+) -> Iterator[Keeper]:
+    """Yield the keeper of a run's checkpoints, which become its artifacts at the end.
+
+    Raises
+    ------
+    ResumeError
+        If the run was begun with something else, and that is not allowed.
+    """
+    if found is not None:
+        changed = check_identity(found.record.identity, identity, allow=p.allow_change)
+        if changed:
+            mlflow.set_tag(TAG_CHANGED, "\n".join(changed)[:5000])
+            say(f"resume: goes on though these changed: {'; '.join(changed)}")
+    own = local_artifacts(run, CHECKPOINTS)
+    folder = _folder(p, own or Path(CHECKPOINTS) / run.info.run_id)
+    with checkpoint_folder(folder), stop_signals() as stop:
+        say(f"checkpoints: {folder}")
+        yield Keeper(
+            folder=folder,
+            every_s=p.checkpoint_every,
+            identity=dict(identity),
+            run_id=run.info.run_id,
+            found=found,
+            stop=stop,
+        )
+    if own is None or folder.resolve() != own.resolve():
+        mlflow.log_artifacts(str(folder), CHECKPOINTS)
+
+
+def _folder(p: Keeping, default: Path) -> Path:
+    if p.checkpoints != "auto":
+        return Path(p.checkpoints)
+    return default if p.resume is None else Path(p.resume)

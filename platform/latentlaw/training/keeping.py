@@ -1,0 +1,90 @@
+"""When a run is kept: at its start, every so often, at its end, and when it is told to stop."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from latentlaw.errors import PreemptedError
+from latentlaw.training.checkpoints import Checkpoint, write_checkpoint
+
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+
+
+class StopRequest:
+    """Whether the process was asked to stop; SLURM sends USR1 or TERM before it kills."""
+
+    def __init__(self) -> None:
+        self.name = ""
+
+    def __call__(self, number: int, _: FrameType | None = None) -> None:
+        """Note the signal; the loop acts on it between two steps."""
+        self.name = signal.Signals(number).name
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopRequest]:
+    """Catch TERM and USR1 for a while; outside of the main thread there is nothing to catch."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, request) for number in _SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class Keeper:
+    """Writes the checkpoints of a run.
+
+    Attributes
+    ----------
+    folder
+        Where to, held by `checkpoint_folder`.
+    every_s
+        Seconds between checkpoints, so of work that a killed run loses; 0: after each step.
+    identity, run_id
+        Kept with each checkpoint.
+    found
+        The checkpoint to go on from, or None.
+    stop
+        Whether to stop.
+    """
+
+    folder: Path
+    every_s: float = 60.0
+    identity: dict[str, Any] = field(default_factory=dict)
+    run_id: str | None = None
+    found: Checkpoint | None = None
+    stop: StopRequest = field(default_factory=StopRequest)
+    _kept_s: float = field(default_factory=time.monotonic)
+
+    def between_steps(self, take: Callable[["Keeper"], Checkpoint]) -> None:
+        """Keep what `take` returns if it is time to.
+
+        Raises
+        ------
+        PreemptedError
+            After keeping it, if the process was asked to stop.
+        """
+        if not self.stop.name and time.monotonic() - self._kept_s < self.every_s:
+            return
+        self.keep(take)
+        if self.stop.name:
+            raise PreemptedError(
+                f"{self.stop.name} received: the run was kept; go on with resume={self.folder}"
+            )
+
+    def keep(self, take: Callable[["Keeper"], Checkpoint]) -> None:
+        """Keep what `take` returns."""
+        write_checkpoint(self.folder, take(self))
+        self._kept_s = time.monotonic()

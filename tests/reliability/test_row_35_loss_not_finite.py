@@ -1,0 +1,36 @@
+"""Steps whose loss is not finite change nothing; too many of them stop the run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from latentlaw.errors import DataError
+from latentlaw.training import loop
+from latentlaw.training.checkpoints import read_checkpoint
+from latentlaw.training.objective import loss_terms
+
+from tests.reliability.training_runs import CONFIG, train
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_row_35_loss_not_finite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    calls = 0
+
+    def spoiled(*arguments: object, **keywords: object) -> dict[str, torch.Tensor]:
+        nonlocal calls
+        terms = loss_terms(*arguments, **keywords)
+        calls += torch.is_grad_enabled()
+        bad = torch.is_grad_enabled() and (calls in (2, 4) or calls > 8)
+        return terms | {"loss": terms["loss"] * value} if bad else terms
+
+    monkeypatch.setattr(loop, "loss_terms", spoiled)
+    config = CONFIG.model_copy(update={"max_skipped": 4})
+    with pytest.raises(DataError, match="not finite in 5 steps"):
+        train(tmp_path, config=config)
+    kept = read_checkpoint(tmp_path)
+    assert kept.record.progress.skipped == 4
+    assert kept.record.progress.step == 6
+    assert kept.record.progress.history[0]["train/skipped"] == 2
+    assert all(bool(torch.isfinite(each).all()) for each in kept.tensors.values())

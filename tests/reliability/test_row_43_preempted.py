@@ -1,0 +1,68 @@
+"""A training told to stop keeps its state and says so; queued again, it is the same run."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from latentlaw.data.stack_writer import new_stack
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+EPOCHS = 25
+
+
+def stop_once_kept(folder: Path, number: int) -> None:
+    """Send this process a signal when training has gone on for a while."""
+
+    def send() -> None:
+        for _ in range(6000):
+            if any(folder.glob("0000001[0-9]")):
+                os.kill(os.getpid(), number)
+                return
+            time.sleep(0.01)
+
+    threading.Thread(target=send, daemon=True).start()
+
+
+def only_run(client: MlflowClient, data: Path) -> Run:
+    experiment = client.get_experiment_by_name("latentlaw")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], f"params.data = '{data}'")
+    return run
+
+
+def test_row_43_preempted(
+    tmp_path: Path, tracking_store: Path, entry: Callable[..., int], capsys: pytest.CaptureFixture
+) -> None:
+    data, folder = tmp_path / "s.particles.zarr", tmp_path / "kept"
+    with new_stack(data, item_shape=(1, 8, 8)) as writer:
+        table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
+        writer.append(np.random.default_rng(0).normal(size=(40, 1, 8, 8)), table)
+    own = {"data": data, "model": "beta-vae", "epochs": EPOCHS, "channels": 2, "device": "cpu"}
+    stop_once_kept(folder, signal.SIGUSR1)
+    assert entry("train", **own, checkpoints=folder, checkpoint_every=0) == 75
+    assert (
+        f"SIGUSR1 received: the run was kept; go on with resume={folder}"
+        in capsys.readouterr().err
+    )
+    client = MlflowClient(f"sqlite:///{tracking_store}/mlflow.db")
+    stopped = only_run(client, data)
+    assert stopped.info.status == "SCHEDULED"
+
+    assert entry("train", **{**own, "learning_rate": 0.5}, resume=folder) == 2
+    assert "train.learning_rate: 0.001 -> 0.5" in capsys.readouterr().err
+    assert only_run(client, data).info.status == "SCHEDULED"
+
+    assert entry("train", **own, resume=folder) == 0
+    done = only_run(client, data)
+    assert done.info.run_id == stopped.info.run_id
+    assert done.info.status == "FINISHED"
+    history = client.get_metric_history(done.info.run_id, "train/loss")
+    assert [metric.step for metric in history] == list(range(EPOCHS))
+    assert client.list_artifacts(done.info.run_id, "checkpoints")
