@@ -8,8 +8,10 @@ from latentlaw.errors import ConfigError
 from latentlaw.geometry.volumes import rotate_images
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig, deepest
-from latentlaw.models.decoders import SplatDecoder, interleave, pose_matrix
+from latentlaw.models.decoders import interleave
+from latentlaw.models.pose import pose_matrix
 from latentlaw.models.normalisation import Normalisation
+from latentlaw.models.splats import SplatDecoder
 from latentlaw.models.vae import AutoEncoder
 
 
