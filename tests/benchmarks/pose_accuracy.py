@@ -9,7 +9,9 @@ instead. One thread; minutes.
 
 import argparse
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -120,7 +122,10 @@ def train(posed: Posed, epochs: int, splats: int, gamma: float, *, seed: int) ->
 
     fit(
         model,
-        *(Particles(ArrayImages(posed.images), part, torch.from_numpy(posed.labels[part])) for part in parts),
+        *(
+            Particles(ArrayImages(posed.images), part, torch.from_numpy(posed.labels[part]))
+            for part in parts
+        ),
         training,
         affinity=torch.eye(int(posed.labels.max()) + 1),
         on_epoch=report,
@@ -165,8 +170,7 @@ def main() -> None:
     names = VOLUMES if p.kind == "volumes" else LETTERS
     if p.kind == "volumes":
         train_set, test_set = (
-            volumes(p.templates, n, p.box, p.voxel, p.seed + i)
-            for i, n in enumerate((p.each, 60))
+            volumes(p.templates, n, p.box, p.voxel, p.seed + i) for i, n in enumerate((p.each, 60))
         )
     else:
         train_set, test_set = letters(p.each, p.box, p.seed), letters(60, p.box, p.seed + 1)
@@ -174,14 +178,10 @@ def main() -> None:
         Posed(recorded(s.images, p.snr, p.wedge, p.seed + i).numpy(), s.poses, s.labels)
         for i, s in enumerate((train_set, test_set))
     )
-    if p.no_search:
-        AutoEncoder.find_pose = _guess  # type: ignore[method-assign]
-    model = train(train_set, p.epochs, p.splats, p.gamma, seed=p.seed)
+    guess = patch.object(AutoEncoder, "find_pose", lambda _model, _z, _images, guess: guess)
+    with guess if p.no_search else nullcontext():
+        model = train(train_set, p.epochs, p.splats, p.gamma, seed=p.seed)
     errors_deg(model, test_set, names)
-
-
-def _guess(_model: AutoEncoder, _z: Tensor, _images: Tensor, guess: Tensor) -> Tensor:
-    return guess
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from latentlaw.errors import DataError
 Poses = NDArray[np.floating[Any]]
 _CANDIDATES = 256  # pairs that a frame is sought among
 _ROUNDS = 5
+_NEAR = 2.0  # medians from the frame: beyond, a pair is an outlier
 
 
 def symmetry_group(name: str) -> Rotation:
@@ -32,9 +33,7 @@ def symmetry_group(name: str) -> Rotation:
         If there is no such group.
     """
     if not re.fullmatch(r"[CD][1-9]\d{0,2}|[TOI]", name):
-        raise DataError(
-            f"symmetry: found {name!r}, expected Cn or Dn (C1, C7, D2), or T, O or I"
-        )
+        raise DataError(f"symmetry: found {name!r}, expected Cn or Dn (C1, C7, D2), or T, O or I")
     return Rotation.create_group(name)
 
 
@@ -61,8 +60,8 @@ def fit_frame(predicted: Rotation, truth: Rotation, symmetry: Rotation) -> Rotat
     """Return the frame F that makes `truth s F` come nearest to `predicted`, outliers aside.
 
     Each pair proposes the frame that explains it. From the proposal with the smallest median
-    error, the chordal mean (Wahba's problem, Markley 1988) of the nearer half is taken again and
-    again, so that up to half of the pairs may be wrong.
+    error, the chordal mean (Wahba's problem, Markley 1988) of the pairs within two medians is
+    taken again and again, so that nearly half of the pairs may be wrong.
     """
     proposals = truth.inv() * predicted
     spread = np.linspace(0, len(proposals) - 1, min(len(proposals), _CANDIDATES)).astype(int)
@@ -70,7 +69,7 @@ def fit_frame(predicted: Rotation, truth: Rotation, symmetry: Rotation) -> Rotat
     frame = proposals[spread[int(np.argmin(medians))]]
     for _ in range(_ROUNDS):
         angles, nearest = _misfit(proposals, frame, symmetry)
-        near = angles <= np.median(angles)
+        near = angles <= _NEAR * np.median(angles) + 1e-6
         frame = (symmetry[nearest[near]].inv() * proposals[near]).mean()
     return frame
 
@@ -119,7 +118,6 @@ def _misfit(
     copies = (symmetry * frame).as_quat()
     overlap = np.abs(proposals.as_quat() @ copies.T)  # (n, copies)
     nearest = overlap.argmax(axis=1)
-    # Of a small angle the cosine is all rounding; its sine is not.
-    apart = (copies[nearest], proposals.as_quat())
-    angles = (Rotation.from_quat(apart[0]).inv() * Rotation.from_quat(apart[1])).magnitude()
-    return np.degrees(angles), nearest
+    # Of a small angle the cosine is all rounding; scipy's magnitude takes the sine too.
+    apart = Rotation.from_quat(copies[nearest]).inv() * proposals
+    return np.degrees(apart.magnitude()), nearest

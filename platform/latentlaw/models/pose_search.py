@@ -45,8 +45,9 @@ def search_pose(splats: Splats, images: Tensor, guess: Tensor) -> Tensor:
         around = turns @ starts[:, :, None]  # (n, starts, turns, dims, dims)
         scores = _correlation(splats, blurred, around.flatten(1, 2)).view(around.shape[:3])
         top = scores.max(dim=2)
-        starts = around.gather(2, top.indices[..., None, None, None].expand(
-            -1, -1, -1, dims, dims)).squeeze(2)
+        starts = around.gather(
+            2, top.indices[..., None, None, None].expand(-1, -1, -1, dims, dims)
+        ).squeeze(2)
     return matrix_pose(_pick(starts, top.values.argmax(dim=1, keepdim=True)).squeeze(1))
 
 
@@ -64,20 +65,21 @@ def _correlation(splats: Splats, blurred: Tensor, matrices: Tensor) -> Tensor:
     """
     dims = blurred.ndim - 2
     points = torch.einsum("nmij,nsj->nmsi", matrices, splats.centres)
-    # Position p from voxel size//2, in half box edges, as grid_sample counts from the centre.
-    sizes = torch.tensor(blurred.shape[:1:-1])
-    shift = ((2 * (sizes // 2) + 1) / sizes - 1).to(blurred)
-    lookup = (points + shift).view(*points.shape[:3], *[1] * (dims - 2), dims)
+    # From voxel size//2, in half longest edges, to grid_sample's centre and each half edge.
+    sizes = torch.tensor(blurred.shape[:1:-1], device=blurred.device)
+    scale, shift = sizes.max() / sizes, (2 * (sizes // 2) + 1) / sizes - 1
+    lookup = (points * scale + shift).view(*points.shape[:3], *[1] * (dims - 2), dims)
     values = grid_sample(blurred, lookup, align_corners=False)  # zeros beyond the box
     mass = splats.weights * splats.sigmas[:, None] ** dims
     return torch.einsum("ncs,ncms->nm", mass, values.view(*values.shape[:4]))
 
 
 def _blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Blur images along each axis by a Gaussian of `sigma` `(n,)` half box edges each."""
+    """Blur images along each axis by a Gaussian of `sigma` `(n,)` half longest edges each."""
+    unit = max(images.shape[2:]) / 2
     for axis in range(2, images.ndim):
         size = images.shape[axis]
-        voxel = torch.arange(size, device=images.device, dtype=images.dtype) * (2 / size)
+        voxel = torch.arange(size, device=images.device, dtype=images.dtype) / unit
         apart = (voxel[:, None] - voxel) / sigma[:, None, None]
         kernel = torch.exp(-0.5 * apart.square())  # (n, size, size)
         along = images.movedim(axis, -1)

@@ -12,7 +12,7 @@ from latentlaw.models.pose import pose_matrix
 
 @dataclass(frozen=True)
 class Splats:
-    """Isotropic Gaussians of a batch, in units of half a box edge, before the pose turns them.
+    """Isotropic Gaussians of a batch, in units of half the longest box edge, before the pose turns them.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ def render(splats: Splats, sizes: tuple[int, ...]) -> Tensor:
     """
     last = len(sizes) - 1
     profiles = [
-        _profile(size, splats.centres[..., last - axis], splats.sigmas)
+        _profile(size, max(sizes) / 2, splats.centres[..., last - axis], splats.sigmas)
         for axis, size in enumerate(sizes)
     ]
     plane = profiles[-2][..., :, None] * profiles[-1][..., None, :]  # (n, splats, y, x)
@@ -85,10 +85,13 @@ def render(splats: Splats, sizes: tuple[int, ...]) -> Tensor:
     return torch.einsum("ncsz,nsyx->nczyx", slabs, plane)
 
 
-def _profile(size: int, centre: Tensor, sigma: Tensor) -> Tensor:
-    """Gaussian along one axis, `(n, splats, size)`; voxel size//2 is the origin."""
+def _profile(size: int, unit: float, centre: Tensor, sigma: Tensor) -> Tensor:
+    """Gaussian along one axis, `(n, splats, size)`; voxel size//2 is the origin.
+
+    The unit, in voxels, is that of all axes, or a turn in an oblong box would be none.
+    """
     voxel = torch.arange(size, device=centre.device, dtype=centre.dtype)
-    position = (voxel - size // 2) / (size / 2)
+    position = (voxel - size // 2) / unit
     return torch.exp(-0.5 * ((position - centre[..., None]) / sigma[..., None]).square())
 
 
