@@ -1,4 +1,4 @@
-"""The convolutional decoder: latent `(n, latent_dims)` and pose `(n, pose_dims)` to images `(n, c, [z,] y, x)`."""
+"""The convolutional decoder: latent and pose to images."""
 
 import math
 
@@ -39,7 +39,7 @@ class ConvDecoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor, pose: Tensor) -> Tensor:
-        """Decode latents and pose."""
+        """Decode latents `(n, latent_dims)`, poses `(n, pose_dims)` to `(n, c, [z,] y, x)`."""
         hidden = self.linear(torch.cat((z, pose), dim=-1)).view(len(z), *self._bottom)
         return interleave(self.layers(hidden), self._factor)
 

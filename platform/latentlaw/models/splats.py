@@ -12,7 +12,7 @@ from latentlaw.models.pose import pose_matrix
 
 @dataclass(frozen=True)
 class Splats:
-    """Isotropic Gaussians of a batch, in units of half the longest box edge, before the pose turns them.
+    """Isotropic Gaussians of a batch, not yet turned; lengths in half the longest box edge.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class SplatDecoder(nn.Module):
         self.final = _final(config) if config.final_channels else None
 
     def splats(self, z: Tensor) -> Splats:
-        """Return the Gaussians of latents `(n, latent_dims)`, kept where no turn leaves the box."""
+        """Return the Gaussians of latents `(n, latent_dims)`, centres kept inside the box."""
         centres = torch.tanh(self.centres(z)).view(len(z), -1, self._dims) * 0.8
         low, high = self._SIGMA_RANGE
         sigmas = low + (high - low) * torch.sigmoid(self.sigmas(z))
