@@ -95,8 +95,8 @@ def _letter(name: str, box: int) -> NDArray[np.float32]:
     return np.asarray(canvas.buffer_rgba())[None, :, :, 0].astype(np.float32) / 255
 
 
-def train(posed: Posed, epochs: int, splats: int, gamma: float, *, seed: int) -> AutoEncoder:
-    """Train on four fifths of the particles, validate on the next tenth."""
+def train(posed: Posed, training: TrainConfig, splats: int) -> AutoEncoder:
+    """Train on nine tenths of the particles, validate on the rest."""
     shape = posed.images.shape[1:]
     config = ModelConfig(
         family="affinity-vae",
@@ -106,12 +106,9 @@ def train(posed: Posed, epochs: int, splats: int, gamma: float, *, seed: int) ->
         decoder="splat",
         splats=splats,
     )
-    training = TrainConfig(
-        epochs=epochs, gamma=gamma, batch_size=64, samples_per_epoch=512, beta=1e-4, seed=seed
-    )
-    order = np.random.default_rng(seed).permutation(len(posed.labels))
+    order = np.random.default_rng(training.seed).permutation(len(posed.labels))
     parts = np.split(order, [int(0.9 * len(order))])
-    torch.manual_seed(seed)
+    torch.manual_seed(training.seed)
     model = AutoEncoder(config)
     start = time.perf_counter()
 
@@ -163,6 +160,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--splats", type=int, default=64)
     parser.add_argument("--gamma", type=float, default=1.0)
+    parser.add_argument("--beta", type=float, default=1e-4)
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-search", action="store_true", help="one pose, by gradients")
     p = parser.parse_args()
@@ -178,9 +177,17 @@ def main() -> None:
         Posed(recorded(s.images, p.snr, p.wedge, p.seed + i).numpy(), s.poses, s.labels)
         for i, s in enumerate((train_set, test_set))
     )
+    training = TrainConfig(
+        epochs=p.epochs,
+        gamma=p.gamma,
+        beta=p.beta,
+        learning_rate=p.rate,
+        samples_per_epoch=512,
+        seed=p.seed,
+    )
     guess = patch.object(AutoEncoder, "find_pose", lambda _model, _z, _images, guess: guess)
     with guess if p.no_search else nullcontext():
-        model = train(train_set, p.epochs, p.splats, p.gamma, seed=p.seed)
+        model = train(train_set, training, p.splats)
     errors_deg(model, test_set, names)
 
 
