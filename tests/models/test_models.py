@@ -77,7 +77,11 @@ def test_splat_pose_rotates_the_volume(dims: int, pose: list[float]) -> None:
 
 def test_splat_model_renders_at_another_box() -> None:
     decoder = SplatDecoder(config((1, 16, 16, 16), decoder="splat", pose_dims=4))
-    assert decoder(torch.randn(1, 8), torch.randn(1, 4), (32, 32, 32)).shape == (1, 1, 32, 32, 32)
+    z, pose = torch.randn(1, 8), torch.randn(1, 4)
+    fine = decoder(z, pose, (32, 32, 32))
+    assert fine.shape == (1, 1, 32, 32, 32)
+    # Every other voxel of a grid twice as fine lies on the coarse one.
+    torch.testing.assert_close(fine[..., ::2, ::2, ::2], decoder(z, pose))
 
 
 def test_interleave_puts_channels_on_the_finer_grid() -> None:
