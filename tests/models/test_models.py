@@ -8,8 +8,10 @@ from latentlaw.errors import ConfigError
 from latentlaw.geometry.volumes import rotate_images
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig, deepest
-from latentlaw.models.decoders import SplatDecoder, interleave, pose_matrix
+from latentlaw.models.decoders import interleave
 from latentlaw.models.normalisation import Normalisation
+from latentlaw.models.pose import pose_matrix
+from latentlaw.models.splats import SplatDecoder
 from latentlaw.models.vae import AutoEncoder
 
 
@@ -48,7 +50,7 @@ def test_splat_renderer_equals_the_sum_of_gaussians() -> None:
     centres = torch.tanh(decoder.centres(z)).view(2, 5, 3) * 0.8
     centres = centres @ pose_matrix(pose).transpose(-1, -2)
     sigma = 0.02 + 0.18 * torch.sigmoid(decoder.sigmas(z))
-    axes = [(torch.arange(n) - n // 2) / (n / 2) for n in (6, 8, 10)]
+    axes = [(torch.arange(n) - n // 2) / 5 for n in (6, 8, 10)]
     grid = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1)
     square = (grid[None, None] - centres[:, :, None, None, None]).square().sum(-1)
     bumps = torch.exp(-0.5 * square / sigma[..., None, None, None].square())
@@ -75,7 +77,11 @@ def test_splat_pose_rotates_the_volume(dims: int, pose: list[float]) -> None:
 
 def test_splat_model_renders_at_another_box() -> None:
     decoder = SplatDecoder(config((1, 16, 16, 16), decoder="splat", pose_dims=4))
-    assert decoder(torch.randn(1, 8), torch.randn(1, 4), (32, 32, 32)).shape == (1, 1, 32, 32, 32)
+    z, pose = torch.randn(1, 8), torch.randn(1, 4)
+    fine = decoder(z, pose, (32, 32, 32))
+    assert fine.shape == (1, 1, 32, 32, 32)
+    # Every other voxel of a grid twice as fine lies on the coarse one.
+    torch.testing.assert_close(fine[..., ::2, ::2, ::2], decoder(z, pose))
 
 
 def test_interleave_puts_channels_on_the_finer_grid() -> None:

@@ -30,14 +30,14 @@ class Images(Protocol):
 
 
 def embed(model: AutoEncoder, images: Images, *, batch_size: int = 128) -> Embedding:
-    """Encode raw images `(n, c, [z,] y, x)`, normalised as the model was trained."""
+    """Encode raw images `(n, c, [z,] y, x)`, normalised as the model was trained; find poses."""
     model.eval()
     device = next(model.parameters()).device
     parts = []
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):
             batch = torch.as_tensor(images[start : start + batch_size], dtype=torch.float32)
-            encoding = model.encode(model.config.normalisation(batch.to(device)))
+            encoding = model.infer(model.config.normalisation(batch.to(device)))
             parts.append([t.cpu().numpy() for t in (encoding.mu, encoding.logvar, encoding.pose)])
     mu, logvar, pose = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Embedding(mu, logvar, pose)

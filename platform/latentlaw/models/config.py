@@ -27,6 +27,7 @@ class ModelConfig(BaseModel):
     depth: int = Field(ge=0, le=8)
     norm: NormKind = "group"
     splats: int = Field(128, ge=1, le=8192)
+    final_channels: int = Field(0, ge=0, le=1024)
     reconstruction: ReconstructionKind = "mse"
     normalisation: Normalisation = Normalisation()
 
@@ -40,6 +41,11 @@ class ModelConfig(BaseModel):
         """Whether latents are sampled from a posterior."""
         return self.family != "autoencoder"
 
+    @property
+    def explicit_pose(self) -> bool:
+        """Whether the pose is an orientation, which the splat decoder turns Gaussians by."""
+        return self.decoder == "splat" and self.pose_dims > 0
+
     @model_validator(mode="after")
     def _check_sizes(self) -> "ModelConfig":
         step = 2**self.depth
@@ -48,6 +54,11 @@ class ModelConfig(BaseModel):
                 f"depth {self.depth} halves a box {self.depth} times, but {self.image_shape[1:]} "
                 f"is not divisible by {step}; use depth={deepest(self.image_shape[1:])} "
                 "or another box"
+            )
+        if self.final_channels and self.decoder != "splat":
+            raise ConfigError(
+                f"final_channels: {self.final_channels} convolution channels after Gaussians were "
+                "asked for, but the decoder is conv; use decoder=splat or final_channels=0"
             )
         wanted = splat_pose_dims(self.dims)
         if self.decoder == "splat" and self.pose_dims not in (0, wanted):

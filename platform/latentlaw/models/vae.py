@@ -1,14 +1,17 @@
 """The autoencoder that every family shares; the loss makes the difference."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from latentlaw.models.config import ModelConfig
-from latentlaw.models.decoders import ConvDecoder, SplatDecoder
+from latentlaw.models.decoders import ConvDecoder
 from latentlaw.models.layers import conv_stack
+from latentlaw.models.pose import PoseHead
+from latentlaw.models.pose_search import search_pose
+from latentlaw.models.splats import SplatDecoder
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,11 @@ class Encoder(nn.Module):
         flat = width * math.prod(size // 2**config.depth for size in config.image_shape[1:])
         self.mu = nn.Linear(flat, config.latent_dims)
         self.logvar = nn.Linear(flat, config.latent_dims)
-        self.pose = nn.Linear(flat, config.pose_dims) if config.pose_dims else None
+        self.pose: nn.Module | None = None
+        if config.explicit_pose:
+            self.pose = PoseHead(flat, config.pose_dims)
+        elif config.pose_dims:
+            self.pose = nn.Linear(flat, config.pose_dims)
 
     def forward(self, images: Tensor) -> Encoding:
         """Encode normalised images `(n, c, [z,] y, x)`."""
@@ -54,6 +61,17 @@ class AutoEncoder(nn.Module):
         """Encode normalised images `(n, c, [z,] y, x)`."""
         encoding: Encoding = self.encoder(images)
         return encoding
+
+    def infer(self, images: Tensor) -> Encoding:
+        """Encode normalised images; an explicit pose is searched from the encoder's guess."""
+        encoding = self.encode(images)
+        return replace(encoding, pose=self.find_pose(encoding.mu, images, encoding.pose))
+
+    def find_pose(self, z: Tensor, images: Tensor, guess: Tensor) -> Tensor:
+        """Return the pose that shows `z` most like the images; the guess where pose is free."""
+        if not (isinstance(self.decoder, SplatDecoder) and self.config.explicit_pose):
+            return guess
+        return search_pose(self.decoder.splats(z), images, guess)
 
     def decode(self, z: Tensor, pose: Tensor) -> Tensor:
         """Decode latents `(n, latent_dims)` and pose `(n, pose_dims)` to normalised images."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from latentlaw.data.loading import LabelledImages
 from latentlaw.losses.affinity import affinity_loss
 from latentlaw.losses.divergence import decompose_kl, kl_divergence
+from latentlaw.losses.pose import pose_loss
 from latentlaw.losses.reconstruction import reconstruction_loss
 from latentlaw.models.vae import AutoEncoder, Encoding
 from latentlaw.training.devices import Precision, autocast
@@ -36,7 +37,7 @@ def loss_terms(
 
     `L = R + beta KL + gamma affinity` (arXiv 2209.04517); for a tc-vae
     `L = R + beta (MI + dimension-wise KL) + tc TC` (arXiv 1802.04942). A plain autoencoder has R
-    alone.
+    alone. An explicit pose is searched, and adds the term by which the encoder learns to find it.
 
     Parameters
     ----------
@@ -50,10 +51,15 @@ def loss_terms(
     config = model.config
     with autocast(precision, batch.images.device):
         encoding = _in_fp32(model.encode(batch.images))
-        z = model.sample(encoding, generator)
-        output = model.decode(z, encoding.pose).float()
+    z = model.sample(encoding, generator)
+    pose = model.find_pose(z, batch.images, encoding.pose)
+    with autocast(precision, batch.images.device):
+        output = model.decode(z, pose).float()
     terms = {"reconstruction": reconstruction_loss(output, batch.images, config.reconstruction)}
     loss = terms["reconstruction"]
+    if config.explicit_pose:
+        terms["pose"] = pose_loss(encoding.pose, pose)
+        loss = loss + terms["pose"]
     if config.family == "tc-vae":
         parts = decompose_kl(z, encoding.mu, encoding.logvar, dataset_size)
         terms["mutual_information"] = parts.mutual_information

@@ -1,0 +1,88 @@
+"""Search of the pose that shows an image best, over all rotations.
+
+A network that regresses the pose by gradients alone gets stuck: half a turn off, the error of a
+near-symmetric shape has a local minimum. So the pose is searched, as cryoDRGN2 does (Zhong et al.
+2021), and the network learns to answer what the search finds (amortised inference).
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from latentlaw.geometry.rotations import small_rotations, spread_rotations
+from latentlaw.models.pose import matrix_pose, pose_matrix
+from latentlaw.models.splats import Splats
+
+_GRID = {3: 576, 2: 36}  # rotations of the coarse search: in 3-D about 30 degrees apart, in 2-D 10
+_FIRST_STEP_DEG = {3: 16.0, 2: 5.0}
+_STEPS = 5  # of the climb, each 0.6 of the one before
+_KEPT = 4  # peaks of the coarse search to climb from
+
+
+@torch.no_grad()
+def search_pose(splats: Splats, images: Tensor, guess: Tensor) -> Tensor:
+    """Return the pose under which the Gaussians correlate best with each image.
+
+    Turning Gaussians hardly changes their norm, so the best correlation is the least squared
+    error. The grid's peaks and a guess are climbed from in shrinking steps about the axes.
+
+    Parameters
+    ----------
+    splats
+        Gaussians of each image.
+    images
+        Normalised, `(n, c, [z,] y, x)`.
+    guess
+        Poses `(n, 4)` or `(n, 2)` to start from besides the grid.
+    """
+    dims = images.ndim - 2
+    blurred = _blur(images, splats.sigmas.mean(dim=1))
+    grid = spread_rotations(_GRID[dims], dims).to(images).expand(len(images), -1, -1, -1)
+    best = _correlation(splats, blurred, grid).topk(_KEPT, dim=1).indices
+    starts = torch.cat((_pick(grid, best), pose_matrix(guess)[:, None]), dim=1)
+    for step in range(_STEPS):
+        turns = small_rotations(_FIRST_STEP_DEG[dims] * 0.6**step, dims).to(images)
+        around = turns @ starts[:, :, None]  # (n, starts, turns, dims, dims)
+        scores = _correlation(splats, blurred, around.flatten(1, 2)).view(around.shape[:3])
+        top = scores.max(dim=2)
+        starts = around.gather(
+            2, top.indices[..., None, None, None].expand(-1, -1, -1, dims, dims)
+        ).squeeze(2)
+    return matrix_pose(_pick(starts, top.values.argmax(dim=1, keepdim=True)).squeeze(1))
+
+
+def _pick(matrices: Tensor, chosen: Tensor) -> Tensor:
+    """Take of matrices `(n, m, d, d)` those at `chosen` `(n, k)`."""
+    index = chosen[..., None, None].expand(-1, -1, *matrices.shape[2:])
+    return matrices.gather(1, index)
+
+
+def _correlation(splats: Splats, blurred: Tensor, matrices: Tensor) -> Tensor:
+    """Correlate images with the Gaussians under rotations `(n, m, d, d)`; gives `(n, m)`.
+
+    The product of an image and a Gaussian is the blurred image at the Gaussian's centre, so
+    nothing is rendered: m x splats values of the image are looked up.
+    """
+    dims = blurred.ndim - 2
+    points = torch.einsum("nmij,nsj->nmsi", matrices, splats.centres)
+    # From voxel size//2, in half longest edges, to grid_sample's centre and each half edge.
+    sizes = torch.tensor(blurred.shape[:1:-1], device=blurred.device)
+    scale, shift = sizes.max() / sizes, (2 * (sizes // 2) + 1) / sizes - 1
+    lookup = (points * scale + shift).view(*points.shape[:3], *[1] * (dims - 2), dims)
+    values = grid_sample(blurred, lookup, align_corners=False)  # zeros beyond the box
+    mass = splats.weights * splats.sigmas[:, None] ** dims
+    return torch.einsum("ncs,ncms->nm", mass, values.view(*values.shape[:4]))
+
+
+def _blur(images: Tensor, sigma: Tensor) -> Tensor:
+    """Blur images along each axis by a Gaussian of `sigma` `(n,)` half longest edges each."""
+    unit = max(images.shape[2:]) / 2
+    for axis in range(2, images.ndim):
+        size = images.shape[axis]
+        voxel = torch.arange(size, device=images.device, dtype=images.dtype) / unit
+        apart = (voxel[:, None] - voxel) / sigma[:, None, None]
+        kernel = torch.exp(-0.5 * apart.square())  # (n, size, size)
+        along = images.movedim(axis, -1)
+        blurred = along.flatten(1, -2) @ (kernel / kernel.sum(-1, keepdim=True)).mT
+        images = blurred.view(along.shape).movedim(-1, axis)
+    return images
