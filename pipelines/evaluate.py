@@ -8,9 +8,11 @@ import pandas as pd
 from latentlaw.data.loading import Particles
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import HELD_OUT, TEST, TRAIN
-from latentlaw.evaluation.classification import classification_scores, confusion, novelty_auroc
+from latentlaw.evaluation.classification import classification_scores, confusion
+from latentlaw.evaluation.classifiers import CLASSIFIERS, classify_latents
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.figures import reconstruction_strip
+from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.rotation import latent_cosine_under_rotation
 from latentlaw.evaluation.separation import (
@@ -18,6 +20,8 @@ from latentlaw.evaluation.separation import (
     learned_affinity,
     separation_scores,
 )
+from latentlaw.priors.files import read_affinity
+from latentlaw.priors.table import AffinityTable, project
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, PRIOR
@@ -56,6 +60,9 @@ class Evaluate(Entry):
 
     model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
     data: str = Field(description="particle stack, NAME.particles.zarr")
+    affinity: str | None = Field(
+        None, description="affinity CSV with the classes kept from training, to place them by"
+    )
 
 
 def run(parameters: Evaluate) -> dict[str, float]:
@@ -65,6 +72,7 @@ def run(parameters: Evaluate) -> dict[str, float]:
         use_threads()
         progress = ProgressBar()
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
+        table = None if p.affinity is None else read_affinity(p.affinity)
         tag_run(family=bundle.model.config.family)
         log_data(p.data, stack.digest, stack.table, "evaluation")
         split = load_split(p.model, stack)
@@ -75,9 +83,16 @@ def run(parameters: Evaluate) -> dict[str, float]:
         unseen_images = Particles.unlabelled(stack.images, np.flatnonzero(split == TEST))
         cosine = latent_cosine_under_rotation(bundle.model, unseen_images, seed=p.seed)
         progress(3, 3, "evaluate")
-        metrics = {**measured.metrics, "rotation/latent_cosine": cosine}
+        labels = stack.table["label"].fillna("").to_numpy(dtype=str)
+        others, confusions = measure_classifiers(bundle, labels, codes, split, p.seed)
+        metrics = {
+            **measured.metrics,
+            **others,
+            **(measure_placement(bundle, labels, codes, split, table) if table else {}),
+            "rotation/latent_cosine": cosine,
+        }
         log_metrics(metrics)
-        log_json(CONFUSION, measured.confusion)
+        log_json(CONFUSION, {**measured.confusion, "classifiers": confusions})
         log_json(AFFINITY, measured.affinity)
         log_table(EMBEDDINGS, embedding_table(bundle, stack, codes, split))
         log_image(
@@ -119,6 +134,52 @@ def measure(
         "learned": learned.tolist(),
     }
     return Measured(metrics, confusion(truth, predicted, names), affinity)
+
+
+def measure_classifiers(
+    bundle: Bundle,
+    labels: NDArray[np.str_],
+    codes: NDArray[Any],
+    split: NDArray[np.str_],
+    seed: int,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Score simple classifiers on test latents; metrics, and a confusion of each, by name.
+
+    Empty on other data than the model's, where there is nothing to fit them on.
+    """
+    names = list(bundle.head.class_names)
+    known = np.isin(labels, names)
+    train, test = (split == TRAIN) & known, (split == TEST) & known
+    metrics: dict[str, float] = {}
+    confusions: dict[str, Any] = {}
+    if not train.any() or not test.any():
+        return metrics, confusions
+    for kind in CLASSIFIERS:
+        predicted = classify_latents(kind, codes[train], labels[train], codes[test], seed=seed)
+        for name, value in classification_scores(labels[test], predicted).items():
+            metrics[name.replace("/", f"/{kind}_")] = value
+        confusions[kind] = confusion(labels[test], predicted, names)
+    return metrics, confusions
+
+
+def measure_placement(
+    bundle: Bundle,
+    labels: NDArray[np.str_],
+    codes: NDArray[Any],
+    split: NDArray[np.str_],
+    table: AffinityTable,
+) -> dict[str, float]:
+    """Say whether classes that were not trained on lie where the prior puts them.
+
+    Seen classes are of the test split. The prior is made reachable for all of these classes.
+    """
+    seen = list(bundle.head.class_names)
+    unseen = sorted(set(labels) - set(seen) - {""})
+    if not unseen:
+        return {}
+    rows = np.isin(labels, unseen) | ((split == TEST) & np.isin(labels, seen))
+    learned = learned_affinity(codes[rows], labels[rows], seen + unseen)
+    return placement_scores(learned, project(table.select(seen + unseen)).values, len(seen))
 
 
 def embedding_table(
