@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 from latentlaw.data.loading import Particles
@@ -10,8 +11,13 @@ from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import HELD_OUT, TEST, TRAIN
 from latentlaw.evaluation.classification import classification_scores, confusion
 from latentlaw.evaluation.classifiers import CLASSIFIERS, classify_latents
-from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.figures import reconstruction_strip
+from latentlaw.evaluation.embed import Embedding, embed
+from latentlaw.evaluation.figures import (
+    interpolation_strip,
+    pose_strip,
+    reconstruction_strip,
+    traversal_strip,
+)
 from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.rotation import latent_cosine_under_rotation
@@ -25,6 +31,7 @@ from latentlaw.priors.table import AffinityTable, project
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, PRIOR
+from latentlaw.tracking.queries import loss_history
 from latentlaw.tracking.runs import (
     configure_tracking,
     load_json,
@@ -42,6 +49,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command, use_threads
+from pipelines._figures import (
+    balance_figure,
+    confusion_figure,
+    embedding_figure,
+    f1_figure,
+    loss_figure,
+    similarity_figure,
+)
 
 _SHOWN = 8
 
@@ -77,7 +92,8 @@ def run(parameters: Evaluate) -> dict[str, float]:
         log_data(p.data, stack.digest, stack.table, "evaluation")
         split = load_split(p.model, stack)
         progress(1, 3, "evaluate")
-        codes = embed(bundle.model, stack.images).mu
+        embedding = embed(bundle.model, stack.images)
+        codes = embedding.mu
         progress(2, 3, "evaluate")
         measured = measure(bundle, stack, codes, split, load_json(source_run(p.model), PRIOR))
         unseen_images = Particles.unlabelled(stack.images, np.flatnonzero(split == TEST))
@@ -94,11 +110,25 @@ def run(parameters: Evaluate) -> dict[str, float]:
         log_metrics(metrics)
         log_json(CONFUSION, {**measured.confusion, "classifiers": confusions})
         log_json(AFFINITY, measured.affinity)
-        log_table(EMBEDDINGS, embedding_table(bundle, stack, codes, split))
+        table_2d = embedding_table(bundle, stack, codes, split)
+        log_table(EMBEDDINGS, table_2d)
         log_image(
             "figures/reconstructions.png",
             reconstruction_strip(bundle.model, unseen_images[:_SHOWN]),
         )
+        log_walks(bundle, labels, embedding)
+        charts = {
+            "embedding": embedding_figure(table_2d, list(bundle.head.class_names)),
+            "similarity": similarity_figure(measured.affinity),
+            "confusion": confusion_figure(measured.confusion),
+            "f1": f1_figure({"head": measured.confusion, **confusions}),
+            "class_balance": balance_figure(labels, split),
+        }
+        losses = loss_history(mlflow.get_tracking_uri(), source_run(p.model))
+        if len(losses):
+            charts["losses"] = loss_figure(losses)
+        for name, figure in charts.items():
+            mlflow.log_figure(figure, f"figures/{name}.png")
         return {name: value for name, value in metrics.items() if value is not None}
 
 
@@ -134,6 +164,18 @@ def measure(
         "learned": learned.tolist(),
     }
     return Measured(metrics, confusion(truth, predicted, names), affinity)
+
+
+def log_walks(bundle: Bundle, labels: NDArray[np.str_], codes: Embedding) -> None:
+    """Log what the decoder makes along latents, between classes and along the pose."""
+    model = bundle.model
+    log_image("figures/traversals.png", traversal_strip(model, codes.mu, codes.pose))
+    if codes.pose.shape[1]:
+        log_image("figures/pose.png", pose_strip(model, codes.mu, codes.pose))
+    known = np.isin(labels, bundle.head.class_names)
+    if len(set(labels[known])) >= 2:
+        walk = interpolation_strip(model, codes.mu[known], codes.pose[known], labels[known])
+        log_image("figures/interpolation.png", walk)
 
 
 def measure_classifiers(

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from latentlaw.errors import DataError
 from latentlaw.evaluation.classification import classification_scores, confusion
 from latentlaw.evaluation.classifiers import CLASSIFIERS, ClassifierKind, classify_latents
-from latentlaw.evaluation.figures import reconstruction_strip, traversal_strip
+from latentlaw.evaluation.figures import (
+    interpolation_strip,
+    pose_strip,
+    reconstruction_strip,
+    traversal_strip,
+)
 from latentlaw.evaluation.head import LatentHead, fit_head
 from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
 from latentlaw.evaluation.projection import project_2d
@@ -130,5 +135,11 @@ def test_pictures_and_invariance_of_any_dimension(shape: tuple[int, ...]) -> Non
     assert strip.dtype == np.uint8
     assert strip.ndim == 2
     codes = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
-    assert traversal_strip(model, codes, codes[:, :3], 0).std() > 0
+    one = traversal_strip(model, codes, codes[:, :3], 0)
+    assert one.std() > 0
+    assert traversal_strip(model, codes, codes[:, :3]).shape == (8 * one.shape[0], one.shape[1])
+    assert pose_strip(model, codes, codes[:, :3]).shape == (3 * one.shape[0], one.shape[1])
+    names = np.array(["a", "b", "c", "d"] * 5)
+    walks = interpolation_strip(model, codes, codes[:, :3], names)
+    assert walks.shape == (3 * one.shape[0], one.shape[1])
     assert -1 <= latent_cosine_under_rotation(model, images, seed=0) <= 1

@@ -54,5 +54,7 @@ def _classifier(kind: ClassifierKind, particles: int, seed: int) -> ClassifierMi
     if kind == "logistic":
         model = LogisticRegression(max_iter=2000, class_weight="balanced")
     else:
-        model = MLPClassifier((50,), alpha=1.0, solver="lbfgs", max_iter=500, random_state=seed)
+        model = MLPClassifier(
+            (50,), alpha=1.0, solver="lbfgs", max_iter=5000, tol=1e-3, random_state=seed
+        )
     return make_pipeline(StandardScaler(), model)
