@@ -3,14 +3,22 @@
 from dataclasses import dataclass
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 from latentlaw.data.loading import Particles
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import HELD_OUT, TEST, TRAIN
-from latentlaw.evaluation.classification import classification_scores, confusion, novelty_auroc
-from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.figures import reconstruction_strip
+from latentlaw.evaluation.classification import classification_scores, confusion
+from latentlaw.evaluation.classifiers import CLASSIFIERS, classify_latents
+from latentlaw.evaluation.embed import Embedding, embed
+from latentlaw.evaluation.figures import (
+    interpolation_strip,
+    pose_strip,
+    reconstruction_strip,
+    traversal_strip,
+)
+from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.rotation import latent_cosine_under_rotation
 from latentlaw.evaluation.separation import (
@@ -18,9 +26,12 @@ from latentlaw.evaluation.separation import (
     learned_affinity,
     separation_scores,
 )
+from latentlaw.priors.files import read_affinity
+from latentlaw.priors.table import AffinityTable, project
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, PRIOR
+from latentlaw.tracking.queries import loss_history
 from latentlaw.tracking.runs import (
     configure_tracking,
     load_json,
@@ -38,6 +49,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command, use_threads
+from pipelines._figures import (
+    balance_figure,
+    confusion_figure,
+    embedding_figure,
+    f1_figure,
+    loss_figure,
+    similarity_figure,
+)
 
 _SHOWN = 8
 
@@ -56,6 +75,9 @@ class Evaluate(Entry):
 
     model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
     data: str = Field(description="particle stack, NAME.particles.zarr")
+    affinity: str | None = Field(
+        None, description="affinity CSV with the classes kept from training, to place them by"
+    )
 
 
 def run(parameters: Evaluate) -> dict[str, float]:
@@ -65,25 +87,48 @@ def run(parameters: Evaluate) -> dict[str, float]:
         use_threads()
         progress = ProgressBar()
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
+        table = None if p.affinity is None else read_affinity(p.affinity)
         tag_run(family=bundle.model.config.family)
         log_data(p.data, stack.digest, stack.table, "evaluation")
         split = load_split(p.model, stack)
         progress(1, 3, "evaluate")
-        codes = embed(bundle.model, stack.images).mu
+        embedding = embed(bundle.model, stack.images)
+        codes = embedding.mu
         progress(2, 3, "evaluate")
         measured = measure(bundle, stack, codes, split, load_json(source_run(p.model), PRIOR))
         unseen_images = Particles.unlabelled(stack.images, np.flatnonzero(split == TEST))
         cosine = latent_cosine_under_rotation(bundle.model, unseen_images, seed=p.seed)
         progress(3, 3, "evaluate")
-        metrics = {**measured.metrics, "rotation/latent_cosine": cosine}
+        labels = stack.table["label"].fillna("").to_numpy(dtype=str)
+        others, confusions = measure_classifiers(bundle, labels, codes, split, p.seed)
+        metrics = {
+            **measured.metrics,
+            **others,
+            **(measure_placement(bundle, labels, codes, split, table) if table else {}),
+            "rotation/latent_cosine": cosine,
+        }
         log_metrics(metrics)
-        log_json(CONFUSION, measured.confusion)
+        log_json(CONFUSION, {**measured.confusion, "classifiers": confusions})
         log_json(AFFINITY, measured.affinity)
-        log_table(EMBEDDINGS, embedding_table(bundle, stack, codes, split))
+        table_2d = embedding_table(bundle, stack, codes, split)
+        log_table(EMBEDDINGS, table_2d)
         log_image(
             "figures/reconstructions.png",
             reconstruction_strip(bundle.model, unseen_images[:_SHOWN]),
         )
+        log_walks(bundle, labels, embedding)
+        charts = {
+            "embedding": embedding_figure(table_2d, list(bundle.head.class_names)),
+            "similarity": similarity_figure(measured.affinity),
+            "confusion": confusion_figure(measured.confusion),
+            "f1": f1_figure({"head": measured.confusion, **confusions}),
+            "class_balance": balance_figure(labels, split),
+        }
+        losses = loss_history(mlflow.get_tracking_uri(), source_run(p.model))
+        if len(losses):
+            charts["losses"] = loss_figure(losses)
+        for name, figure in charts.items():
+            mlflow.log_figure(figure, f"figures/{name}.png")
         return {name: value for name, value in metrics.items() if value is not None}
 
 
@@ -119,6 +164,64 @@ def measure(
         "learned": learned.tolist(),
     }
     return Measured(metrics, confusion(truth, predicted, names), affinity)
+
+
+def log_walks(bundle: Bundle, labels: NDArray[np.str_], codes: Embedding) -> None:
+    """Log what the decoder makes along latents, between classes and along the pose."""
+    model = bundle.model
+    log_image("figures/traversals.png", traversal_strip(model, codes.mu, codes.pose))
+    if codes.pose.shape[1]:
+        log_image("figures/pose.png", pose_strip(model, codes.mu, codes.pose))
+    known = np.isin(labels, bundle.head.class_names)
+    if len(set(labels[known])) >= 2:
+        walk = interpolation_strip(model, codes.mu[known], codes.pose[known], labels[known])
+        log_image("figures/interpolation.png", walk)
+
+
+def measure_classifiers(
+    bundle: Bundle,
+    labels: NDArray[np.str_],
+    codes: NDArray[Any],
+    split: NDArray[np.str_],
+    seed: int,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Score simple classifiers on test latents; metrics, and a confusion of each, by name.
+
+    Empty on other data than the model's, where there is nothing to fit them on.
+    """
+    names = list(bundle.head.class_names)
+    known = np.isin(labels, names)
+    train, test = (split == TRAIN) & known, (split == TEST) & known
+    metrics: dict[str, float] = {}
+    confusions: dict[str, Any] = {}
+    if not train.any() or not test.any():
+        return metrics, confusions
+    for kind in CLASSIFIERS:
+        predicted = classify_latents(kind, codes[train], labels[train], codes[test], seed=seed)
+        for name, value in classification_scores(labels[test], predicted).items():
+            metrics[name.replace("/", f"/{kind}_")] = value
+        confusions[kind] = confusion(labels[test], predicted, names)
+    return metrics, confusions
+
+
+def measure_placement(
+    bundle: Bundle,
+    labels: NDArray[np.str_],
+    codes: NDArray[Any],
+    split: NDArray[np.str_],
+    table: AffinityTable,
+) -> dict[str, float]:
+    """Say whether classes that were not trained on lie where the prior puts them.
+
+    Seen classes are of the test split. The prior is made reachable for all of these classes.
+    """
+    seen = list(bundle.head.class_names)
+    unseen = sorted(set(labels) - set(seen) - {""})
+    if not unseen:
+        return {}
+    rows = np.isin(labels, unseen) | ((split == TEST) & np.isin(labels, seen))
+    learned = learned_affinity(codes[rows], labels[rows], seen + unseen)
+    return placement_scores(learned, project(table.select(seen + unseen)).values, len(seen))
 
 
 def embedding_table(

@@ -5,9 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from latentlaw.errors import DataError
-from latentlaw.evaluation.classification import classification_scores, confusion, novelty_auroc
-from latentlaw.evaluation.figures import reconstruction_strip, traversal_strip
+from latentlaw.evaluation.classification import classification_scores, confusion
+from latentlaw.evaluation.classifiers import CLASSIFIERS, ClassifierKind, classify_latents
+from latentlaw.evaluation.figures import (
+    interpolation_strip,
+    pose_strip,
+    reconstruction_strip,
+    traversal_strip,
+)
 from latentlaw.evaluation.head import LatentHead, fit_head
+from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.rotation import latent_cosine_under_rotation
 from latentlaw.evaluation.separation import (
@@ -83,6 +90,33 @@ def test_scores_on_hand_counted_cases() -> None:
     assert novelty_auroc(np.array([0.0]), np.array([])) is None
 
 
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_classifiers_learn_from_training_latents_alone(kind: ClassifierKind) -> None:
+    train, labels = blobs(60, 3)
+    test, truth = blobs(30, 3, seed=1)
+    assert (classify_latents(kind, train, labels, test, seed=0) == truth).all()
+    renamed = np.array([{"c0": "c1", "c1": "c0"}.get(name, name) for name in labels])
+    assert (classify_latents(kind, train, renamed, test, seed=0) != truth).mean() > 0.6
+    with pytest.raises(DataError, match="needs two"):
+        classify_latents(kind, train, np.full(60, "a"), test, seed=0)
+
+
+def test_unseen_class_is_placed_by_its_nearest_relative() -> None:
+    prior = np.eye(4)
+    prior[3, :3] = prior[:3, 3] = 0.9, 0.5, -0.2
+    assert placement_scores(prior, prior, 3) == pytest.approx(
+        {"novelty/affinity_spearman": 1, "novelty/relative_rank": 1}
+    )
+    swapped = prior.copy()
+    swapped[3, :3] = swapped[:3, 3] = -0.2, 0.5, 0.9
+    assert placement_scores(swapped, prior, 3) == pytest.approx(
+        {"novelty/affinity_spearman": -1, "novelty/relative_rank": 3}
+    )
+    absent = np.full((4, 4), np.nan)
+    assert placement_scores(absent, prior, 3) == {}
+    assert placement_scores(prior, prior, 4) == {}
+
+
 @given(st.integers(1, 6), st.integers(3, 30))
 def test_projection_has_two_columns(dims: int, n: int) -> None:
     mu = np.random.default_rng(0).normal(size=(n, dims))
@@ -101,5 +135,11 @@ def test_pictures_and_invariance_of_any_dimension(shape: tuple[int, ...]) -> Non
     assert strip.dtype == np.uint8
     assert strip.ndim == 2
     codes = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
-    assert traversal_strip(model, codes, codes[:, :3], 0).std() > 0
+    one = traversal_strip(model, codes, codes[:, :3], 0)
+    assert one.std() > 0
+    assert traversal_strip(model, codes, codes[:, :3]).shape == (8 * one.shape[0], one.shape[1])
+    assert pose_strip(model, codes, codes[:, :3]).shape == (3 * one.shape[0], one.shape[1])
+    names = np.array(["a", "b", "c", "d"] * 5)
+    walks = interpolation_strip(model, codes, codes[:, :3], names)
+    assert walks.shape == (3 * one.shape[0], one.shape[1])
     assert -1 <= latent_cosine_under_rotation(model, images, seed=0) <= 1

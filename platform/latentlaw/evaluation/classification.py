@@ -1,10 +1,10 @@
-"""Classification of held-out particles, and detection of classes never trained on."""
+"""How well predicted classes agree with true ones."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, roc_auc_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 Labels = NDArray[np.str_]
 
@@ -29,13 +29,3 @@ def confusion(truth: Labels, predicted: Labels, class_names: list[str]) -> dict[
         "counts": confusion_matrix(truth, predicted, labels=class_names).tolist(),
         "f1": dict(zip(class_names, np.asarray(scores).tolist(), strict=True)),
     }
-
-
-def novelty_auroc(
-    known: NDArray[np.floating[Any]], unseen: NDArray[np.floating[Any]]
-) -> float | None:
-    """Probability that an unseen-class particle scores as more novel than a known one."""
-    if not len(known) or not len(unseen):
-        return None
-    truth = np.concatenate((np.zeros(len(known)), np.ones(len(unseen))))
-    return float(roc_auc_score(truth, np.concatenate((known, unseen))))

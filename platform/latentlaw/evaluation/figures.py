@@ -1,5 +1,6 @@
 """Pictures of a latent space: reconstructions and traversals, as uint8 images."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,22 +22,92 @@ def reconstruction_strip(model: AutoEncoder, images: NDArray[Any]) -> Image:
 
 
 def traversal_strip(
-    model: AutoEncoder, mu: NDArray[Any], pose: NDArray[Any], dimension: int, *, steps: int = 9
+    model: AutoEncoder,
+    mu: NDArray[Any],
+    pose: NDArray[Any],
+    dimension: int | None = None,
+    *,
+    steps: int = 9,
 ) -> Image:
-    """Decode the mean latent with one dimension swept over its 2nd to 98th percentile.
+    """Decode the mean latent with one dimension swept from its 2nd to its 98th percentile.
 
     Parameters
     ----------
     mu, pose
         Training latents `(n, latent_dims)` and poses `(n, pose_dims)`.
+    dimension
+        Latent to sweep; None: every one in a row of its own.
     """
-    low, high = np.percentile(mu[:, dimension], (2, 98))
-    codes = np.repeat(mu.mean(axis=0, keepdims=True), steps, axis=0)
-    codes[:, dimension] = np.linspace(low, high, steps)
-    # The mean of poses is no pose; the one nearest to it is.
-    nearest = np.linalg.norm(pose - pose.mean(axis=0), axis=1).argmin()
-    poses = np.repeat(pose[nearest][None], steps, axis=0)
-    return tile_rows([[central_slice(x) for x in _decode(model, codes, poses)]])
+    chosen = range(mu.shape[1]) if dimension is None else (dimension,)
+    poses = np.repeat(_typical(pose)[None], steps, axis=0)
+    middle = np.repeat(mu.mean(axis=0, keepdims=True), steps, axis=0)
+    return _rows(model, [(_swept(middle, mu, each), poses) for each in chosen])
+
+
+def pose_strip(
+    model: AutoEncoder, mu: NDArray[Any], pose: NDArray[Any], *, steps: int = 9
+) -> Image:
+    """Decode a typical particle with each pose number swept from its 2nd to 98th percentile.
+
+    Parameters
+    ----------
+    mu, pose
+        Training latents `(n, latent_dims)` and poses `(n, pose_dims)`, `pose_dims` > 0.
+    """
+    codes = np.repeat(_typical(mu)[None], steps, axis=0)
+    middle = np.repeat(_typical(pose)[None], steps, axis=0)
+    swept = [(codes, _swept(middle, pose, each)) for each in range(pose.shape[1])]
+    return _rows(model, swept)
+
+
+def interpolation_strip(
+    model: AutoEncoder,
+    mu: NDArray[Any],
+    pose: NDArray[Any],
+    labels: NDArray[np.str_],
+    *,
+    steps: int = 9,
+    most: int = 8,
+) -> Image:
+    """Decode the way from each class to the next one, a row a pair, at the pose of its start.
+
+    A class is its particle nearest to the class mean, since the mean of latents may be no latent.
+
+    Parameters
+    ----------
+    mu, pose, labels
+        Latents `(n, latent_dims)`, poses `(n, pose_dims)` and class names `(n,)`, two at least.
+    """
+    ends = []
+    for name in sorted(set(labels.tolist())):
+        own = np.flatnonzero(labels == name)
+        ends.append(own[_nearest_to_mean(mu[own])])
+    share = np.linspace(0, 1, steps)[:, None]
+    walks = []
+    for start, end in pairwise(ends[: most + 1]):
+        codes = (1 - share) * mu[start] + share * mu[end]
+        walks.append((codes, np.repeat(pose[start][None], steps, axis=0)))
+    return _rows(model, walks)
+
+
+def _swept(middle: NDArray[Any], values: NDArray[Any], column: int) -> NDArray[Any]:
+    swept = middle.copy()
+    swept[:, column] = np.linspace(*np.percentile(values[:, column], (2, 98)), len(middle))
+    return swept
+
+
+def _typical(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the row nearest to the mean: the mean of poses is no pose."""
+    return np.asarray(values[_nearest_to_mean(values)])
+
+
+def _nearest_to_mean(values: NDArray[Any]) -> int:
+    return int(np.linalg.norm(values - values.mean(axis=0), axis=1).argmin())
+
+
+def _rows(model: AutoEncoder, codes: list[tuple[NDArray[Any], NDArray[Any]]]) -> Image:
+    """Decode rows of latents and poses; each row has its own grey scale."""
+    return tile_rows([[central_slice(x) for x in _decode(model, *row)] for row in codes])
 
 
 def _decode(model: AutoEncoder, mu: NDArray[Any], pose: NDArray[Any]) -> NDArray[np.float32]:
