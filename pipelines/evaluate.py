@@ -1,7 +1,8 @@
 """Evaluate a trained model on particles that it never saw."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import mlflow
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from latentlaw.data.loading import Particles
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import HELD_OUT, TEST, TRAIN
+from latentlaw.data.stars import QUATERNION
 from latentlaw.evaluation.classification import classification_scores, confusion
 from latentlaw.evaluation.classifiers import CLASSIFIERS, classify_latents
 from latentlaw.evaluation.embed import Embedding, embed
@@ -19,6 +21,7 @@ from latentlaw.evaluation.figures import (
     traversal_strip,
 )
 from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
+from latentlaw.evaluation.pose import pose_errors_by_class
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.rotation import latent_cosine_under_rotation
 from latentlaw.evaluation.separation import (
@@ -46,7 +49,7 @@ from latentlaw.tracking.runs import (
 )
 from latentlaw.tracking.splits import load_split
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipelines._entry import Entry, ProgressBar, command, use_threads
 from pipelines._figures import (
@@ -70,6 +73,17 @@ class Measured:
     affinity: dict[str, Any]
 
 
+def _split_groups(value: Any) -> Any:
+    """Split `a=D7,b=O` into point groups by class."""
+    if not isinstance(value, str):
+        return value
+    parts = [part.partition("=") for part in value.split(",")]
+    return {name.strip(): group.strip() for name, _, group in parts}
+
+
+Symmetries = Annotated[dict[str, str] | None, BeforeValidator(_split_groups)]
+
+
 class Evaluate(Entry):
     """Measure separation, classification, invariance and novelty on held-out particles."""
 
@@ -77,6 +91,9 @@ class Evaluate(Entry):
     data: str = Field(description="particle stack, NAME.particles.zarr")
     affinity: str | None = Field(
         None, description="affinity CSV with the classes kept from training, to place them by"
+    )
+    symmetry: Symmetries = Field(
+        None, description="point groups, for the error of poses: CLASS=D7,CLASS=O; others C1"
     )
 
 
@@ -105,6 +122,7 @@ def run(parameters: Evaluate) -> dict[str, float]:
             **measured.metrics,
             **others,
             **(measure_placement(bundle, labels, codes, split, table) if table else {}),
+            **measure_pose(bundle, stack, embedding, split == TEST, p.symmetry),
             "rotation/latent_cosine": cosine,
         }
         log_metrics(metrics)
@@ -222,6 +240,31 @@ def measure_placement(
     rows = np.isin(labels, unseen) | ((split == TEST) & np.isin(labels, seen))
     learned = learned_affinity(codes[rows], labels[rows], seen + unseen)
     return placement_scores(learned, project(table.select(seen + unseen)).values, len(seen))
+
+
+def measure_pose(
+    bundle: Bundle,
+    stack: ParticleStack,
+    codes: Embedding,
+    test: NDArray[np.bool_],
+    symmetries: Mapping[str, str] | None,
+) -> dict[str, float]:
+    """Median angle between found and true poses of test particles, in one frame a class.
+
+    Empty where the model has no explicit pose or the particles no true one.
+    """
+    truth = stack.table[QUATERNION].to_numpy(dtype=np.float64)
+    rows = test & np.isfinite(truth).all(axis=1) & stack.table["label"].notna().to_numpy()
+    if not bundle.model.config.explicit_pose or codes.pose.shape[1] != truth.shape[1]:
+        return {}
+    if not rows.any():
+        return {}
+    labels = stack.table["label"].to_numpy(dtype=str)[rows]
+    errors = pose_errors_by_class(codes.pose[rows], truth[rows], labels, symmetries)
+    return {
+        "pose/median_error_deg": float(np.median(np.concatenate(list(errors.values())))),
+        **{f"pose/median_error_deg/{name}": float(np.median(e)) for name, e in errors.items()},
+    }
 
 
 def embedding_table(
