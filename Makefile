@@ -25,8 +25,9 @@ demo: $(READY) ## simulate, train, discover and register on phantoms, in minutes
 	@echo "Every run in MLflow:                     $(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db"
 	@echo "The model as a service:                  MLFLOW_TRACKING_URI=sqlite:///mlflow.db $(VENV)/bin/mlflow models serve -m models:/latentlaw@champion --env-manager=local -h 127.0.0.1"
 
+# A process a core, of a thread each: two that share threads slow each other down several times.
 test: lint types layers ## lint, types, layers and the tests
-	pytest -q -m "not browser and not slow"
+	OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile -m "not browser and not slow" --durations=15
 
 test-slow: $(READY) ## the whole main job on real input
 	pytest -q -m slow
