@@ -19,6 +19,7 @@ ENTRIES = (
     "affinity",
     "train",
     "evaluate",
+    "compare",
     "discover",
     "register",
     "dashboard",
