@@ -92,7 +92,8 @@ def interpolation_strip(
 
 def _swept(middle: NDArray[Any], values: NDArray[Any], column: int) -> NDArray[Any]:
     swept = middle.copy()
-    swept[:, column] = np.linspace(*np.percentile(values[:, column], (2, 98)), len(middle))
+    low, high = np.percentile(values[:, column], (2, 98))
+    swept[:, column] = np.linspace(low, high, len(middle))
     return swept
 
 
