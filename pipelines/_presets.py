@@ -20,7 +20,7 @@ class Preset:
     training: dict[str, Any]
 
 
-def alphanumeric(source: str, out: str) -> Preset:
+def alphanumeric(source: str, out: str, *, overwrite: bool) -> Preset:
     """Collect the letters and digits of the reference's `classes.csv`, with 5 and x unseen.
 
     The images of a symbol are turned copies of one glyph, and the split is by image, as the
@@ -49,9 +49,9 @@ def alphanumeric(source: str, out: str) -> Preset:
             images=np.stack([np.load(path, allow_pickle=False) for path in files]),
             labels=np.array([path.name.split("_")[0] for path in files]),
         )
-        collect(archive, stack, overwrite=True)
+        collect(archive, stack, overwrite=overwrite)
     training = {"channels": 8, "beta": 0.01, "gamma": 2.0, "hold_out": unseen}
     return Preset(str(stack), str(folder / "affinity_an.csv"), training)
 
 
-PRESETS: dict[str, Callable[[str, str], Preset]] = {"alphanumeric": alphanumeric}
+PRESETS: dict[str, Callable[..., Preset]] = {"alphanumeric": alphanumeric}

@@ -53,6 +53,7 @@ class Compare(Entry):
         None, description="none, or alphanumeric: the reference's 90 images, 5 and x unseen"
     )
     out: str = Field("work", description="folder for the data that a preset makes")
+    overwrite: bool = Field(False, description="replace what a preset made in `out` before")
 
 
 def run(parameters: Compare) -> pd.DataFrame:
@@ -87,13 +88,13 @@ def run(parameters: Compare) -> pd.DataFrame:
 def summarise(every: pd.DataFrame) -> pd.DataFrame:
     """Return `mean ± standard deviation over seeds`, a row a method, a column a measure.
 
-    Empty where a method has no such measure.
+    Empty where a method has no such measure; the mean alone where one seed has it.
     """
     groups = every.drop(columns="seed").groupby("method", sort=False)
-    mean, spread = groups.mean(), groups.std(ddof=1).fillna(0.0)
+    mean, spread = groups.mean(), groups.std(ddof=1)
     cells = {
         name: [
-            "" if np.isnan(m) else f"{m:.3f} ± {s:.3f}"
+            "" if np.isnan(m) else f"{m:.3f}" if np.isnan(s) else f"{m:.3f} ± {s:.3f}"
             for m, s in zip(mean[name], spread[name], strict=True)
         ]
         for name in mean
@@ -113,7 +114,7 @@ def _setting(p: Compare) -> Preset:
     """Return the data, the prior and what else training is told."""
     setting = Preset(p.data, p.affinity or "", {})
     if p.preset in PRESETS:
-        setting = PRESETS[p.preset](p.data, p.out)
+        setting = PRESETS[p.preset](p.data, p.out, overwrite=p.overwrite)
     affinity = p.affinity or setting.affinity
     if not affinity:
         raise ConfigError("affinity: the affinity-VAE needs a CSV of class similarities")
