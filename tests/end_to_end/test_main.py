@@ -24,8 +24,10 @@ STEPS = {"simulate", "ingest", "extract", "affinity", "train", "evaluate", "disc
 
 
 def environment(folder: Path) -> dict[str, str]:
+    # What MLflow sets in this process, such as an experiment's id, is not what a user has set.
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     return {
-        **os.environ,
+        **clean,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "MLFLOW_DISABLE_TELEMETRY": "true",

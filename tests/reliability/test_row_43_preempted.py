@@ -38,7 +38,7 @@ def only_run(client: MlflowClient, data: Path) -> Run:
 
 
 def test_row_43_preempted(
-    tmp_path: Path, tracking_store: Path, entry: Callable[..., int], capsys: pytest.CaptureFixture
+    tmp_path: Path, tracking_folder: Path, entry: Callable[..., int], capsys: pytest.CaptureFixture
 ) -> None:
     data, folder = tmp_path / "s.particles.zarr", tmp_path / "kept"
     with new_stack(data, item_shape=(1, 8, 8)) as writer:
@@ -51,7 +51,7 @@ def test_row_43_preempted(
         f"SIGUSR1 received: the run was kept; go on with resume={folder}"
         in capsys.readouterr().err
     )
-    client = MlflowClient(f"sqlite:///{tracking_store}/mlflow.db")
+    client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
     stopped = only_run(client, data)
     assert stopped.info.status == "SCHEDULED"
 
