@@ -4,13 +4,13 @@ import os
 import sys
 from pathlib import Path
 
+import streamlit as st
+
 # Streamlit puts this file's folder on the path, not the root, where `dashboards` is a package.
 # Appended, not inserted: nothing in the root may shadow an installed package.
 ROOT = str(Path(__file__).resolve().parents[1])
 if ROOT not in sys.path:
     sys.path.append(ROOT)
-
-import streamlit as st  # noqa: E402
 
 # A file of our own: the browser would fetch a named icon from a server on the internet.
 ICON = str(Path(__file__).with_name("icon.svg"))

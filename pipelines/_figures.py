@@ -85,7 +85,7 @@ def f1_figure(confusions: dict[str, dict[str, Any]]) -> "Figure":
         shifted = places + 0.14 * (i - (len(confusions) - 1) / 2)
         heights = [confusion["f1"][name] for name in names]
         axes.scatter(shifted, heights, c=_COLOURS[i], marker=_MARKERS[i], s=40, label=kind)
-    axes.set_xticks(places, names)
+    _class_ticks_below(axes, names)
     axes.set(xlabel="class", ylabel="F1 on test particles", ylim=(-0.03, 1.05))
     axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=len(confusions), frameon=False)
@@ -100,10 +100,10 @@ def balance_figure(labels: NDArray[np.str_], split: NDArray[np.str_]) -> "Figure
     for colour, name in zip(_COLOURS, ("train", "val", "test", "held_out"), strict=False):
         if name in table:
             heights = table[name].to_numpy()
-            axes.bar(table.index, heights, bottom=bottom, color=colour, label=name)
+            axes.bar(range(len(table)), heights, bottom=bottom, color=colour, label=name)
             bottom += heights
     axes.set(xlabel="class", ylabel="particles")
-    axes.tick_params(axis="x", rotation=90 if len(table) > 12 else 0)
+    _class_ticks_below(axes, list(table.index))
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return figure
 
@@ -132,7 +132,14 @@ def _figure(columns: int, width: float, height: float) -> "tuple[Figure, tuple[A
 
 
 def _class_ticks(axes: "Axes", names: list[str]) -> None:
-    size = float(np.clip(160 / max(len(names), 1), 3, 10))
+    _class_ticks_below(axes, names)
+    axes.set_yticks(range(len(names)), names, fontsize=_tick_size(names))
+
+
+def _class_ticks_below(axes: "Axes", names: list[str]) -> None:
     turn = 90 if max(map(len, names)) > 2 else 0
-    axes.set_xticks(range(len(names)), names, rotation=turn, fontsize=size)
-    axes.set_yticks(range(len(names)), names, fontsize=size)
+    axes.set_xticks(range(len(names)), names, rotation=turn, fontsize=_tick_size(names))
+
+
+def _tick_size(names: list[str]) -> float:
+    return float(np.clip(160 / max(len(names), 1), 3, 10))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from latentlaw.data.ingest import ingest
 from latentlaw.data.previews import orthogonal_slices
+from latentlaw.data.tomogram_names import tomogram_key
 from latentlaw.data.tomograms import open_tomogram
 from latentlaw.errors import DataError
 from latentlaw.tracking.runs import (
@@ -52,7 +53,9 @@ def run(parameters: Ingest) -> list[Path]:
             {"ingest/tomograms": len(report.stores), "ingest/failures": len(report.failures)}
         )
         for store in report.stores[:_PREVIEWS]:
-            log_image(f"previews/{store.stem}.png", orthogonal_slices(open_tomogram(store)))
+            log_image(
+                f"previews/{tomogram_key(store.name)}.png", orthogonal_slices(open_tomogram(store))
+            )
         for name, note in report.notes.items():
             say(f"ingest: {name}: {note}")
         tag_run(source_notes=report.notes)

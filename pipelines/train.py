@@ -125,7 +125,8 @@ def run(parameters: Train) -> str:
         )
         say(f"trains on {device.type} in {training.precision}")
         with keeping(p, active, found, identity) as keeper:
-            bundle = train_bundle(p, data, model.to(device), training, matrix, keeper)
+            log = EpochLogger(active.info.run_id)
+            bundle = train_bundle(p, data, model.to(device), training, matrix, keeper, log)
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
         log_bundle(bundle, example_images(data.particles(data.rows(TEST))))
@@ -140,10 +141,11 @@ def train_bundle(
     training: TrainConfig,
     matrix: torch.Tensor | None,
     keeper: Keeper,
+    log: EpochLogger,
 ) -> Bundle:
     """Train `model` and fit the classifier head on its training latents."""
     device = next(model.parameters()).device
-    progress, log = ProgressBar(), EpochLogger()
+    progress = ProgressBar()
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         log(epoch, metrics)

@@ -92,17 +92,19 @@ def _affinity(run_id: str, label: str) -> None:
     if affinity is None:
         return
     used, learned = affinity.used, affinity.learned
-    panels = [("Prior, as used in training", used, False), ("Learned (cosines)", learned, False)]
+    panels = []
+    if used is not None:
+        panels.append(("Prior, as used in training", used, False))
+    else:
+        st.caption("This model was trained without an affinity prior.")
+    if learned is not None:
+        panels.append(("Learned (cosines)", learned, False))
     if used is not None and learned is not None:
         panels.append(("Learned minus prior", learned - used, True))
-    panels = [panel for panel in panels if panel[1] is not None]
-    if used is None:
-        st.caption("This model was trained without an affinity prior.")
     if not panels:
         return
     columns = st.columns(3)
     for (title, matrix, difference), column in zip(panels, columns, strict=False):
-        assert matrix is not None  # noqa: S101 - kept above
         figure = charts.affinity_heatmap(matrix, affinity.class_names, difference=difference)
         column.caption(title)
         column.plotly_chart(figure, key=f"affinity-{run_id}-{title}", alt=title)

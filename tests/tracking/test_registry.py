@@ -87,7 +87,7 @@ def test_logged_bundle_loads_by_run_and_by_uri(bundle: Bundle) -> None:
 
 def test_children_join_their_parent_and_failure_is_recorded(store: MlflowClient) -> None:
     with stage_run("main", {"a": 1}) as parent, stage_run("train", {}) as child:
-        EpochLogger()(3, {"train/loss": 0.5})
+        EpochLogger(child.info.run_id)(3, {"train/loss": 0.5})
         log_json("x.json", {"nan": float("nan"), "rows": [1.0, float("inf")]})
     assert store.get_run(child.info.run_id).data.tags["mlflow.parentRunId"] == parent.info.run_id
     history = store.get_metric_history(child.info.run_id, "train/loss")

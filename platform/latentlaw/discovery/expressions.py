@@ -36,6 +36,7 @@ LONGEST_TEXT = 20_000
 LARGEST_POWER = 9
 
 
+# SymPy ships no types, and finds the method of a class by its name.
 class _Text(StrPrinter):  # type: ignore[misc]
     def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
         return repr(float(expr))

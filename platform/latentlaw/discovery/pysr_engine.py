@@ -133,7 +133,7 @@ def find_julia() -> str | None:
 
 def _check_julia(julia: str) -> str:
     try:
-        answer = subprocess.run(  # noqa: S603
+        answer = subprocess.run(  # noqa: S603 - the user's own Julia
             [julia, "--version"], capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from latentlaw.errors import DataError
+from latentlaw.evaluation.head import classes_to_tell
 
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.str_]
@@ -41,9 +41,7 @@ def classify_latents(
     DataError
         If the training particles hold fewer than two classes.
     """
-    names = sorted(set(train_labels.tolist()))
-    if len(names) < 2:
-        raise DataError(f"train: found {len(names)} class {names}; a classifier needs two")
+    classes_to_tell(train_labels)
     classifier = _classifier(kind, len(train_mu), seed).fit(train_mu, train_labels)
     return np.asarray(classifier.predict(mu), dtype=np.str_)
 

@@ -64,6 +64,20 @@ class LatentHead(BaseModel):
         return np.asarray(rank / len(self.novelty_quantiles))
 
 
+def classes_to_tell(labels: NDArray[np.str_]) -> list[str]:
+    """Return the classes of labelled training particles `(n,)`, sorted.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two.
+    """
+    names = sorted(set(labels.tolist()))
+    if len(names) < 2:
+        raise DataError(f"train: found {len(names)} class {names}; a classifier needs two")
+    return names
+
+
 def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> LatentHead:
     """Fit the head on latent means `(n, d)` of labelled training particles.
 
@@ -72,9 +86,7 @@ def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> 
     DataError
         If the training particles hold fewer than two classes.
     """
-    names = sorted(set(train_labels.tolist()))
-    if len(names) < 2:
-        raise DataError(f"train: found {len(names)} class {names}; a classifier needs two")
+    names = classes_to_tell(train_labels)
     mean, scale = train_mu.mean(axis=0), np.maximum(train_mu.std(axis=0), 1e-6)
     regression = LogisticRegression(C=1.0, max_iter=2000, class_weight="balanced")
     regression.fit((train_mu - mean) / scale, train_labels)

@@ -115,15 +115,13 @@ def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:
 
 
 class EpochLogger:
-    """Writes the metrics of an epoch to the active run in one call, and each epoch once.
+    """Writes the metrics of an epoch to a run in one call, and each epoch once.
 
     A run that goes on from a checkpoint does some epochs again, to the same numbers.
     """
 
-    def __init__(self) -> None:
-        run = mlflow.active_run()
-        assert run is not None, "an EpochLogger lives within a stage_run"  # noqa: S101
-        self._run_id: str = run.info.run_id
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
         self._client = MlflowClient()
         before = self._client.get_metric_history(self._run_id, "train/loss")
         self._done = max((metric.step for metric in before), default=-1)
