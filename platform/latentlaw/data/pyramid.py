@@ -118,14 +118,18 @@ def _halved(
 ) -> Iterator[NDArray[Any] | None]:
     for offsets in _corners(chunks, edges):
         lows = [s.start + o for s, o in zip(region, offsets, strict=True)]
-        if any(low >= s.stop for low, s in zip(lows, region, strict=True)):
+        highs = [min(low + c, s.stop) for low, c, s in zip(lows, chunks, region, strict=True)]
+        if any(low >= high for low, high in zip(lows, highs, strict=True)):
             yield None
             continue
-        wanted = tuple(
-            slice(2 * low, 2 * min(low + chunk, s.stop))
-            for low, chunk, s in zip(lows, chunks, region, strict=True)
-        )
-        yield mean_by_two(np.asarray(finer[wanted]))
+        across = [slice(2 * low, 2 * high) for low, high in zip(lows[1:], highs[1:], strict=True)]
+        # In two layers, which are those of the finer level's chunks: half as much in memory.
+        step = -(-chunks[0] // 2)
+        layers = [
+            slice(2 * z, 2 * min(z + step, highs[0])) for z in range(lows[0], highs[0], step)
+        ]
+        blocks = [mean_by_two(np.asarray(finer[layer, *across])) for layer in layers]
+        yield np.concatenate(blocks)
 
 
 def _whole(
