@@ -10,6 +10,7 @@ from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import fit_head
+from latentlaw.losses.divergence import TCEstimator
 from latentlaw.losses.schedules import ScheduleKind
 from latentlaw.models.config import (
     DecoderKind,
@@ -70,6 +71,9 @@ class Train(Keeping):
     beta: NonNegativeFloat = Field(1e-3, description="weight of KL, nats")
     gamma: NonNegativeFloat = Field(1.0, description="weight of the affinity term")
     tc: NonNegativeFloat = Field(4e-3, description="weight of total correlation, nats (tc-vae)")
+    tc_estimator: TCEstimator = Field(
+        "stratified", description="of densities in a batch, stratified or minibatch-weighted"
+    )
     schedule: ScheduleKind = Field("constant", description="of beta and gamma over the epochs")
     epochs: int = Field(100, ge=1, le=100_000, description="passes over the data")
     batch_size: int = Field(64, ge=2, description="particles a step")
@@ -181,6 +185,7 @@ def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
         beta=p.beta,
         gamma=p.gamma if p.model == "affinity-vae" else 0.0,
         tc=p.tc,
+        tc_estimator=p.tc_estimator,
         schedule=p.schedule,
         augmentation=augmentation,
         wedge=None if p.wedge == "none" else Wedge(direction=p.wedge),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from latentlaw.losses.affinity import affinity_loss, class_cosines
 from latentlaw.losses.divergence import (
+    TCEstimator,
     decompose_kl,
     kl_by_dimension,
     kl_divergence,
@@ -42,9 +43,36 @@ def test_total_correlation_of_gaussians() -> None:
     assert float(correlated.total_correlation) == pytest.approx(expected, abs=0.08)
 
 
-def test_kl_parts_add_up() -> None:
+@pytest.mark.parametrize("correlation", [0.0, 0.6, 0.9])
+def test_weighted_total_correlation_of_gaussians_is_high_by_log_n(correlation: float) -> None:
+    n = 2000
+    found = decompose_kl(*_posterior(correlation, n), n, "weighted").total_correlation
+    expected = -0.5 * math.log(1 - (correlation / 1.05) ** 2)
+    assert float(found) - math.log(n) == pytest.approx(expected, abs=0.08)
+
+
+@pytest.mark.parametrize("estimator", ["stratified", "weighted"])
+def test_total_correlation_of_three_gaussians_in_batches(estimator: TCEstimator) -> None:
+    n, batch, shared, width = 20_000, 500, 0.5, 0.5
+    generator = torch.Generator().manual_seed(0)
+    own, common = torch.randn(n, 3, generator=generator), torch.randn(n, 1, generator=generator)
+    mu = math.sqrt(shared) * common + math.sqrt(1 - shared) * own
+    logvar = torch.full_like(mu, math.log(width))
+    z = mu + math.sqrt(width) * torch.randn(n, 3, generator=generator)
+    batches = zip(*(t.split(batch) for t in (z, mu, logvar)), strict=True)
+    parts = [decompose_kl(*each, n, estimator) for each in batches]
+    found = torch.stack([each.total_correlation for each in parts]).mean()
+    # For a Gaussian of covariance S, TC = (sum_d log S_dd - log det S) / 2 (Watanabe 1960).
+    covariance = torch.full((3, 3), shared).fill_diagonal_(1 + width)
+    expected = 0.5 * (covariance.diagonal().log().sum() - covariance.logdet())
+    offset = 2 * math.log(n) if estimator == "weighted" else 0.0
+    assert float(found) - offset == pytest.approx(float(expected), abs=0.02)
+
+
+@pytest.mark.parametrize("estimator", ["stratified", "weighted"])
+def test_kl_parts_add_up(estimator: TCEstimator) -> None:
     z, mu, logvar = _posterior(0.5, 500)
-    parts = decompose_kl(z, mu, logvar, 500)
+    parts = decompose_kl(z, mu, logvar, 500, estimator)
     total = parts.mutual_information + parts.total_correlation + parts.dimension_wise
     assert float(total) == pytest.approx(float(kl_divergence(mu, logvar)), abs=0.2)
 

@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+TCEstimator = Literal["stratified", "weighted"]
 
 
 def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
@@ -34,14 +37,23 @@ class KLTerms:
     dimension_wise: Tensor
 
 
-def decompose_kl(z: Tensor, mu: Tensor, logvar: Tensor, dataset_size: int) -> KLTerms:
+def decompose_kl(
+    z: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    dataset_size: int,
+    estimator: TCEstimator = "stratified",
+) -> KLTerms:
     """Split KL into mutual information, total correlation and dimension-wise KL.
 
     The parts of Chen et al. 2018 (arXiv 1802.04942, eq. 2). The density of the aggregate
-    posterior at z_i is estimated in strata: the particle's own posterior counts 1/N, and the
-    M - 1 others of the batch stand evenly for the remaining N - 1 (their appendix C.2 weighs
-    strata likewise). Unlike their minibatch-weighted form this carries no offset of
-    `(d - 1) log N` in the total correlation.
+    posterior at z_i is a weighted sum over the posteriors of the batch:
+
+    * `stratified`: the particle's own posterior counts 1/N, and the M - 1 others stand evenly for
+      the remaining N - 1 (their appendix C.2 weighs strata likewise). Weights sum to 1.
+    * `weighted`: each counts 1/(N M) (their minibatch-weighted sampling, appendix C.1). The densities are too low by
+      the factor N, so mutual information is too high by `log N`, total correlation by
+      `(d - 1) log N`, and dimension-wise KL too low by `d log N`, whatever the posteriors.
 
     Parameters
     ----------
@@ -51,7 +63,7 @@ def decompose_kl(z: Tensor, mu: Tensor, logvar: Tensor, dataset_size: int) -> KL
         Number N of training particles.
     """
     pairwise = gaussian_log_density(z[:, None], mu[None], logvar[None])  # (M, M, d)
-    log_weight = _stratum_log_weights(len(z), dataset_size).to(z)
+    log_weight = _log_weights(len(z), dataset_size, estimator).to(z)
     log_q = (pairwise.sum(-1) + log_weight).logsumexp(dim=1)
     log_q_product = (pairwise + log_weight[..., None]).logsumexp(dim=1).sum(-1)
     log_q_given_x = gaussian_log_density(z, mu, logvar).sum(-1)
@@ -63,8 +75,10 @@ def decompose_kl(z: Tensor, mu: Tensor, logvar: Tensor, dataset_size: int) -> KL
     )
 
 
-def _stratum_log_weights(batch: int, dataset_size: int) -> Tensor:
-    """Log weights `(M, M)`, rows summing to 1: own posterior 1/N, others alike."""
+def _log_weights(batch: int, dataset_size: int, estimator: TCEstimator) -> Tensor:
+    """Log weights `(M, M)` of each posterior (columns) in the density at each sample (rows)."""
+    if estimator == "weighted":
+        return torch.full((batch, batch), -math.log(dataset_size * batch))
     if batch < 2:
         return torch.zeros(batch, batch)
     others = (1 - 1 / dataset_size) / (batch - 1)

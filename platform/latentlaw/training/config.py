@@ -11,6 +11,7 @@ from pydantic import (
     PositiveInt,
 )
 
+from latentlaw.losses.divergence import TCEstimator
 from latentlaw.losses.schedules import ScheduleKind
 from latentlaw.training.augmentation import Augmentation, Wedge
 from latentlaw.training.devices import Precision
@@ -24,6 +25,8 @@ class TrainConfig(BaseModel):
 
     Attributes
     ----------
+    tc_estimator
+        How a tc-vae estimates the density of its aggregate posterior (`decompose_kl`).
     patience
         Epochs without a better validation loss after which training stops; None: never.
     max_skipped
@@ -40,6 +43,7 @@ class TrainConfig(BaseModel):
     beta: NonNegativeFloat = 1e-3
     gamma: NonNegativeFloat = 0.0
     tc: NonNegativeFloat = 4e-3
+    tc_estimator: TCEstimator = "stratified"
     schedule: ScheduleKind = "constant"
     augmentation: Augmentation = "rotate"
     wedge: Wedge | None = None

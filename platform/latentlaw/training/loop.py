@@ -120,6 +120,7 @@ class _Run:
             dataset_size=self.dataset_size,
             generator=generator,
             precision=self.config.precision,
+            tc_estimator=self.config.tc_estimator,
         )
 
     def train_epoch(self) -> dict[str, float]:

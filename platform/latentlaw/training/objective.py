@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentlaw.data.loading import LabelledImages
 from latentlaw.losses.affinity import affinity_loss
-from latentlaw.losses.divergence import decompose_kl, kl_divergence
+from latentlaw.losses.divergence import TCEstimator, decompose_kl, kl_divergence
 from latentlaw.losses.pose import pose_loss
 from latentlaw.losses.reconstruction import reconstruction_loss
 from latentlaw.models.vae import AutoEncoder, Encoding
@@ -32,6 +32,7 @@ def loss_terms(
     dataset_size: int,
     generator: torch.Generator,
     precision: Precision = "fp32",
+    tc_estimator: TCEstimator = "stratified",
 ) -> dict[str, Tensor]:
     """Return `loss` and its unweighted terms, scalars.
 
@@ -47,6 +48,8 @@ def loss_terms(
         Number of training particles, for the estimate of the total correlation.
     precision
         Of the network; the terms are in fp32.
+    tc_estimator
+        Of the parts of a tc-vae's KL.
     """
     config = model.config
     with autocast(precision, batch.images.device):
@@ -61,7 +64,7 @@ def loss_terms(
         terms["pose"] = pose_loss(encoding.pose, pose)
         loss = loss + terms["pose"]
     if config.family == "tc-vae":
-        parts = decompose_kl(z, encoding.mu, encoding.logvar, dataset_size)
+        parts = decompose_kl(z, encoding.mu, encoding.logvar, dataset_size, tc_estimator)
         terms["mutual_information"] = parts.mutual_information
         terms["total_correlation"] = parts.total_correlation
         loss = loss + weights.beta * (parts.mutual_information + parts.dimension_wise)
