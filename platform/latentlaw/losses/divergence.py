@@ -51,8 +51,8 @@ def decompose_kl(
 
     * `stratified`: the particle's own posterior counts 1/N, and the M - 1 others stand evenly for
       the remaining N - 1 (their appendix C.2 weighs strata likewise). Weights sum to 1.
-    * `weighted`: each counts 1/(N M) (their minibatch-weighted sampling, appendix C.1). The densities are too low by
-      the factor N, so mutual information is too high by `log N`, total correlation by
+    * `weighted`: each counts 1/(N M), their minibatch-weighted sampling (appendix C.1). Weights
+      sum to 1/N, so mutual information is too high by `log N`, total correlation by
       `(d - 1) log N`, and dimension-wise KL too low by `d log N`, whatever the posteriors.
 
     Parameters
