@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from latentlaw.errors import DataError
 from latentlaw.models.vae import AutoEncoder
 
 Array = NDArray[np.float32]
@@ -19,6 +20,10 @@ class Embedding:
     mu: Array
     logvar: Array
     pose: Array
+
+    def rows(self, rows: NDArray[np.integer[Any]]) -> "Embedding":
+        """Return the codes of `rows`."""
+        return Embedding(self.mu[rows], self.logvar[rows], self.pose[rows])
 
     def followed_by(self, other: "Embedding") -> "Embedding":
         """Return the rows of both."""
@@ -53,3 +58,19 @@ def embed(model: AutoEncoder, images: Images, *, batch_size: int = 128) -> Embed
             parts.append([t.cpu().numpy() for t in (encoding.mu, encoding.logvar, encoding.pose)])
     mu, logvar, pose = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Embedding(mu, logvar, pose)
+
+
+def check_latents(mu: NDArray[np.floating[Any]]) -> None:
+    """Refuse latent means `(n, d)` that are not finite.
+
+    Raises
+    ------
+    DataError
+        Naming the latents.
+    """
+    bad = [f"z{i}" for i in np.flatnonzero(~np.isfinite(mu).all(axis=0))]
+    if bad:
+        raise DataError(
+            f"latents {', '.join(bad[:5])}: found NaN or infinite values, expected finite ones; "
+            "check that training converged"
+        )
