@@ -76,6 +76,18 @@ def read_strip(run_id: str, latent: str) -> bytes | artifacts.Missing:
     return strip
 
 
+def read_meanings(run_id: str) -> dict[str, str]:
+    """Read what latents mean, by their names; none, without a message, from runs that say none."""
+    content: dict[str, str] | artifacts.Missing = _artifact(
+        tracking_uri(), run_id, "load_meanings"
+    )
+    if not isinstance(content, artifacts.Missing):
+        return content
+    if content.reason != "absent":
+        explain(content)
+    return {}
+
+
 def explain(missing: artifacts.Missing) -> None:
     """Say which artifact is missing and why."""
     show = st.info if missing.reason == "absent" else st.error

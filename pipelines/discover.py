@@ -12,11 +12,13 @@ from latentlaw.discovery.latents import LatentData, LatentSplit
 from latentlaw.discovery.robustness import attack_accuracies
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip
+from latentlaw.evaluation.image_features import image_features
+from latentlaw.evaluation.meanings import Meaning, latent_meanings
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, load_logged_bundle, log_bundle
-from latentlaw.tracking.names import EQUATIONS, FRONTIER
+from latentlaw.tracking.names import EQUATIONS, FRONTIER, LATENTS
 from latentlaw.tracking.runs import (
     configure_tracking,
     log_data,
@@ -84,9 +86,16 @@ def run(parameters: Discover) -> str:
             progress=lambda step, share: progress(round(100 * share), 100, f"discover {step}"),
         )
         say(f"discover: {found.engine} ({found.engine_reason})")
-        log_metrics(found.metrics | robustness(p, data, bundle.model, cnn, found))
+        meanings = name_latents(data, codes, bundle.model)
+        collapsed = sum(meaning.collapsed for meaning in meanings)
+        log_metrics(
+            found.metrics
+            | robustness(p, data, bundle.model, cnn, found)
+            | {"discovery/collapsed_latents": collapsed}
+        )
         log_json(FRONTIER, found.frontier_records())
-        log_json(EQUATIONS, found.equation_records())
+        log_json(LATENTS, [meaning.to_dict() for meaning in meanings])
+        log_json(EQUATIONS, found.equation_records({m.latent: m.name for m in meanings}))
         for dimension in range(codes.mu.shape[1]):
             strip = traversal_strip(bundle.model, codes.mu, codes.pose, dimension)
             log_image(f"traversals/z{dimension}.png", strip)
@@ -109,6 +118,16 @@ def latent_data(data: PreparedData, codes: Embedding) -> LatentData:
         splits.append(LatentSplit(codes.mu[rows], data.indices(rows)))
     names = tuple(f"z{i}" for i in range(codes.mu.shape[1]))
     return LatentData(splits[0], splits[1], splits[2], tuple(data.class_names), names)
+
+
+def name_latents(data: PreparedData, codes: Embedding, model: AutoEncoder) -> list[Meaning]:
+    """Name latents by the features of test images, and say which are named or collapsed."""
+    rows = data.rows(TEST)
+    features = image_features(data.particles(rows))
+    meanings = latent_meanings(codes.rows(rows), features, variational=model.config.variational)
+    said = [f"{each.latent} {each.name}" for each in meanings if each.name]
+    say(f"discover: {'; '.join(said) or 'no latent goes with one image feature'}")
+    return meanings
 
 
 def train_black_box(

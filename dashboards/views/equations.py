@@ -1,6 +1,7 @@
 """Equations: the laws that runs found, typeset, beside what their variables look like."""
 
 import re
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
@@ -49,12 +50,13 @@ def _run(run: pd.Series) -> None:
         st.info("This run found no equation: give it more time, `-P budget_s=300`.")
         return
     st.caption("An expression a class, of the latents z. The class with the largest value wins.")
+    meanings = state.read_meanings(run["run_id"])
     for _, equation in table.iterrows():
-        _equation(equation)
-    _traversals(run["run_id"], table)
+        _equation(equation, meanings)
+    _traversals(run["run_id"], table, meanings)
 
 
-def _equation(equation: pd.Series) -> None:
+def _equation(equation: pd.Series, meanings: Mapping[str, str]) -> None:
     with st.container(border=True):
         name, law, numbers, copy = st.columns([2, 7, 2, 1], vertical_alignment="center")
         name.markdown(f"**{for_markdown(equation['class'])}**")
@@ -68,20 +70,31 @@ def _equation(equation: pd.Series) -> None:
         with copy.popover("Copy", help="LaTeX and plain text, with a button that copies each"):
             st.code(equation["latex"], language="latex", wrap_lines=True)
             st.code(equation["expression"], language=None, wrap_lines=True)
+        named = [z for z in _latents(equation["expression"]) if z in meanings]
+        if named:
+            st.caption(" · ".join(f"**{z}** {for_markdown(meanings[z])}" for z in named))
 
 
-def _traversals(run_id: str, table: pd.DataFrame) -> None:
-    found = {v for expression in table["expression"] for v in _VARIABLE.findall(expression)}
-    latents = sorted(found, key=lambda name: int(name[1:]))
+def _latents(expression: str) -> list[str]:
+    return sorted(set(_VARIABLE.findall(expression)), key=lambda name: int(name[1:]))
+
+
+def _traversals(run_id: str, table: pd.DataFrame, meanings: Mapping[str, str]) -> None:
+    latents = _latents(" ".join(table["expression"]))
     strips = {z: state.read_strip(run_id, z) for z in latents}
     strips = {z: s for z, s in strips.items() if not _is_absent(s)}
     if not strips:
         return
     st.subheader("What the variables look like")
-    st.caption("The mean particle as one latent goes from its 2nd to its 98th percentile.")
+    st.caption(
+        "The mean particle as one latent goes from its 2nd to its 98th percentile. Beside it the "
+        "image feature that it goes with on test images, where there is one (r: Spearman)."
+    )
     for latent, strip in strips.items():
         name, picture = st.columns([1, 9], vertical_alignment="center")
         name.latex(f"z_{{{latent[1:]}}}")
+        if latent in meanings:
+            name.caption(for_markdown(meanings[latent]))
         with picture:
             if isinstance(strip, Missing):
                 state.explain(strip)

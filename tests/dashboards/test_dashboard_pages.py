@@ -139,6 +139,10 @@ def test_equations_are_typeset_with_their_strips(full_store: Store, open_page: O
         assert expression in [code.value for code in app.code]
     assert len(app.get("image")) == 3
     assert len(app.metric) == 5
+    captions = [caption.value for caption in app.caption]
+    assert r"**z0** area, r \= 0\.93 · **z1** x, r \= \-0\.88" in captions
+    assert r"**z0** area, r \= 0\.93" in captions  # ribosome: z3 has no name
+    assert not any("collapsed" in caption for caption in captions)  # no equation has z2
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +154,7 @@ def damaged_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.put(discover, names.FRONTIER, b"[{]")
     equation = {"class": "a", "expression": "z0 + z1", "latex": "z_{0} + z_{1}"}
     store.put(discover, names.EQUATIONS, [{**equation, "complexity": 3, "accuracy": None}])
+    store.put(discover, names.LATENTS, [{"latent": "z0"}])
     store.put(discover, "traversals/z0.png", b"\x89PNG\r\n\x1a\n")
     header_only = b"\x89PNG\r\n\x1a\n" + b"\0" * 20 + b"IEND\xaeB`\x82"
     store.put(discover, "traversals/z1.png", header_only)
@@ -162,7 +167,7 @@ def damaged_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ("runs", ()),
         ("clusters", ("embeddings", "affinity")),
         ("frontier", ("frontier",)),
-        ("equations", ("z0", "z1")),
+        ("equations", ("z0", "z1", "latents")),
     ],
 )
 def test_damaged_artifacts_are_named_and_the_page_still_renders(

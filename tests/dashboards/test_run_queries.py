@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dashboard_store import CLASSES, EQUATIONS, FRONTIER, Store
+from dashboard_store import CLASSES, EQUATIONS, FRONTIER, MEANINGS, Store
 from latentlaw.errors import DataError
 from latentlaw.tracking import artifacts, names, queries
 from latentlaw.tracking.artifacts import Missing
@@ -92,6 +92,8 @@ def test_artifacts_are_read_as_they_were_written(full_store: Store) -> None:
     equations = artifacts.load_equations(full_store.uri, full_store.ids["discover"])
     assert isinstance(equations, pd.DataFrame)
     assert list(equations["latex"]) == [row[2] for row in EQUATIONS]
+    meanings = artifacts.load_meanings(full_store.uri, full_store.ids["discover"])
+    assert meanings == {z: name for z, name in MEANINGS.items() if name}
     strip = artifacts.load_artifact_png(
         full_store.uri, full_store.ids["discover"], "traversals/z0.png"
     )
@@ -102,6 +104,7 @@ DAMAGED = {
     "not JSON": (names.FRONTIER, b"[{", artifacts.load_frontier),
     "not a list": (names.FRONTIER, {"a": 1}, artifacts.load_frontier),
     "a field short": (names.EQUATIONS, [{"class": "a"}], artifacts.load_equations),
+    "no name": (names.LATENTS, [{"latent": "z0"}], artifacts.load_meanings),
     "not UTF-8": (names.EQUATIONS, b"\xff\xfe\x00", artifacts.load_equations),
     "a ragged matrix": (
         names.AFFINITY,

@@ -33,9 +33,12 @@ def test_records_are_those_of_the_design(found):
     result, data, _ = found
     frontier = json.loads(json.dumps(result.frontier_records(), allow_nan=False))
     assert {"cnn", "dense", "logistic", "sparse", "equation"} == {r["family"] for r in frontier}
-    equations = json.loads(json.dumps(result.equation_records(), allow_nan=False))
+    records = result.equation_records({"z0": "area, r = 0.91"})
+    equations = json.loads(json.dumps(records, allow_nan=False))
     assert [e["class"] for e in equations] == ["no", "yes"]
-    assert set(equations[0]) == {"class", "expression", "latex", "complexity", "accuracy"}
+    fields = {"class", "expression", "latex", "complexity", "accuracy", "latents"}
+    assert set(equations[0]) == fields
+    assert equations[1]["latents"] == {"z0": "area, r = 0.91", "z1": None, "z2": None}
     metrics = result.metrics
     assert metrics["discovery/equation_complexity"] == sum(e["complexity"] for e in equations)
     assert metrics["discovery/blackbox_accuracy"] == 0.9

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latentlaw.discovery.engines import select_engine
-from latentlaw.discovery.expressions import complexity, to_latex, to_text
+from latentlaw.discovery.expressions import complexity, latents_of, to_latex, to_text
 from latentlaw.discovery.frontier import Rung, score_rung
 from latentlaw.discovery.latents import LatentData, check_latents
 from latentlaw.discovery.networks import LatentNetwork, fit_dense, fit_logistic, one_thread
@@ -21,7 +21,7 @@ from latentlaw.discovery.sparse import SparseModel, fit_sparse
 from latentlaw.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from latentlaw.discovery.equations import EquationModel
 
@@ -40,15 +40,17 @@ class Equation:
     latex: str
     complexity: int
     accuracy: float
+    latents: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record of `equations.json`."""
+    def to_dict(self, meanings: Mapping[str, str | None]) -> dict[str, Any]:
+        """Return the record of `equations.json`, with what each latent in it means."""
         return {
             "class": self.class_name,
             "expression": self.expression,
             "latex": self.latex,
             "complexity": self.complexity,
             "accuracy": self.accuracy,
+            "latents": {name: meanings.get(name) for name in self.latents},
         }
 
 
@@ -72,9 +74,11 @@ class Discovery:
         """Return the list of `frontier.json`."""
         return [rung.to_dict() for rung in self.rungs]
 
-    def equation_records(self) -> list[dict[str, Any]]:
-        """Return the list of `equations.json`."""
-        return [equation.to_dict() for equation in self.equations]
+    def equation_records(
+        self, meanings: Mapping[str, str | None] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the list of `equations.json`; `meanings` are names of latents, where known."""
+        return [equation.to_dict(meanings or {}) for equation in self.equations]
 
 
 def discover(
@@ -198,6 +202,7 @@ def _equations(data: LatentData, model: EquationModel) -> tuple[Equation, ...]:
             to_latex(expression),
             complexity(expression),
             one_vs_rest_accuracy(predicted, data.test.labels, k),
+            latents_of(expression),
         )
         for k, (name, expression) in enumerate(
             zip(model.class_names, model.expressions, strict=True)

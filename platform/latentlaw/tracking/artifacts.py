@@ -12,7 +12,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
-from latentlaw.tracking.names import AFFINITY, EMBEDDINGS, EQUATIONS, FRONTIER
+from latentlaw.tracking.names import AFFINITY, EMBEDDINGS, EQUATIONS, FRONTIER, LATENTS
 from latentlaw.tracking.queries import UNREACHABLE, is_run_id, store_exists
 
 T = TypeVar("T")
@@ -97,6 +97,11 @@ def load_equations(tracking_uri: str, run_id: str) -> pd.DataFrame | Missing:
     return _load(tracking_uri, run_id, EQUATIONS, lambda path: _records(_json(path), *columns))
 
 
+def load_meanings(tracking_uri: str, run_id: str) -> dict[str, str] | Missing:
+    """Read what a run's latents mean, as in `z3: eccentricity, r = -0.91`; of those named."""
+    return _load(tracking_uri, run_id, LATENTS, lambda path: _meanings(_json(path)))
+
+
 def _load(tracking_uri: str, run_id: str, name: str, read: Callable[[Path], T]) -> T | Missing:
     if not is_run_id(run_id) or not store_exists(tracking_uri):
         return Missing(run_id, name, "absent")
@@ -155,6 +160,13 @@ def _records(content: Any, texts: Sequence[str], numbers: Sequence[str]) -> pd.D
     for name in numbers:
         table[name] = pd.to_numeric(table[name], errors="coerce").astype(float)
     return table
+
+
+def _meanings(content: Any) -> dict[str, str]:
+    latents = _records(content, ("latent", "name"), ())["latent"]
+    names = [row["name"] for row in content]
+    pairs = zip(latents, names, strict=True)
+    return {latent: str(name) for latent, name in pairs if name is not None}
 
 
 def _affinity(content: Any) -> Affinity:
