@@ -95,7 +95,7 @@ def run(parameters: Discover) -> str:
         )
         log_json(FRONTIER, found.frontier_records())
         log_json(LATENTS, [meaning.to_dict() for meaning in meanings])
-        log_json(EQUATIONS, found.equation_records({m.latent: m.name for m in meanings}))
+        log_json(EQUATIONS, found.equation_records({m.latent: m.text for m in meanings}))
         for dimension in range(codes.mu.shape[1]):
             strip = traversal_strip(bundle.model, codes.mu, codes.pose, dimension)
             log_image(f"traversals/z{dimension}.png", strip)
@@ -125,7 +125,7 @@ def name_latents(data: PreparedData, codes: Embedding, model: AutoEncoder) -> li
     rows = data.rows(TEST)
     features = image_features(data.particles(rows))
     meanings = latent_meanings(codes.rows(rows), features, variational=model.config.variational)
-    said = [f"{each.latent} {each.name}" for each in meanings if each.name]
+    said = [f"{each.latent} {each.text}" for each in meanings if each.text]
     say(f"discover: {'; '.join(said) or 'no latent goes with one image feature'}")
     return meanings
 

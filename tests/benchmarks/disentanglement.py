@@ -16,7 +16,7 @@ from latentlaw.evaluation.disentanglement import disentanglement_scores
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.image_features import image_features
 from latentlaw.evaluation.meanings import latent_meanings
-from latentlaw.losses.divergence import decompose_kl, kl_by_dimension
+from latentlaw.losses.divergence import decompose_kl
 from latentlaw.models.config import Family, ModelConfig
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.models.vae import AutoEncoder
@@ -68,11 +68,10 @@ def measures(
     """Print what latents mean; return the measures by name."""
     codes = embed(model, images.numpy())
     named = latent_meanings(codes, image_features(images.numpy()))
-    print("; ".join(f"{m.latent} {m.name} ({m.kl_nats:.2f} nats)" for m in named), flush=True)
-    kl = kl_by_dimension(torch.from_numpy(codes.mu), torch.from_numpy(codes.logvar))
+    print("; ".join(f"{m.latent} {m.text}" for m in named if m.text), flush=True)
     scores = disentanglement_scores(codes.mu, factors, seed=seed)
     return {
-        "KL": float(kl.sum()),
+        "KL": sum(m.kl_nats or 0.0 for m in named),
         "active": float(sum(not m.collapsed for m in named)),
         "TC": total_correlation(codes, seed),
         **{name.partition("/")[2]: value for name, value in scores.items()},

@@ -22,7 +22,12 @@ EQUATIONS = (
     ("TRiC", "exp(-z1)/(1.2 + z0**2)", r"\frac{e^{- z_{1}}}{z_{0}^{2} + 1.2}", 10),
     ("apoferritin", "0.92*z1*z3 - 0.11", r"0.92 z_{1} z_{3} - 0.11", 7),
 )
-MEANINGS = {"z0": "area, r = 0.93", "z1": "x, r = -0.88", "z2": "collapsed", "z3": None}
+MEANINGS = {
+    "z0": "area, r = 0.93",
+    "z1": "x, r = -0.88",
+    "z2": "collapsed, KL 0.01 nats",
+    "z3": None,
+}
 FRONTIER = (
     ("cnn", "CNN on pixels", 184_342, 0.971, 0.968),
     ("dense", "dense network on latents", 2_310, 0.966, 0.964),
@@ -168,7 +173,7 @@ def _discover(store: Store, parent: str, family: str, seed: int) -> None:
             for c, e, tex, n in EQUATIONS
         ],
     )
-    store.put(run, names.LATENTS, [{"latent": z, "name": name} for z, name in MEANINGS.items()])
+    store.put(run, names.LATENTS, [{"latent": z, "meaning": text} for z, text in MEANINGS.items()])
     for latent in (0, 1, 3):
         store.put(run, f"traversals/z{latent}.png", strip(latent))
     metrics = {

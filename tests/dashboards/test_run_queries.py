@@ -93,7 +93,7 @@ def test_artifacts_are_read_as_they_were_written(full_store: Store) -> None:
     assert isinstance(equations, pd.DataFrame)
     assert list(equations["latex"]) == [row[2] for row in EQUATIONS]
     meanings = artifacts.load_meanings(full_store.uri, full_store.ids["discover"])
-    assert meanings == {z: name for z, name in MEANINGS.items() if name}
+    assert meanings == {z: text for z, text in MEANINGS.items() if text}
     strip = artifacts.load_artifact_png(
         full_store.uri, full_store.ids["discover"], "traversals/z0.png"
     )
@@ -104,7 +104,7 @@ DAMAGED = {
     "not JSON": (names.FRONTIER, b"[{", artifacts.load_frontier),
     "not a list": (names.FRONTIER, {"a": 1}, artifacts.load_frontier),
     "a field short": (names.EQUATIONS, [{"class": "a"}], artifacts.load_equations),
-    "no name": (names.LATENTS, [{"latent": "z0"}], artifacts.load_meanings),
+    "no meaning": (names.LATENTS, [{"latent": "z0"}], artifacts.load_meanings),
     "not UTF-8": (names.EQUATIONS, b"\xff\xfe\x00", artifacts.load_equations),
     "a ragged matrix": (
         names.AFFINITY,

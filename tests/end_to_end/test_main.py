@@ -120,7 +120,7 @@ def test_frontier_has_every_family_and_each_class_its_equation(client: MlflowCli
     assert all(equation["expression"] and equation["latex"] for equation in equations)
     assert artifact(client, discover, "traversals/z0.png").exists()
     latents = json.loads(artifact(client, discover, "latents.json").read_text())
-    meanings = {latent["latent"]: latent["name"] for latent in latents}
+    meanings = {latent["latent"]: latent["meaning"] for latent in latents}
     assert list(meanings) == [f"z{i}" for i in range(8)]
     assert {"area", "total intensity", "eccentricity"} <= set(latents[0]["correlations"])
     for equation in equations:

@@ -42,11 +42,11 @@ def test_a_latent_is_named_by_what_it_follows_with_its_sign() -> None:
     )
     assert shape.feature == "eccentricity"
     assert -1 < shape.correlations["eccentricity"] < -0.9
-    assert shape.name == f"eccentricity, r = {shape.correlations['eccentricity']:.2f}"
-    assert size.name == "area, r = 1.00"
+    assert shape.text == f"eccentricity, r = {shape.correlations['eccentricity']:.2f}"
+    assert size.text == "area, r = 1.00"
     assert place.to_dict()["nuisance"]
     assert not size.to_dict()["nuisance"]
-    assert nothing.name is None
+    assert nothing.text is None
     assert not nothing.collapsed
 
 
@@ -55,12 +55,12 @@ def test_a_collapsed_latent_is_reported_and_not_named() -> None:
     tiny = 1e-3 * table["area"].to_numpy()
     (found,) = latent_meanings(codes(tiny, deviation=1.0), table)
     assert found.collapsed
-    assert found.name == "collapsed"
+    assert found.text == "collapsed, KL 0.00 nats"
     assert found.feature is None
     assert found.correlations["area"] == pytest.approx(1)
     assert found.kl_nats == pytest.approx(0, abs=1e-3)
     (plain,) = latent_meanings(codes(tiny, deviation=1.0), table, variational=False)
-    assert plain.name == "area, r = 1.00"
+    assert plain.text == "area, r = 1.00"
     assert plain.kl_nats is None
 
 
@@ -68,17 +68,17 @@ def test_chance_names_no_latent_of_few_images() -> None:
     draws = [latent_meanings(codes(*drawn(30, n=12, seed=s)), features(12)) for s in range(2, 22)]
     high = [m for draw in draws for m in draw if abs(m.correlations["area"]) > 0.7]
     assert len(high) > 3  # high enough, but by chance
-    assert sum(any(m.name for m in draw) for draw in draws) <= 3  # of 20, each at 5 %
+    assert sum(any(m.text for m in draw) for draw in draws) <= 3  # of 20, each at 5 %
     (few,) = latent_meanings(codes(features(9)["area"]), features(9))
-    assert few.name is None
+    assert few.text is None
 
 
 def test_constant_latents_and_features_have_no_correlation() -> None:
     table = features().assign(solidity=1.0, contrast=np.nan)
     constant, alive = latent_meanings(codes(np.full(N, 3.0), table["area"]), table)
-    assert constant.name is None
+    assert constant.text is None
     assert all(np.isnan(r) for r in constant.correlations.values())
-    assert alive.name == "area, r = 1.00"
+    assert alive.text == "area, r = 1.00"
     assert np.isnan(alive.correlations["solidity"])
     assert np.isnan(alive.correlations["contrast"])
 
@@ -89,7 +89,7 @@ def test_images_without_an_object_are_left_out_of_its_shape() -> None:
     table.loc[:20, "eccentricity"] = np.nan
     latent[:21] = 9.0
     (found,) = latent_meanings(codes(latent), table)
-    assert found.name == "eccentricity, r = 1.00"
+    assert found.text == "eccentricity, r = 1.00"
 
 
 def test_latents_with_nan_are_refused_by_name() -> None:
@@ -105,7 +105,7 @@ def test_the_record_is_plain() -> None:
     record = Meaning("z0", 1.5, False, {"area": 0.9}, "area").to_dict()
     assert json.loads(json.dumps(record)) == {
         "latent": "z0",
-        "name": "area, r = 0.90",
+        "meaning": "area, r = 0.90",
         "feature": "area",
         "correlation": 0.9,
         "unit": "px",

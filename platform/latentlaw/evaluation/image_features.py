@@ -65,7 +65,7 @@ _IN_VOLUMES_ONLY = ("z",)
 _OF_NOTHING = {"area": 0.0, "objects": 0.0, "total intensity": 0.0}
 
 
-def image_features(images: Images, *, batch_size: int = 256) -> pd.DataFrame:
+def image_features(images: Images, *, batch_size: int = 32) -> pd.DataFrame:
     """Measure every image, reading a batch at a time.
 
     Parameters
@@ -88,8 +88,7 @@ def image_features(images: Images, *, batch_size: int = 256) -> pd.DataFrame:
     """
     rows: list[dict[str, float]] = []
     for start in range(0, len(images), batch_size):
-        batch = np.asarray(images[start : start + batch_size], dtype=np.float64)
-        rows += starmap(_measure_channels, enumerate(batch, start))
+        rows += starmap(_measure_channels, enumerate(images[start : start + batch_size], start))
     return pd.DataFrame(rows)
 
 
@@ -98,8 +97,9 @@ def feature_of(column: str) -> Feature:
     return FEATURES[column.split(" of channel ")[0]]
 
 
-def _measure_channels(index: int, image: Array) -> dict[str, float]:
+def _measure_channels(index: int, raw: NDArray[Any]) -> dict[str, float]:
     """Measure one image `(c, [z,] y, x)`."""
+    image = np.asarray(raw, dtype=np.float64)
     if not np.isfinite(image).all():
         raise DataError(f"image {index}: holds NaN or infinite values; leave it out")
     channels = [_measure(channel) for channel in image]

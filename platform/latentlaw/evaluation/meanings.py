@@ -44,10 +44,12 @@ class Meaning:
     feature: str | None
 
     @property
-    def name(self) -> str | None:
-        """As in `eccentricity, r = -0.91`; None for a latent that has none."""
+    def text(self) -> str | None:
+        """As in `eccentricity, r = -0.91` or `collapsed, KL 0.02 nats`; None if neither."""
+        if self.collapsed:
+            return f"collapsed, KL {self.kl_nats:.2f} nats"
         if self.feature is None:
-            return "collapsed" if self.collapsed else None
+            return None
         return f"{self.feature}, r = {self.correlations[self.feature]:.2f}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,7 +57,7 @@ class Meaning:
         known = None if self.feature is None else feature_of(self.feature)
         return {
             "latent": self.latent,
-            "name": self.name,
+            "meaning": self.text,
             "feature": self.feature,
             "correlation": None if self.feature is None else self.correlations[self.feature],
             "unit": None if known is None else known.unit,

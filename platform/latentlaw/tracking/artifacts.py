@@ -163,10 +163,9 @@ def _records(content: Any, texts: Sequence[str], numbers: Sequence[str]) -> pd.D
 
 
 def _meanings(content: Any) -> dict[str, str]:
-    latents = _records(content, ("latent", "name"), ())["latent"]
-    names = [row["name"] for row in content]
-    pairs = zip(latents, names, strict=True)
-    return {latent: str(name) for latent, name in pairs if name is not None}
+    latents = _records(content, ("latent", "meaning"), ())["latent"]
+    found = [row["meaning"] for row in content]
+    return {z: str(text) for z, text in zip(latents, found, strict=True) if text is not None}
 
 
 def _affinity(content: Any) -> Affinity:
