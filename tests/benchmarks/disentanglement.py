@@ -81,7 +81,7 @@ def measures(
 def main() -> None:
     """Render, train, measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", type=int, default=3000, help="nuclei to train and validate on")
+    parser.add_argument("--train", type=int, default=2000, help="nuclei to train and validate on")
     parser.add_argument("--test", type=int, default=1000, help="nuclei to measure on")
     parser.add_argument("--box", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=40)
