@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy.special import jn_zeros
 
 Images = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -24,9 +25,9 @@ FACTORS: dict[str, tuple[float, float]] = {
     "x": (-0.08, 0.08),  # centre, from voxel n//2
     "y": (-0.08, 0.08),
 }
-# Half waves of granules along each half axis. With three the mean of the granules over the ellipse
-# is 2 J1(a) / a at a = 3 pi sqrt(2), next to a zero of J1: texture leaves the intensity alone.
-_GRANULES = 3
+# Of granules along each half axis, radians. At frequencies (w, w) their mean over the ellipse is
+# 2 J1(sqrt(2) w) / (sqrt(2) w), which a zero of J1 makes nothing: texture leaves intensity alone.
+_WAVE = jn_zeros(1, 3)[-1] / np.sqrt(2)
 _SUBPIXELS = 4  # along an edge, averaged
 _BATCH = 64
 
@@ -71,7 +72,7 @@ def _light(factors: pd.DataFrame, grid: Array) -> Array:
     stretch = np.sqrt(columns["elongation"])
     u = (x * cos + y * sin) / (columns["size"] * stretch)  # 1 at the end of the long axis
     v = (y * cos - x * sin) / (columns["size"] / stretch)
-    granules = np.cos(_GRANULES * np.pi * u) * np.cos(_GRANULES * np.pi * v)
+    granules = np.cos(_WAVE * u) * np.cos(_WAVE * v)
     inside = u**2 + v**2 <= 1
     light: Array = inside * columns["intensity"] * (1 + columns["texture"] * granules)
     return light
