@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 from latentlaw.errors import ConfigError, LatentlawError, nearest_hint
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,7 +19,9 @@ _PLAIN_SECONDS = 5.0
 class Entry(BaseModel):
     """Parameters of an entry point: the one source of MLproject, help text and checks."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
     seed: int = 0
 
@@ -40,7 +42,9 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
 
 
 def parse(entry: type[P], arguments: list[str]) -> P:
-    """Turn `--key value …` into checked parameters; `none` stands for nothing.
+    """Turn `--key value …` into checked parameters.
+
+    `none` stands for nothing, except where it is one of the words that a parameter takes.
 
     Raises
     ------
@@ -60,7 +64,8 @@ def parse(entry: type[P], arguments: list[str]) -> P:
             raise ConfigError(f"unknown parameter {key!r}{hint}")
         if key in values:
             raise ConfigError(f"parameter {key!r} is given twice")
-        values[key] = None if value == "none" else value
+        word = "none" in _words(entry.model_fields[key].annotation)
+        values[key] = None if value == "none" and not word else value
     return build(entry, values)
 
 
@@ -145,6 +150,14 @@ def use_threads() -> int:
     threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     torch.set_num_threads(threads)
     return threads
+
+
+def _words(annotation: Any) -> set[Any]:
+    """Return the words of a `Literal`, however deep it lies in an annotation."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return set(parts)
+    return set().union(*map(_words, parts))
 
 
 def _quiet() -> None:

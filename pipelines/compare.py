@@ -49,7 +49,7 @@ class Compare(Entry):
     seeds: int = Field(3, ge=1, le=100, description="seeds, each with a split of its own")
     epochs: int = Field(100, ge=1, le=100_000, description="passes over the data")
     hold_out: Names = Field(None, description="classes kept from training, comma-separated")
-    preset: Literal["none", "alphanumeric"] | None = Field(
+    preset: Literal["alphanumeric"] | None = Field(
         None, description="none, or alphanumeric: the reference's 90 images, 5 and x unseen"
     )
     out: str = Field("work", description="folder for the data that a preset makes")
