@@ -1,7 +1,7 @@
 """Faults of the Affinity-VAE's reference implementation that are not faults here.
 
-docs/reference_faults.md lists all of them, with the test that holds each; those that tests of a module
-hold are not repeated here.
+docs/reference_faults.md lists all of them, with the test that holds each; those that tests of a
+module hold are not repeated here.
 """
 
 import ast
