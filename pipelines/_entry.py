@@ -6,11 +6,14 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 from latentlaw.errors import ConfigError, LatentlawError, nearest_hint
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
+
+from pipelines._config import read_config
 
 P = TypeVar("P", bound="Entry")
 _PLAIN_SECONDS = 5.0
@@ -46,26 +49,36 @@ def parse(entry: type[P], arguments: list[str]) -> P:
 
     `none` stands for nothing, except where it is one of the words that a parameter takes.
 
+    `--config FILE` takes parameters from a file, such as the `config.yaml` of a run; those beside
+    it win.
+
     Raises
     ------
     ConfigError
         Naming the parameter, what was found and what was expected.
     """
     values: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     if len(arguments) % 2:
         raise ConfigError(f"expected pairs of --key value, found {' '.join(arguments)!r}")
     for flag, value in zip(arguments[::2], arguments[1::2], strict=True):
         key = flag.removeprefix("--").replace("-", "_")
+        if key == "config":
+            config = read_config(Path(value))
+            continue
+        if key in values:
+            raise ConfigError(f"parameter {key!r} is given twice")
+        values[key] = value
+    values = config | values
+    for key, value in values.items():
         if key not in entry.model_fields:
             hint = (
                 nearest_hint(key, entry.model_fields)
                 or f"; known: {', '.join(entry.model_fields)}"
             )
             raise ConfigError(f"unknown parameter {key!r}{hint}")
-        if key in values:
-            raise ConfigError(f"parameter {key!r} is given twice")
-        word = "none" in _words(entry.model_fields[key].annotation)
-        values[key] = None if value == "none" and not word else value
+        if value == "none" and "none" not in _words(entry.model_fields[key].annotation):
+            values[key] = None
     return build(entry, values)
 
 
@@ -89,6 +102,7 @@ def build(entry: type[P], values: dict[str, Any]) -> P:
 def usage(entry: type[Entry]) -> str:
     """Help text: the entry's purpose and a line a parameter."""
     lines = [(entry.__doc__ or "").strip(), ""]
+    lines.append(f"  --{'config':<14} file of parameters, as a run's config.yaml (default none)")
     for name, field in entry.model_fields.items():
         default = "required" if field.is_required() else f"default {text_of(field.default)}"
         lines.append(f"  --{name:<14} {field.description or ''} ({default})")

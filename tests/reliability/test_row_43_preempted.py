@@ -14,6 +14,9 @@ from latentlaw.data.stack_writer import new_stack
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from pipelines._entry import parse
+from pipelines.train import Train
+
 EPOCHS = 25
 
 
@@ -66,3 +69,5 @@ def test_row_43_preempted(
     history = client.get_metric_history(done.info.run_id, "train/loss")
     assert [metric.step for metric in history] == list(range(EPOCHS))
     assert client.list_artifacts(done.info.run_id, "checkpoints")
+    config = client.download_artifacts(done.info.run_id, "config.yaml", str(tmp_path))
+    assert parse(Train, ["--config", config]) == Train(**(own | {"data": str(data)}))
