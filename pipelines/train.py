@@ -126,8 +126,10 @@ def run(parameters: Train) -> str:
             device=device.type,
         )
         say(f"trains on {device.type} in {training.precision}")
-        with keeping(p, active, found, identity) as keeper:
-            log = EpochLogger(active.info.run_id)
+        with (
+            keeping(p, active, found, identity) as keeper,
+            EpochLogger(active.info.run_id) as log,
+        ):
             bundle = train_bundle(p, data, model.to(device), training, matrix, keeper, log)
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
