@@ -68,6 +68,8 @@ def test_evaluation_draws_nothing(decoder: str) -> None:
     for name in ("mu", "logvar", "pose"):
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
     assert torch.equal(torch.random.get_rng_state(), before)
+    alone = embed(model, images[:1])  # nor does it look at the others of a batch
+    np.testing.assert_allclose(alone.mu, first.mu[:1], atol=1e-5)
 
 
 def test_validation_is_the_same_however_often_it_is_made(tmp_path: Path) -> None:
