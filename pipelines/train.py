@@ -38,7 +38,13 @@ from latentlaw.tracking.runs import (
 )
 from latentlaw.training.augmentation import Augmentation, Wedge, check_wedge
 from latentlaw.training.config import TrainConfig, samples_per_epoch
-from latentlaw.training.devices import DeviceName, PrecisionName, pick_device, pick_precision
+from latentlaw.training.devices import (
+    DeviceName,
+    PrecisionName,
+    check_compiler,
+    pick_device,
+    pick_precision,
+)
 from latentlaw.training.identity import identify
 from latentlaw.training.keeping import Keeper
 from latentlaw.training.loop import fit
@@ -178,11 +184,13 @@ def check_box(p: Train, item_shape: tuple[int, ...]) -> None:
     Raises
     ------
     ConfigError
-        If the box does not halve as often as `depth` says, or decoder, pose, wedge, device or
-        precision do not fit.
+        If the box does not halve as often as `depth` says; decoder, pose, wedge, device or
+        precision do not fit; or there is nothing to compile with.
     """
     architecture(p, item_shape)
     check_wedge(train_config(p, item_shape).wedge, len(item_shape) - 1)
+    if p.compile:
+        check_compiler(pick_device(p.device))
 
 
 def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:

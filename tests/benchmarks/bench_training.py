@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from tests.benchmarks.ratio import Ratio, interleaved_seconds
 
 PARTICLES, BATCH, ITEM = 256, 64, (1, 24, 24, 24)  # no epoch is shorter
-ROUNDS = 9
+ROUNDS = 15
 CONFIG = TrainConfig(batch_size=BATCH, samples_per_epoch=PARTICLES, augmentation="none", gamma=1)
 WEIGHTS = Weights(1e-3, 1.0, 0.0)
 METRICS = [

@@ -116,14 +116,14 @@ def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:
 
 
 class EpochLogger:
-    """Writes the metrics of epochs to a run, each epoch once, at half a percent of the time.
+    """Writes the metrics of epochs to a run, each epoch once, at a small share of the time.
 
-    Epochs wait for the next write until the last one has cost no more than that, and for the end
-    of the `with` block at the latest. A run that goes on from a checkpoint tells all its epochs
+    Epochs wait until the last write has cost no more than that share, and at the latest for the
+    end of the `with` block. A run that goes on from a checkpoint tells all its epochs
     again, to the same numbers; so those that a killed process had waiting are written then.
     """
 
-    _SHARE = 0.005
+    _SHARE = 0.0025
     _MOST_METRICS = 1000  # MLflow takes no more in one call
 
     def __init__(self, run_id: str) -> None:
