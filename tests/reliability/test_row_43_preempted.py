@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from latentlaw.data.stack_writer import new_stack
+from latentlaw.tracking.names import TAG_RESUME
+from latentlaw.tracking.queries import list_runs
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -40,6 +42,12 @@ def only_run(client: MlflowClient, data: Path) -> Run:
     return run
 
 
+def shown(tracking_folder: Path, run: Run) -> str:
+    """Return the status that the dashboard shows."""
+    runs = list_runs(f"sqlite:///{tracking_folder}/mlflow.db").set_index("run_id")
+    return str(runs.loc[run.info.run_id, "status"])
+
+
 def test_row_43_preempted(
     tmp_path: Path, tracking_folder: Path, entry: Callable[..., int], capsys: pytest.CaptureFixture
 ) -> None:
@@ -56,16 +64,18 @@ def test_row_43_preempted(
     )
     client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
     stopped = only_run(client, data)
-    assert stopped.info.status == "SCHEDULED"
+    assert stopped.info.status == "KILLED"  # an end, or `mlflow run` would make it FAILED
+    assert stopped.data.tags[TAG_RESUME] == str(folder)
+    assert shown(tracking_folder, stopped) == "PREEMPTED"
 
     assert entry("train", **{**own, "learning_rate": 0.5}, resume=folder) == 2
     assert "train.learning_rate: 0.001 -> 0.5" in capsys.readouterr().err
-    assert only_run(client, data).info.status == "SCHEDULED"
+    assert shown(tracking_folder, stopped) == "PREEMPTED"
 
     assert entry("train", **own, resume=folder) == 0
     done = only_run(client, data)
     assert done.info.run_id == stopped.info.run_id
-    assert done.info.status == "FINISHED"
+    assert shown(tracking_folder, done) == done.info.status == "FINISHED"
     history = client.get_metric_history(done.info.run_id, "train/loss")
     assert [metric.step for metric in history] == list(range(EPOCHS))
     assert client.list_artifacts(done.info.run_id, "checkpoints")

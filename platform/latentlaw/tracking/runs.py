@@ -46,8 +46,8 @@ def stage_run(
 ) -> Iterator[Run]:
     """Open the run of a stage: the one `mlflow run` made, a child of the active one, or a new one.
 
-    The run ends FINISHED, or FAILED when the block raises; SCHEDULED if it was told to stop or
-    may not go on as asked, since it can go on.
+    The run ends FINISHED, or FAILED when the block raises; KILLED if it was told to stop, or may
+    not go on as asked, since it can go on. `mlflow run` would make FAILED of SCHEDULED.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def stage_run(
         try:
             yield run
         except (PreemptedError, ResumeError):
-            mlflow.end_run("SCHEDULED")
+            mlflow.end_run("KILLED")
             raise
 
 
