@@ -74,6 +74,8 @@ def keeping(
         if changed:
             mlflow.set_tag(TAG_CHANGED, "\n".join(changed)[:5000])
             say(f"resume: goes on though these changed: {'; '.join(changed)}")
+    if TAG_RESUME in run.data.tags:
+        mlflow.delete_tag(TAG_RESUME)
     own = local_artifacts(run, CHECKPOINTS)
     folder = _folder(p, own or Path(CHECKPOINTS) / run.info.run_id)
     with checkpoint_folder(folder), stop_signals() as stop:

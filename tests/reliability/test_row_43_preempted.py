@@ -64,8 +64,10 @@ def test_row_43_preempted(
     )
     client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
     stopped = only_run(client, data)
-    assert stopped.info.status == "KILLED"  # an end, or `mlflow run` would make it FAILED
+    assert stopped.info.status == "KILLED"
     assert stopped.data.tags[TAG_RESUME] == str(folder)
+    assert shown(tracking_folder, stopped) == "PREEMPTED"
+    client.set_terminated(stopped.info.run_id, "FAILED")  # as `mlflow run` does
     assert shown(tracking_folder, stopped) == "PREEMPTED"
 
     assert entry("train", **{**own, "learning_rate": 0.5}, resume=folder) == 2
@@ -76,6 +78,7 @@ def test_row_43_preempted(
     done = only_run(client, data)
     assert done.info.run_id == stopped.info.run_id
     assert shown(tracking_folder, done) == done.info.status == "FINISHED"
+    assert TAG_RESUME not in done.data.tags
     history = client.get_metric_history(done.info.run_id, "train/loss")
     assert [metric.step for metric in history] == list(range(EPOCHS))
     assert client.list_artifacts(done.info.run_id, "checkpoints")

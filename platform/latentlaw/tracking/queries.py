@@ -38,7 +38,7 @@ RUN_COLUMNS = (
 )
 UNREACHABLE = (MlflowException, SQLAlchemyError, OSError)
 
-#: Shown of a run that was told to stop, instead of MLflow's KILLED.
+#: Shown of a run that was told to stop and can go on.
 PREEMPTED = "PREEMPTED"
 
 _PAGE = 1000
@@ -200,7 +200,8 @@ def _row(run: Run, experiments: dict[str, str]) -> dict[str, Any]:
 
 
 def _can_go_on(run: Run) -> bool:
-    return run.info.status == "KILLED" and TAG_RESUME in run.data.tags
+    """Tell by the tag: `mlflow run` makes FAILED of any status when the exit code is not 0."""
+    return run.info.status in ("KILLED", "FAILED") and TAG_RESUME in run.data.tags
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -47,7 +47,8 @@ def stage_run(
     """Open the run of a stage: the one `mlflow run` made, a child of the active one, or a new one.
 
     The run ends FINISHED, or FAILED when the block raises; KILLED if it was told to stop, or may
-    not go on as asked, since it can go on. `mlflow run` would make FAILED of SCHEDULED.
+    not go on as asked, since it can go on. (Then `mlflow run` makes it FAILED: MLflow 3.17 means
+    to keep the status of a run that has ended, but compares its name with numbers.)
 
     Parameters
     ----------
