@@ -23,6 +23,6 @@ def make(order: Order) -> Preset:
     return Preset(
         str(stack),
         str(order.source / "affinity_fsc.csv"),
-        {"channels": 8, "epochs": 60},
-        models=("affinity-vae", "raw-prior", "no-prior"),
+        {"channels": 8, "epochs": 30, "gamma": 4.0},
+        models=("affinity-vae", "raw-prior"),
     )
