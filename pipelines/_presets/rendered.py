@@ -53,5 +53,5 @@ def make(order: Order) -> Preset:
         "epochs": 30,
         "hold_out": UNSEEN,
     }
-    models = ("affinity-vae", "beta-vae", "cnn")
+    models = ("affinity-vae", "cnn")
     return Preset(str(stack), str(affinity), training, test_data=str(test), models=models)
