@@ -84,6 +84,12 @@ class Train(Keeping):
     wedge: Literal["none", "fixed", "random"] = Field(
         "none", description="train with missing wedges too, the microscope's or of any direction"
     )
+    tilt_range: float | None = Field(
+        None,
+        gt=0,
+        lt=90,
+        description="half tilt range of the data, degrees; none: whole volumes",
+    )
     hold_out: Names = Field(None, description="classes kept from training, comma-separated")
     patience: int | None = Field(
         None, ge=1, description="epochs without a better validation loss to stop after"
@@ -211,6 +217,7 @@ def model_config(p: Train, data: PreparedData) -> ModelConfig:
         depth=deepest(shape[1:]) if p.depth == "auto" else p.depth,
         norm=p.norm,
         normalisation=data.fit_normalisation(kind),
+        tilt_range=p.tilt_range,
     )
 
 
