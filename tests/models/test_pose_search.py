@@ -130,6 +130,18 @@ def test_pose_loss_is_the_squared_sine_of_half_the_angle() -> None:
     assert float(pose_loss(flat, torch.tensor([[1.0, 0]]))) == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_new_decoder_has_one_shape_and_learns_others() -> None:
+    config = ModelConfig(
+        family="affinity-vae", image_shape=(1, 8, 8), pose_dims=2, depth=1, decoder="splat"
+    )
+    decoder, z = AutoEncoder(config).decoder, torch.randn(2, 8)
+    images = decoder(z, torch.tensor([[1.0, 0], [1.0, 0]]))
+    torch.testing.assert_close(images[0], images[1])
+    (images - torch.rand(2, 1, 8, 8)).square().sum().backward()
+    for layer in (decoder.centres, decoder.weights, decoder.sigmas):
+        assert float(layer.weight.grad.abs().sum()) > 0
+
+
 def test_a_free_pose_is_not_searched() -> None:
     config = ModelConfig(family="affinity-vae", image_shape=(1, 8, 8), pose_dims=3, depth=1)
     model, images = AutoEncoder(config), torch.rand(2, 1, 8, 8)
