@@ -1,6 +1,7 @@
-"""A picture of an affinity table."""
+"""Pictures of affinity tables."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from latentlaw.priors.table import AffinityTable, symmetrise
@@ -9,6 +10,7 @@ from scipy.spatial.distance import squareform
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as InteractiveFigure
 
 _MOST_WRITTEN = 24  # classes whose values still can be read in the cells
 
@@ -42,4 +44,36 @@ def affinity_heatmap(table: AffinityTable) -> "Figure":
                 fontsize=6,
                 color=colour,
             )
+    return figure
+
+
+def prior_heatmaps(affinities: Mapping[str, Mapping[str, Any]]) -> "InteractiveFigure":
+    """Show a prior as given, as each method used it where that differs, and as each learned it.
+
+    Parameters
+    ----------
+    affinities
+        By method: `class_names` and the tables `given`, `used` and `learned`, as `evaluate` logs
+        them, of the same classes.
+    """
+    from plotly.graph_objects import Heatmap
+    from plotly.subplots import make_subplots
+
+    first = next(iter(affinities.values()))
+    panels = {"prior as given": first["given"]}
+    for method, affinity in affinities.items():
+        if affinity["used"] != affinity["given"]:
+            panels[f"as used by {method}"] = affinity["used"]
+        panels[f"as learned by {method}"] = affinity["learned"]
+    names = [f"{name} " for name in first["class_names"]]  # else 1e3 and 5 become numbers
+    figure = make_subplots(1, len(panels), subplot_titles=list(panels), shared_yaxes=True)
+    for place, values in enumerate(panels.values(), start=1):
+        cells = np.array(values, dtype=float)
+        heatmap = Heatmap(
+            z=cells, x=names, y=names, coloraxis="coloraxis", texttemplate="%{z:.2f}"
+        )
+        figure.add_trace(heatmap, row=1, col=place)
+    colours = {"colorscale": "RdBu_r", "cmin": -1, "cmax": 1, "colorbar": {"title": "similarity"}}
+    figure.update_layout(coloraxis=colours, height=440, width=160 + 340 * len(panels))
+    figure.update_yaxes(autorange="reversed")
     return figure

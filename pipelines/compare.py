@@ -1,11 +1,13 @@
 """Compare the affinity-VAE with its ablations and a supervised network, over seeds."""
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import mlflow
 import numpy as np
 import pandas as pd
 import torch
+from latentlaw.data.loading import Particles
 from latentlaw.data.particles import open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.errors import ConfigError
@@ -17,12 +19,13 @@ from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.devices import pick_device
 from latentlaw.training.prepare import prepare
 from latentlaw.training.seeds import seeded_initialisation
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from pipelines import evaluate
 from pipelines import train as training
-from pipelines._entry import Entry, build, command, say, split_commas, use_threads
-from pipelines._presets import PRESETS, Preset
+from pipelines._entry import Entry, build, command, say, use_threads
+from pipelines._heatmap import prior_heatmaps
+from pipelines._presets import PRESETS, Order, Preset, Size
+from pipelines.evaluate import Evaluate, Evaluated, evaluated
 from pipelines.train import Names, Train
 
 CNN = "cnn"
@@ -36,6 +39,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "autoencoder": {"affinity": None, "model": "autoencoder"},
 }
 _ALL = (*METHODS, CNN)
+PresetName = Literal["alphanumeric", "alphanumeric-rendered", "shrec", "subtomograms"]
 
 
 class Compare(Entry):
@@ -43,15 +47,21 @@ class Compare(Entry):
 
     data: str = Field(description="particle stack; with a preset, the folder that it is made from")
     affinity: str | None = Field(None, description="affinity CSV; none: the preset's")
-    models: Annotated[tuple[str, ...], BeforeValidator(split_commas)] = Field(
-        _ALL, description=f"methods, of {', '.join(_ALL)}"
+    test_data: str | None = Field(
+        None, description="another stack to test on; none: the preset's, or test groups of `data`"
+    )
+    models: Names = Field(
+        None, description=f"methods, of {', '.join(_ALL)}; none: the preset's, or all"
     )
     seeds: int = Field(3, ge=1, le=100, description="seeds, each with a split of its own")
-    epochs: int = Field(100, ge=1, le=100_000, description="passes over the data")
-    hold_out: Names = Field(None, description="classes kept from training, comma-separated")
-    preset: Literal["none", "alphanumeric"] | None = Field(
-        None, description="none, or alphanumeric: the reference's 90 images, 5 and x unseen"
+    epochs: int | None = Field(
+        None, ge=1, le=100_000, description="passes over the data; none: the preset's, or 100"
     )
+    hold_out: Names = Field(None, description="classes kept from training, comma-separated")
+    preset: PresetName | None = Field(
+        None, description=f"data and settings that anyone can make again: {', '.join(PRESETS)}"
+    )
+    size: Size = Field("small", description="of what a preset simulates or renders: small, full")
     out: str = Field("work", description="folder for the data that a preset makes")
     overwrite: bool = Field(False, description="replace what a preset made in `out` before")
 
@@ -65,22 +75,28 @@ def run(parameters: Compare) -> pd.DataFrame:
         If a method is not known, or there is no affinity.
     """
     p = parameters
-    if unknown := [name for name in p.models if name not in _ALL]:
+    if unknown := [name for name in p.models or () if name not in _ALL]:
         raise ConfigError(f"models: no method {unknown[0]!r}; known: {', '.join(_ALL)}")
-    setting = _setting(p)
+    if p.affinity is None and p.preset is None:
+        raise ConfigError("affinity: the affinity-VAE needs a CSV of class similarities")
     with stage_run("compare", p.model_dump()):
         use_threads()
-        rows = []
-        for method in p.models:
+        setting = _setting(p)
+        rows, affinities = [], {}
+        for method in setting.models or _ALL:
             for seed in range(p.seed, p.seed + p.seeds):
-                metrics = _measure(method, seed, p, setting)
-                rows.append({"method": method, "seed": seed, **metrics})
-                say(f"{method}, seed {seed}: " + _line(metrics))
+                done = _measure(method, seed, setting)
+                rows.append({"method": method, "seed": seed, **done.metrics})
+                if done.affinity.get("given"):
+                    affinities.setdefault(method, done.affinity)
+                say(f"{method}, seed {seed}: " + _line(done.metrics))
         every = pd.DataFrame(rows)
         table = summarise(every)
         mlflow.log_text(every.to_csv(index=False), "comparison_seeds.csv")
         mlflow.log_text(table.to_csv(), "comparison.csv")
         mlflow.log_text(as_markdown(table), "comparison.md")
+        if affinities:  # of the first seed
+            mlflow.log_figure(prior_heatmaps(affinities), "figures/prior.html")
         print(as_markdown(table))
         return table
 
@@ -111,35 +127,49 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 
 def _setting(p: Compare) -> Preset:
-    """Return the data, the prior and what else training is told."""
-    setting = Preset(p.data, p.affinity or "", {})
-    if p.preset in PRESETS:
-        setting = PRESETS[p.preset](p.data, p.out, overwrite=p.overwrite)
-    affinity = p.affinity or setting.affinity
-    if not affinity:
-        raise ConfigError("affinity: the affinity-VAE needs a CSV of class similarities")
-    own = {} if p.hold_out is None else {"hold_out": p.hold_out}
-    return Preset(setting.data, affinity, setting.training | own)
+    """Return what a preset makes, with all that the user asks for otherwise."""
+    setting = Preset(p.data, "")
+    if p.preset is not None:
+        setting = PRESETS[p.preset](Order(Path(p.data), Path(p.out), p.size, p.seed, p.overwrite))
+    told = {"epochs": p.epochs, "hold_out": p.hold_out}
+    training = setting.training | {k: v for k, v in told.items() if v is not None}
+    return Preset(
+        setting.data,
+        p.affinity or setting.affinity,
+        training,
+        p.test_data or setting.test_data,
+        p.models or setting.models,
+    )
 
 
-def _measure(method: str, seed: int, p: Compare, setting: Preset) -> dict[str, float]:
+def _measure(method: str, seed: int, setting: Preset) -> Evaluated:
     """Train and evaluate a method with a seed; a child run each."""
     values = {"data": setting.data, "affinity": setting.affinity, "seed": seed}
-    values |= {"epochs": p.epochs, **setting.training, **METHODS.get(method, {})}
-    told = build(Train, values)
+    told = build(Train, values | setting.training | METHODS.get(method, {}))
     if method == CNN:
-        return supervised(told)
-    model = training.run(told)
-    entry = evaluate.Evaluate(model=model, data=setting.data, affinity=setting.affinity, seed=seed)
-    return evaluate.run(entry)
+        return Evaluated(supervised(told, setting.test_data), {})
+    return evaluated(
+        Evaluate(
+            model=training.run(told),
+            data=setting.test_data or setting.data,
+            train_data=setting.data if setting.test_data else None,
+            affinity=setting.affinity,
+            seed=seed,
+        )
+    )
 
 
-def supervised(p: Train) -> dict[str, float]:
-    """Train a classifier on pixels with the same encoder body, split and augmentation."""
+def supervised(p: Train, test_data: str | None = None) -> dict[str, float]:
+    """Train a classifier on pixels with the same encoder body, split and augmentation.
+
+    Parameters
+    ----------
+    test_data
+        Stack to test on; None: the test split of the one it is trained on.
+    """
     with stage_run("train", p.model_dump()):
         tag_run(family=CNN)
-        stack = open_stack(p.data)
-        data = prepare(stack, seed=p.seed, hold_out=p.hold_out or ())
+        data = prepare(open_stack(p.data), seed=p.seed, hold_out=p.hold_out or ())
         config = training.model_config(p, data)
         device = pick_device(p.device)
         with seeded_initialisation(p.seed):
@@ -151,11 +181,16 @@ def supervised(p: Train) -> dict[str, float]:
             training.train_config(p, data.images.shape[1:]),
             normalisation=config.normalisation,
         )
-        rows = data.rows(TEST)
-        rows = rows[np.isin(data.labels[rows], data.class_names)]
-        batches = held_out_batches(data.particles(rows), config.normalisation, device)
+        images, labels, rows = data.images, data.labels, data.rows(TEST)
+        if test_data is not None:
+            stack = open_stack(test_data)
+            images, labels = stack.images, stack.table["label"].fillna("").to_numpy(dtype=str)
+            rows = np.arange(len(stack))
+        rows = rows[np.isin(labels[rows], data.class_names)]
+        particles = Particles.unlabelled(images, rows)
+        batches = held_out_batches(particles, config.normalisation, device)
         places = torch.argmax(predict_logits(model, batches), dim=1).cpu().numpy()
-        scores = classification_scores(data.labels[rows], np.array(data.class_names)[places])
+        scores = classification_scores(labels[rows], np.array(data.class_names)[places])
         log_metrics(scores)
         return scores
 

@@ -1,5 +1,6 @@
 """Evaluate a trained model on particles that it never saw."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import mlflow
@@ -7,9 +8,10 @@ import numpy as np
 import pandas as pd
 from latentlaw.data.loading import Particles
 from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.splits import TEST
+from latentlaw.data.splits import TEST, TRAIN
 from latentlaw.data.stack_star import write_poses
 from latentlaw.data.stars import QUATERNION
+from latentlaw.errors import ConfigError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import (
     interpolation_strip,
@@ -77,6 +79,11 @@ class Evaluate(Entry):
 
     model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
     data: str = Field(description="particle stack, NAME.particles.zarr")
+    train_data: str | None = Field(
+        None,
+        description="where `data` is another stack than the model was trained on: that one, whose "
+        "training latents classifiers are fitted on",
+    )
     affinity: str | None = Field(
         None, description="affinity CSV with the classes kept from training, to place them by"
     )
@@ -85,9 +92,21 @@ class Evaluate(Entry):
     )
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """Metrics by name, and the prior as given, as used and as learned."""
+
+    metrics: dict[str, float]
+    affinity: dict[str, Any]
+
+
 def run(parameters: Evaluate) -> dict[str, float]:
     """Evaluate, log, and return the metrics."""
-    p = parameters
+    return evaluated(parameters).metrics
+
+
+def evaluated(p: Evaluate) -> Evaluated:
+    """Evaluate, log, and return what was measured."""
     with stage_run("evaluate", p.model_dump()):
         use_threads()
         progress = ProgressBar()
@@ -102,11 +121,14 @@ def run(parameters: Evaluate) -> dict[str, float]:
             labels=stack.table["label"].fillna("").to_numpy(dtype=str),
             split=load_split(p.model, stack),
         )
+        every = particles if p.train_data is None else _with_training(particles, bundle, p)
         progress(2, 3, "evaluate")
         measured = measure(particles, load_json(source_run(p.model), PRIOR))
-        classifiers, confusions = measure_classifiers(particles, p.seed)
+        classifiers, confusions = measure_classifiers(every, p.seed)
         placement = measure_placement(particles, table) if table else {}
-        held_out = Particles.unlabelled(stack.images, np.flatnonzero(particles.split == TEST))
+        known = (particles.split == TEST) & ~particles.unseen
+        rows = np.flatnonzero(known if known.any() else particles.split == TEST)
+        held_out = Particles.unlabelled(stack.images, rows)
         cosine = latent_cosine_under_rotation(bundle.model, held_out, seed=p.seed)
         progress(3, 3, "evaluate")
         metrics = {
@@ -119,24 +141,42 @@ def run(parameters: Evaluate) -> dict[str, float]:
         log_metrics(metrics)
         log_json(CONFUSION, {**measured.confusion, "classifiers": confusions})
         log_json(AFFINITY, measured.affinity)
-        embedding = embedding_table(particles)
-        log_table(EMBEDDINGS, pd.concat((stack.table["particle_id"], embedding), axis=1))
+        embedding = embedding_table(every)
+        own = pd.concat((stack.table["particle_id"], embedding[: len(stack)]), axis=1)
+        log_table(EMBEDDINGS, own)
         strip = reconstruction_strip(bundle.model, held_out[:_SHOWN])
         log_image("figures/reconstructions.png", strip)
-        log_walks(bundle, particles.labels, particles.codes)
+        log_walks(bundle, every.labels, every.codes)
         charts = {
             "embedding": embedding_figure(embedding, list(bundle.head.class_names)),
             "similarity": similarity_figure(measured.affinity),
             "confusion": confusion_figure(measured.confusion),
             "f1": f1_figure({"head": measured.confusion, **confusions}),
-            "class_balance": balance_figure(particles.labels, particles.split),
+            "class_balance": balance_figure(every.labels, every.split),
         }
         losses = loss_history(mlflow.get_tracking_uri(), source_run(p.model))
         if len(losses):
             charts["losses"] = loss_figure(losses)
         for name, figure in charts.items():
             mlflow.log_figure(figure, f"figures/{name}.png")
-        return {name: value for name, value in metrics.items() if value is not None}
+        defined = {name: value for name, value in metrics.items() if value is not None}
+        return Evaluated(defined, measured.affinity)
+
+
+def _with_training(particles: EmbeddedParticles, bundle: Bundle, p: Evaluate) -> EmbeddedParticles:
+    """Add the model's training particles, of another stack, behind those to be measured."""
+    stack = open_stack(str(p.train_data))
+    split = load_split(p.model, stack)
+    rows = np.flatnonzero(split == TRAIN)
+    if not len(rows) or (particles.split == TRAIN).any():
+        raise ConfigError(
+            f"train_data: found {stack.path}, data {p.data}; expected the stack that the model "
+            "was trained on, and data to be another one; leave it out where they are the same"
+        )
+    return particles.and_training(
+        embed(bundle.model, Particles.unlabelled(stack.images, rows)),
+        stack.table["label"].fillna("").to_numpy(dtype=str)[rows],
+    )
 
 
 def _pose(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from latentlaw.data.extract import ExtractReport, extract
+from latentlaw.data.microscope import Contrast
 from latentlaw.data.particles import open_stack
 from latentlaw.data.previews import particle_gallery
 from latentlaw.tracking.runs import configure_tracking, log_image, log_metrics, stage_run
@@ -35,6 +36,9 @@ class Extract(Entry):
     deduplicate: bool = Field(
         False, description="keep the first of particles at one place or with one id"
     )
+    contrast: Contrast = Field(
+        "bright", description="of protein in the tomograms; dark: boxes change their sign"
+    )
     scheduler: str = Field("threads", description="threads, local or a Dask address tcp://…")
     append: bool = Field(False, description="add to the stack at `out`, if there is one")
     overwrite: bool = Field(False, description="replace what is at `out`")
@@ -55,6 +59,7 @@ def run(parameters: Extract) -> Path:
             missing=p.missing,
             nonfinite=p.nonfinite,
             deduplicate=p.deduplicate,
+            contrast=p.contrast,
             scheduler=p.scheduler,
             append=p.append,
             overwrite=p.overwrite,

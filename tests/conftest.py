@@ -1,11 +1,14 @@
 """Fixtures that every test may use."""
 
 import importlib
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 from latentlaw.tracking.runs import configure_tracking
 
@@ -20,6 +23,14 @@ if TYPE_CHECKING:
 # The first example of a test pays for imports; time says nothing here.
 settings.register_profile("latentlaw", deadline=None, derandomize=True)
 settings.load_profile("latentlaw")
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Draw the same numbers whatever ran before, in this process or another."""
+    random.seed(0)
+    np.random.seed(0)  # libraries draw from the global generator
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

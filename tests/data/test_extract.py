@@ -45,6 +45,17 @@ def test_impulse_lands_on_the_centre_voxel_wherever_it_is(tmp_path: Path) -> Non
     assert set(stack.table["group"]) == {"tomo"}
 
 
+def test_dark_protein_becomes_bright(tmp_path: Path) -> None:
+    volume = np.zeros(SHAPE)
+    volume[20, 21, 30] = -3  # an impulse darker than what is about it
+    make_tomogram(tmp_path / "stores", volume)
+    coordinates = make_coordinates(tmp_path / "p.csv", np.array([[20, 21, 30]]))
+    images = open_stack(run(tmp_path, coordinates, contrast="dark").path).read()
+    assert images[0, 0, 4, 4, 4] == 3
+    with pytest.raises(ConfigError, match="contrast 'grey': expected one of bright, dark"):
+        run(tmp_path, coordinates, contrast="grey")
+
+
 def test_fraction_of_a_voxel_is_taken_out(tmp_path: Path) -> None:
     axes = np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij")
     make_tomogram(tmp_path / "stores", 2.0 * axes[0] + 3 * axes[1] - axes[2])

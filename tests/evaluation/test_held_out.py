@@ -52,6 +52,22 @@ def test_only_what_was_not_trained_on_is_measured() -> None:
     )
 
 
+def test_classifiers_of_another_stack_are_fitted_on_training_particles_that_are_added() -> None:
+    trained, _ = sample(Rotation.identity())
+    train = trained.split == "train"
+    foreign = EmbeddedParticles(
+        trained.head, trained.codes, trained.labels, np.full(len(train), "test")
+    )
+    assert measure_classifiers(foreign, seed=0) == ({}, {})
+    codes = Embedding(
+        trained.codes.mu[train], trained.codes.logvar[train], trained.codes.pose[train]
+    )
+    both = foreign.and_training(codes, trained.labels[train])
+    metrics, confusions = measure_classifiers(both, seed=0)
+    assert metrics["classification/knn_accuracy"] == 1.0
+    assert np.sum(confusions["knn"]["counts"]) == foreign.test.sum() == 40
+
+
 def test_an_unseen_class_beside_its_relative_is_placed_first() -> None:
     particles, _ = sample(Rotation.identity())
     near = AffinityTable(

@@ -18,12 +18,14 @@ from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.rotation import latent_cosine_under_rotation
 from latentlaw.evaluation.separation import (
+    affinity_residual,
     affinity_spearman,
     learned_affinity,
     separation_scores,
 )
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
+from latentlaw.priors.table import AffinityTable
 
 
 def blobs(n: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -54,6 +56,16 @@ def test_affinity_spearman_is_of_ranks() -> None:
     assert affinity_spearman(prior**3, prior) == pytest.approx(1)
     assert affinity_spearman(-prior, prior) == pytest.approx(-1)
     assert affinity_spearman(np.eye(2), np.eye(2)) is None
+
+
+def test_residual_is_the_affinity_loss_of_class_means_and_not_below_the_floor() -> None:
+    opposite = np.array([[1, -1, -1], [-1, 1, -1], [-1, -1, 1.0]])  # no three are so
+    spread = np.where(np.eye(3), 1, -0.5)  # the nearest that three vectors come
+    assert affinity_residual(spread, opposite) == pytest.approx(0.5)
+    assert AffinityTable(tuple("abc"), opposite).floor == pytest.approx(0.5, abs=1e-4)
+    spread[0] = spread[:, 0] = np.nan
+    assert affinity_residual(spread, opposite) == pytest.approx(0.5)
+    assert affinity_residual(np.full((3, 3), np.nan), opposite) is None
 
 
 @pytest.mark.parametrize("classes", [2, 4])

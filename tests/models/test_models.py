@@ -66,13 +66,15 @@ def test_splat_pose_rotates_the_volume(dims: int, pose: list[float]) -> None:
         decoder.sigmas.weight.zero_()
         decoder.sigmas.bias.fill_(9.0)
         decoder.centres.weight.mul_(0.3)
+        decoder.weights.bias.copy_(torch.arange(1.0, 5.0))  # all positive, so that none cancel
+        decoder.weights.weight.zero_()
     z = torch.randn(1, 8, generator=torch.Generator().manual_seed(0))
     upright = decoder(z, torch.tensor([[1.0, *[0.0] * (len(pose) - 1)]]))
     turned = decoder(z, torch.tensor([pose]))
     expected = rotate_images(upright, pose_matrix(torch.tensor([pose])))
     inner = (slice(None), slice(None), *[slice(5, -5)] * dims)
     error = (turned - expected)[inner].abs().max() / expected[inner].abs().max()
-    assert float(error) < 0.05
+    assert error.item() < 0.05
 
 
 def test_splat_model_renders_at_another_box() -> None:

@@ -18,6 +18,7 @@ from latentlaw.data.cropping import (
     pad_value,
     plan_regions,
 )
+from latentlaw.data.microscope import Contrast
 from latentlaw.data.particles import open_stack
 from latentlaw.data.placement import FRACTION, NEAREST, EdgePolicy, MissingPolicy, place
 from latentlaw.data.progress import Progress, silent
@@ -91,6 +92,7 @@ def extract(
     missing: MissingPolicy = "fail",
     nonfinite: NonfinitePolicy = "fail",
     deduplicate: bool = False,
+    contrast: Contrast = "bright",
     scheduler: str = "threads",
     append: bool = False,
     overwrite: bool = False,
@@ -121,6 +123,9 @@ def extract(
         `drop` it, or `zero` those voxels.
     deduplicate
         Keep only the first of particles at one place of a tomogram, or with one id.
+    contrast
+        How protein looks in the tomograms. A stack holds it bright, so boxes of tomograms where
+        it is `dark`, as in raw data, change their sign.
     scheduler
         As in `open_scheduler`. Decoding and interpolation leave the interpreter's lock, so
         threads keep pace with the writer, and boxes need not travel between processes.
@@ -137,7 +142,7 @@ def extract(
     ConfigError
         If `box` is odd, or a policy unknown.
     """
-    _check(box, edge=edge, missing=missing, nonfinite=nonfinite)
+    _check(box, edge=edge, missing=missing, nonfinite=nonfinite, contrast=contrast)
     stores = tomograms_by_name(tomograms)
     size = common_voxel_size(stores)
     listed = read_coordinates(coordinates, label=label, pixel_size_a=pixel_size_a)
@@ -167,7 +172,9 @@ def extract(
             store = stores[str(name)]
             for images, cut in _cut(store, rows, box, tasks):
                 kept, these = review(images, cut)
-                writer.append(kept, these.assign(source=store.name))
+                writer.append(
+                    -kept if contrast == "dark" else kept, these.assign(source=store.name)
+                )
                 done += len(cut)
                 progress(done, len(plan.rows), "extract")
         review.finish(coordinates)
@@ -192,7 +199,12 @@ def extract(
 def _check(box: int, **policies: str) -> None:
     if box < 2 or box % 2:
         raise ConfigError(f"box {box}: a box's centre is voxel n//2; use an even size")
-    known = {"edge": EdgePolicy, "missing": MissingPolicy, "nonfinite": NonfinitePolicy}
+    known = {
+        "edge": EdgePolicy,
+        "missing": MissingPolicy,
+        "nonfinite": NonfinitePolicy,
+        "contrast": Contrast,
+    }
     for name, value in policies.items():
         if value not in get_args(known[name]):
             expected = ", ".join(get_args(known[name]))

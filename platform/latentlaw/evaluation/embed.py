@@ -20,6 +20,18 @@ class Embedding:
     logvar: Array
     pose: Array
 
+    def followed_by(self, other: "Embedding") -> "Embedding":
+        """Return the rows of both."""
+        mu, logvar, pose = (
+            np.concatenate(pair)
+            for pair in (
+                (self.mu, other.mu),
+                (self.logvar, other.logvar),
+                (self.pose, other.pose),
+            )
+        )
+        return Embedding(mu, logvar, pose)
+
 
 class Images(Protocol):
     """Raw images `(n, c, [z,] y, x)` in an array, or read as they are asked for."""

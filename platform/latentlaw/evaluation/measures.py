@@ -17,6 +17,7 @@ from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
 from latentlaw.evaluation.pose import pose_errors_by_class
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.separation import (
+    affinity_residual,
     affinity_spearman,
     learned_affinity,
     separation_scores,
@@ -60,6 +61,15 @@ class EmbeddedParticles:
         """Particles of classes that were not trained on, `(n,)`."""
         return np.asarray((self.split == HELD_OUT) | ((self.labels != "") & ~self.known))
 
+    def and_training(self, codes: Embedding, labels: NDArray[np.str_]) -> "EmbeddedParticles":
+        """Return these particles and, behind them, training particles of another stack."""
+        return EmbeddedParticles(
+            head=self.head,
+            codes=self.codes.followed_by(codes),
+            labels=np.concatenate((self.labels, labels)),
+            split=np.concatenate((self.split, np.full(len(labels), TRAIN))),
+        )
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -86,9 +96,7 @@ def measure(particles: EmbeddedParticles, prior: Mapping[str, Any] | None) -> Me
     metrics = {
         **separation_scores(mu[test], truth),
         **classification_scores(truth, predicted),
-        "separation/affinity_spearman": (
-            affinity_spearman(learned, np.array(given["used"])) if prior else None
-        ),
+        **_agreement(learned, names, prior),
         "novelty/auroc": novelty_auroc(
             head.novelty_score(mu[test]), head.novelty_score(mu[particles.unseen])
         ),
@@ -100,6 +108,21 @@ def measure(particles: EmbeddedParticles, prior: Mapping[str, Any] | None) -> Me
         "learned": learned.tolist(),
     }
     return Measured(metrics, confusion(truth, predicted, names), affinity)
+
+
+def _agreement(
+    learned: NDArray[np.floating[Any]], names: list[str], prior: Mapping[str, Any] | None
+) -> dict[str, float | None]:
+    """Compare learned similarities with the prior as used, and with what was given."""
+    if prior is None:
+        return {"separation/affinity_spearman": None}
+    given, used = np.array(prior["given"]), np.array(prior["used"])
+    return {
+        "separation/affinity_spearman": affinity_spearman(learned, used),
+        "affinity/residual": affinity_residual(learned, used),
+        "affinity/residual_given": affinity_residual(learned, given),
+        "affinity/floor_given": AffinityTable(tuple(names), given).floor,
+    }
 
 
 def measure_classifiers(

@@ -55,3 +55,13 @@ def affinity_spearman(learned: Array, prior: Array) -> float | None:
     if defined.sum() < 3 or np.ptp(wanted[defined]) == 0:
         return None
     return float(spearmanr(found[defined], wanted[defined]).statistic)
+
+
+def affinity_residual(learned: Array, prior: Array) -> float | None:
+    """Affinity loss of the mean latent cosines of classes: the mean of `|learned - prior|`.
+
+    Over pairs of different classes of which both have particles, None without any. It compares
+    with `AffinityTable.floor`, below which no latents come.
+    """
+    pairs = ~np.eye(len(prior), dtype=bool) & np.isfinite(learned)
+    return float(np.abs(learned - prior)[pairs].mean()) if pairs.any() else None

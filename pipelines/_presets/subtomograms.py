@@ -1,0 +1,28 @@
+"""The reference's own subtomograms, whose affinity no latent can meet."""
+
+import numpy as np
+from latentlaw.data.listing import list_images
+from latentlaw.data.pyramid import mean_by_two
+
+from pipelines._presets.preset import Order, Preset
+
+
+def make(order: Order) -> Preset:
+    """Collect thirty clean subtomograms of six classes, to train on the given table and its mend.
+
+    Boxes of 64 are halved by local mean. Five turned copies of one map are a class, so a test
+    particle is a turn that was not seen, and not a molecule.
+    """
+    listing = list_images(order.source)
+    volumes = [listing.read(i)[0][0] for i in range(len(listing.rows))]
+    stack = order.collect(
+        "subtomograms",
+        np.stack([mean_by_two(volume) for volume in volumes]),
+        listing.rows["label"].tolist(),
+    )
+    return Preset(
+        str(stack),
+        str(order.source / "affinity_fsc.csv"),
+        {"channels": 8, "epochs": 60},
+        models=("affinity-vae", "raw-prior", "no-prior"),
+    )
