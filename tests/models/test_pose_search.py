@@ -11,7 +11,7 @@ from latentlaw.losses.pose import pose_loss
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.pose import PoseHead, matrix_pose, pose_matrix
 from latentlaw.models.pose_search import search_pose
-from latentlaw.models.splat_energy import DirectionalEnergy
+from latentlaw.models.splat_energy import MeasuredEnergy
 from latentlaw.models.splats import Splats, render
 from latentlaw.models.vae import AutoEncoder
 from torch import Tensor
@@ -69,8 +69,7 @@ def test_energy_of_directions_is_the_norm_of_what_the_wedge_leaves(
     centred = images - images.mean(dim=(1, 2, 3, 4), keepdim=True)
     left = apply_wedges(centred, wedges).square().sum((1, 2, 3, 4)) * (2 / max(sizes)) ** 3
     assert float(left.max() / left.min()) > 1.5
-    energy = DirectionalEnergy.of(splats, max(sizes))
-    found = energy.measured(wedges, matrices[:, None])[:, 0]
+    found = MeasuredEnergy.of(splats, wedges, max(sizes))(matrices[:, None])[:, 0]
     torch.testing.assert_close(found, left, rtol=0.1, atol=0)
 
 

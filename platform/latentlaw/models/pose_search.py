@@ -14,7 +14,7 @@ from torch.nn.functional import grid_sample
 from latentlaw.geometry.rotations import small_rotations, spread_rotations
 from latentlaw.geometry.wedges import Wedges, apply_wedges
 from latentlaw.models.pose import matrix_pose, pose_matrix
-from latentlaw.models.splat_energy import DirectionalEnergy
+from latentlaw.models.splat_energy import MeasuredEnergy
 from latentlaw.models.splats import Splats
 
 _GRID = {3: 576, 2: 36}  # rotations of the coarse search: in 3-D about 30 degrees apart, in 2-D 10
@@ -73,24 +73,23 @@ class _Score:
 
     splats: Splats
     blurred: Tensor
-    wedges: Wedges | None
-    energy: DirectionalEnergy | None
+    measured_energy: MeasuredEnergy | None
 
     @classmethod
     def of(cls, splats: Splats, images: Tensor, wedges: Wedges | None) -> "_Score":
         energy = None
         if wedges is not None:
-            images = apply_wedges(images, wedges)  # so <image, W reference> = <image, reference>
-            energy = DirectionalEnergy.of(splats, max(images.shape[2:]))
-        return cls(splats, _blur(images, splats.sigmas.mean(dim=1)), wedges, energy)
+            # W is a projection, so of an image without its wedge <image, W r> is <image, r>.
+            images = apply_wedges(images, wedges)
+            energy = MeasuredEnergy.of(splats, wedges, max(images.shape[2:]))
+        return cls(splats, _blur(images, splats.sigmas.mean(dim=1)), energy)
 
     def __call__(self, matrices: Tensor) -> Tensor:
         """Return the scores `(n, m)` of rotations `(n, m, d, d)`."""
         correlation = _correlation(self.splats, self.blurred, matrices)
-        if self.wedges is None or self.energy is None:
+        if self.measured_energy is None:
             return correlation
-        left = self.energy.measured(self.wedges, matrices)
-        return correlation * left.clamp_min(1e-12).rsqrt()
+        return correlation * self.measured_energy(matrices).clamp_min(1e-12).rsqrt()
 
 
 def _correlation(splats: Splats, blurred: Tensor, matrices: Tensor) -> Tensor:

@@ -16,25 +16,28 @@ _LOWEST = (3 / (4 * math.pi)) ** (1 / 3) / 2  # cycles a half edge: a ball of on
 
 
 @dataclass(frozen=True)
-class DirectionalEnergy:
-    """Squared norm of unturned Gaussians, told apart by the direction of frequency.
+class MeasuredEnergy:
+    """Squared norm of Gaussians that wedges leave, by the direction of frequency.
 
     A wedge takes whole directions. So what it leaves of turned Gaussians is a sum over those
-    directions that it leaves once they are turned too.
+    directions of the unturned ones that it leaves once they are turned.
 
     Attributes
     ----------
+    wedges
+        Of the images, `n`.
     directions
         Unit vectors `(d, 3)`, x first, even over half a sphere.
     energy
-        `(n, d)`, in units of the squared weight times half the longest box edge cubed.
+        Of the unturned Gaussians `(n, d)`; lengths are in half the longest box edge.
     """
 
+    wedges: Wedges
     directions: Tensor
     energy: Tensor
 
     @classmethod
-    def of(cls, splats: Splats, size: int) -> "DirectionalEnergy":
+    def of(cls, splats: Splats, wedges: Wedges, size: int) -> "MeasuredEnergy":
         """Integrate the power spectrum along each direction, `k^2 |F(k u)|^2 dk`.
 
         F is a sum of Gaussians with phases, so it is known on any ray. The mean does not count,
@@ -54,9 +57,9 @@ class DirectionalEnergy:
             height = mass * torch.exp(-2 * (math.pi * k * splats.sigmas).square())[:, None]
             real, imaginary = height @ (k * phase).cos(), height @ (k * phase).sin()
             energy += k**2 * (real.square() + imaginary.square()).sum(dim=1)
-        return cls(directions, energy * (4 * math.pi * spacing / _DIRECTIONS))
+        return cls(wedges, directions, energy * (4 * math.pi * spacing / _DIRECTIONS))
 
-    def measured(self, wedges: Wedges, matrices: Tensor) -> Tensor:
-        """Return the squared norm `(n, m)` that wedges leave under rotations `(n, m, 3, 3)`."""
-        there = wedges.measured(matrices, self.directions, edge=_APART)
+    def __call__(self, matrices: Tensor) -> Tensor:
+        """Return the squared norm `(n, m)` that is left under rotations `(n, m, 3, 3)`."""
+        there = self.wedges.measured(matrices, self.directions, edge=_APART)
         return torch.einsum("nmd,nd->nm", there, self.energy)
