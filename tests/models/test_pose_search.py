@@ -106,6 +106,11 @@ def test_tilt_range_of_flat_images_is_refused() -> None:
         )
 
 
+def test_configuration_from_before_tilt_ranges_loads() -> None:
+    old = '{"family": "beta-vae", "image_shape": [1, 8, 8, 8], "pose_dims": 0, "depth": 1}'
+    assert ModelConfig.model_validate_json(old).tilt_range is None
+
+
 def test_pose_head_gives_unit_quaternions_and_a_gradient() -> None:
     torch.manual_seed(0)
     head = PoseHead(8, 4)
