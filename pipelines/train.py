@@ -90,6 +90,12 @@ class Train(Keeping):
     wedge: Literal["none", "fixed", "random"] = Field(
         "none", description="train with missing wedges too, the microscope's or of any direction"
     )
+    tilt_range: float | None = Field(
+        None,
+        gt=0,
+        lt=90,
+        description="half tilt range of the data, degrees; none: whole volumes",
+    )
     hold_out: Names = Field(None, description="classes kept from training, comma-separated")
     patience: int | None = Field(
         None, ge=1, description="epochs without a better validation loss to stop after"
@@ -240,6 +246,7 @@ def architecture(p: Train, item_shape: tuple[int, ...]) -> ModelConfig:
         channels=p.channels,
         depth=deepest(item_shape[1:]) if p.depth == "auto" else p.depth,
         norm=p.norm,
+        tilt_range=p.tilt_range,
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -179,9 +179,14 @@ def log_json(name: str, content: Any) -> None:
 
 def log_table(name: str, table: pd.DataFrame) -> None:
     """Log a table as a Parquet artifact."""
+    log_file(name, lambda path: table.to_parquet(path, index=False))
+
+
+def log_file(name: str, write: Callable[[Path], object]) -> None:
+    """Log as an artifact the file that `write` makes at the path it is given."""
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / name
-        table.to_parquet(path, index=False)
+        write(path)
         mlflow.log_artifact(str(path))
 
 

@@ -129,7 +129,14 @@ class _Run:
         device, normalisation = next(model.parameters()).device, model.config.normalisation
         model.train()
         start, seen = time.perf_counter(), 0
-        for batch in augmented(state.batches, normalisation, config, device, state.generator):
+        for batch in augmented(
+            state.batches,
+            normalisation,
+            config,
+            device,
+            state.generator,
+            tilt_range_deg=model.config.tilt_range,
+        ):
             take_step(
                 state,
                 batch,
