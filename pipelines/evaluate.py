@@ -9,6 +9,7 @@ import pandas as pd
 from latentlaw.data.loading import Particles
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import TEST, TRAIN
+from latentlaw.data.stack_star import write_poses
 from latentlaw.data.stars import QUATERNION
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.embed import Embedding, embed
@@ -30,12 +31,13 @@ from latentlaw.evaluation.rotation import latent_cosine_under_rotation
 from latentlaw.priors.files import read_affinity
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, PRIOR
+from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, POSES, PRIOR
 from latentlaw.tracking.queries import loss_history
 from latentlaw.tracking.runs import (
     configure_tracking,
     load_json,
     log_data,
+    log_file,
     log_image,
     log_json,
     log_metrics,
@@ -180,9 +182,10 @@ def _with_training(particles: EmbeddedParticles, bundle: Bundle, p: Evaluate) ->
 def _pose(
     bundle: Bundle, stack: ParticleStack, particles: EmbeddedParticles, p: Evaluate
 ) -> dict[str, float]:
-    """Measure a pose that is an orientation, in volumes: the table's poses are."""
+    """Log and measure a pose that is an orientation, in volumes: the table's poses are."""
     if not bundle.model.config.explicit_pose or bundle.model.config.dims != len("zyx"):
         return {}
+    log_file(POSES, lambda path: write_poses(path, stack, particles.codes.pose))
     return measure_pose(particles, stack.table[QUATERNION].to_numpy(dtype=np.float64), p.symmetry)
 
 

@@ -95,7 +95,9 @@ def _letter(name: str, box: int) -> NDArray[np.float32]:
     return np.asarray(canvas.buffer_rgba())[None, :, :, 0].astype(np.float32) / 255
 
 
-def train(posed: Posed, training: TrainConfig, splats: int) -> AutoEncoder:
+def train(
+    posed: Posed, training: TrainConfig, splats: int, tilt_range: float | None
+) -> AutoEncoder:
     """Train on nine tenths of the particles, validate on the rest."""
     shape = posed.images.shape[1:]
     config = ModelConfig(
@@ -105,6 +107,7 @@ def train(posed: Posed, training: TrainConfig, splats: int) -> AutoEncoder:
         depth=min(3, deepest(shape[1:], smallest=3)),
         decoder="splat",
         splats=splats,
+        tilt_range=tilt_range,
     )
     order = np.random.default_rng(training.seed).permutation(len(posed.labels))
     parts = np.split(order, [int(0.9 * len(order))])
@@ -163,6 +166,8 @@ def main() -> None:
     parser.add_argument("--beta", type=float, default=1e-4)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--augmentation", choices=("rotate", "none"), default="rotate")
+    parser.add_argument("--blind", action="store_true", help="do not tell the model the wedge")
     parser.add_argument("--no-search", action="store_true", help="one pose, by gradients")
     p = parser.parse_args()
     torch.set_num_threads(1)
@@ -184,10 +189,14 @@ def main() -> None:
         learning_rate=p.rate,
         samples_per_epoch=512,
         seed=p.seed,
+        augmentation=p.augmentation,
     )
-    guess = patch.object(AutoEncoder, "find_pose", lambda _model, _z, _images, guess: guess)
+    tilt_range = None if p.wedge >= 90 or p.blind else p.wedge
+    guess = patch.object(
+        AutoEncoder, "find_pose", lambda _model, _z, _images, guess, _wedges: guess
+    )
     with guess if p.no_search else nullcontext():
-        model = train(train_set, training, p.splats)
+        model = train(train_set, training, p.splats, tilt_range)
     errors_deg(model, test_set, names)
 
 

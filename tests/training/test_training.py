@@ -13,16 +13,24 @@ from latentlaw.data.loading import ArrayImages, Particles, Places
 from latentlaw.data.particles import open_stack
 from latentlaw.data.stack_writer import new_stack
 from latentlaw.errors import ConfigError, DataError
+from latentlaw.geometry.wedges import Wedges, apply_wedges
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.training.augmentation import Wedge, apply_transforms, draw_transforms
+from latentlaw.training.augmentation import (
+    Transforms,
+    Wedge,
+    apply_transforms,
+    draw_transforms,
+    known_wedges,
+)
 from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.loop import fit
 from latentlaw.training.seeds import seeded_initialisation
+from latentlaw.training.state import TrainState
 from numpy.typing import NDArray
 
 QUICK = TrainConfig(epochs=3, batch_size=16, samples_per_epoch=64, learning_rate=3e-3)
@@ -70,6 +78,21 @@ def test_every_family_learns(family: str) -> None:
     assert seen[-1]["train/reconstruction"] < seen[0]["train/reconstruction"]
     assert ("train/affinity" in seen[0]) == (family == "affinity-vae")
     assert ("train/kl" in seen[0]) == (family != "autoencoder")
+
+
+def test_volumes_keep_channels_last_through_every_layer() -> None:
+    config = ModelConfig(
+        family="beta-vae", image_shape=(1, 16, 16, 16), pose_dims=0, channels=4, depth=2
+    )
+    model, images = AutoEncoder(config), np.zeros((4, 1, 16, 16, 16), np.float32)
+    data = Particles.unlabelled(ArrayImages(images), np.arange(4))
+    TrainState.begin(model, data, QUICK)
+    volumes, hidden = torch.from_numpy(images), torch.zeros(4, 8, 4, 4, 4)
+    for start, layers in ((volumes, model.encoder.body), (hidden, model.decoder.layers)):
+        for layer in layers:
+            start = layer(start)
+            assert start.is_contiguous(memory_format=torch.channels_last_3d)
+            assert not start.is_contiguous()
 
 
 def test_same_seed_gives_the_same_weights() -> None:
@@ -172,15 +195,15 @@ def test_impulse_has_no_power_in_the_wedge(direction: Literal["fixed", "random"]
     drawn = draw_transforms(
         "none", 6, 3, generator, wedge=Wedge(low_deg=30, high_deg=60, direction=direction)
     )
-    assert drawn.tilt_ranges_deg is not None
-    assert drawn.frames is not None
+    assert drawn.wedges is not None
     power = torch.fft.rfftn(apply_transforms(impulses, drawn)[:, 0], dim=(1, 2, 3)).abs()
     k = torch.stack(
         torch.meshgrid(
             torch.fft.fftfreq(16), torch.fft.fftfreq(12), torch.fft.rfftfreq(9), indexing="ij"
         )
     )
-    for each, tilt, frame in zip(power, drawn.tilt_ranges_deg, drawn.frames, strict=True):
+    ranges, frames = drawn.wedges.tilt_ranges_deg[:, 0], drawn.wedges.frames[:, 0]
+    for each, tilt, frame in zip(power, ranges, frames, strict=True):
         across, beam = (
             torch.einsum("izyx,i->zyx", k, frame[:, axis].flip(0)).abs() for axis in (0, 2)
         )
@@ -198,15 +221,61 @@ def test_transforms_that_were_logged_replay_to_the_same_bytes() -> None:
         "rotate", 3, 3, torch.Generator().manual_seed(0), wedge=Wedge(direction="random")
     )
     log = io.BytesIO()
-    torch.save({f.name: getattr(drawn, f.name) for f in dataclasses.fields(drawn)}, log)
+    torch.save(dataclasses.asdict(drawn), log)
     log.seek(0)
-    replayed = dataclasses.replace(drawn, **torch.load(log, weights_only=True))
+    logged = torch.load(log, weights_only=True)
+    replayed = Transforms(logged["matrices"], Wedges(**logged["wedges"]))
     before = apply_transforms(images, drawn).numpy().tobytes()
     assert apply_transforms(images, replayed).numpy().tobytes() == before
     again = draw_transforms(
         "rotate", 3, 3, torch.Generator().manual_seed(0), wedge=Wedge(direction="random")
     )
     assert apply_transforms(images, again).numpy().tobytes() == before
+
+
+def test_known_wedges_turn_along_and_add_up() -> None:
+    """What has no power after a turn and a wedge is in the masks, but for what interpolates."""
+    drawn = draw_transforms("rotate", 3, 3, torch.Generator().manual_seed(0), wedge=Wedge())
+    assert drawn.matrices is not None
+    assert drawn.wedges is not None
+    known = known_wedges(drawn, 3, 60.0)
+    assert known is not None
+    recorded = Wedges.unturned(3, 60).turned(drawn.matrices)
+    shape = (12, 12, 12)
+    both = recorded.masks(shape) & drawn.wedges.masks(shape)
+    torch.testing.assert_close(known.masks(shape), both)
+    assert known_wedges(drawn, 3, None) is None
+    untouched = known_wedges(Transforms(), 3, 60.0)
+    assert untouched is not None
+    torch.testing.assert_close(untouched.masks(shape), Wedges.unturned(3, 60).masks(shape))
+
+
+def test_training_that_knows_the_wedge_learns_from_turned_particles() -> None:
+    """The validation images are not turned, so wedges come from batches and from the model."""
+    generator = torch.Generator().manual_seed(0)
+    volumes = torch.randn(16, 1, 8, 8, 8, generator=generator).cumsum(2)
+    recorded = apply_wedges(volumes, Wedges.unturned(16, 60)).numpy()
+    particles = Particles(ArrayImages(recorded), np.arange(16), torch.arange(16) % 2)
+    config = ModelConfig(
+        family="affinity-vae",
+        image_shape=(1, 8, 8, 8),
+        pose_dims=4,
+        depth=1,
+        decoder="splat",
+        splats=8,
+        tilt_range=60,
+    )
+    losses: list[float] = []
+    with seeded_initialisation(0):
+        model = AutoEncoder(config)
+    fit(
+        model,
+        particles,
+        particles,
+        QUICK.model_copy(update={"epochs": 8, "wedge": Wedge(), "samples_per_epoch": 32}),
+        on_epoch=lambda _, metrics: losses.append(metrics["val/reconstruction"]),
+    )
+    assert losses[-1] < losses[0]
 
 
 def test_wedge_of_flat_images_or_a_reversed_range_is_refused() -> None:

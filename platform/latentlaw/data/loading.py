@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlaw.geometry.wedges import Wedges
+
 Places = NDArray[np.integer[Any]]
 _UNLABELLED = -1  # as in losses.affinity, which data does not use
 
@@ -64,18 +66,36 @@ class ArrayImages:
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A batch: images `(n, c, [z,] y, x)` and class indices `(n,)`, -1 where unlabelled."""
+    """A batch.
+
+    Attributes
+    ----------
+    images
+        `(n, c, [z,] y, x)`.
+    labels
+        Class indices `(n,)`, -1 where unlabelled.
+    wedges
+        Missing wedges, where images were turned or lost some more; None: as they were recorded.
+    """
 
     images: Tensor
     labels: Tensor
+    wedges: Wedges | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, part: slice) -> "LabelledImages":
+        """Return a stretch of the batch."""
+        wedges = None if self.wedges is None else self.wedges[part]
+        return LabelledImages(self.images[part], self.labels[part], wedges)
+
     def to(self, device: torch.device) -> "LabelledImages":
         """Return the same images on `device`; pinned ones without waiting for the copy."""
         return LabelledImages(
-            self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True)
+            self.images.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            None if self.wedges is None else self.wedges.to(device),
         )
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from latentlaw.data.particles import ParticleStack
 from latentlaw.data.star_text import StarText, encode_star, parse_star
+from latentlaw.data.star_writing import write_star
+from latentlaw.data.stars import QUATERNION
 from latentlaw.errors import DataError
 
 NAME = "particles.star"
@@ -82,3 +84,25 @@ def kept_star(stack: ParticleStack) -> StarText | None:
         )
     # More of them were being appended when the process was killed: they do not count.
     return star.with_particles(star.particles.select(np.arange(len(stack))))
+
+
+def write_poses(
+    path: str | Path, stack: ParticleStack, quaternions: NDArray[np.floating[Any]]
+) -> None:
+    """Write a stack's particles with new orientations as a STAR file, in the stack's order.
+
+    If the stack was cut from a STAR file, that is written with only the angles replaced.
+
+    Parameters
+    ----------
+    quaternions
+        Of all particles, `(n, 4)`, scalar first: the rotation from a reference to the particle.
+
+    Raises
+    ------
+    DataError
+        If the stack's own STAR file does not fit it.
+    """
+    posed = stack.table.assign(**dict(zip(QUATERNION, quaternions.T, strict=True)))
+    source = kept_star(stack)
+    write_star(path, posed, stack.voxel_size_a or 1.0, source=source, updated=["pose"])

@@ -100,7 +100,10 @@ def write_star(
 
 
 def _new_star(path: str | Path, table: pd.DataFrame, pixel_size_a: float) -> StarText:
-    """Make a STAR file of one optics group with the tomograms and positions of `table`."""
+    """Make a STAR file of one optics group with the tomograms and positions of `table`.
+
+    A column that is unknown of every particle is left out, as of subvolumes without tomogram.
+    """
     optics = pd.DataFrame(
         {
             OPTICS_GROUP: [1],
@@ -116,7 +119,8 @@ def _new_star(path: str | Path, table: pd.DataFrame, pixel_size_a: float) -> Sta
             OPTICS_GROUP: 1,
         }
     )
-    blocks = (star_block("optics", optics), star_block("particles", block))
+    known = block.dropna(axis="columns", how="all") if len(block) else block
+    blocks = (star_block("optics", optics), star_block("particles", known))
     return StarText(str(path), blocks)
 
 

@@ -84,6 +84,14 @@ def spread_rotations(n: int, dims: int) -> Tensor:
     return quaternion_to_matrix(torch.stack(parts, dim=-1)).float()
 
 
+def spread_directions(n: int) -> Tensor:
+    """Return `n` unit vectors `(n, 3)` that cover half a sphere evenly: a Fibonacci lattice."""
+    place = torch.arange(n, dtype=torch.float64) + 0.5
+    height, angle = place / n, place * (math.pi * (1 + math.sqrt(5)))
+    ring = (1 - height.square()).sqrt()
+    return torch.stack((ring * angle.cos(), ring * angle.sin(), height), dim=-1).float()
+
+
 def small_rotations(angle_deg: float, dims: int) -> Tensor:
     """Return the identity and the turns by +-`angle_deg` about each axis, `(7, 3, 3)` in 3-D."""
     half = math.radians(angle_deg) / 2

@@ -14,7 +14,15 @@ NormKind = Literal["batch", "group", "none"]
 
 
 class ModelConfig(BaseModel):
-    """Architecture of an autoencoder of images `(c, [z,] y, x)`."""
+    """Architecture of an autoencoder of images `(c, [z,] y, x)`.
+
+    Attributes
+    ----------
+    tilt_range
+        Half-angle in degrees of the tilt series that the volumes are from (tilt axis y, beam along
+        z): outputs and poses are compared with images at the frequencies that it reaches. None:
+        not known, and images are taken as whole.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,6 +38,7 @@ class ModelConfig(BaseModel):
     final_channels: int = Field(0, ge=0, le=1024)
     reconstruction: ReconstructionKind = "mse"
     normalisation: Normalisation = Normalisation()
+    tilt_range: float | None = Field(None, gt=0, lt=90)
 
     @property
     def dims(self) -> int:
@@ -59,6 +68,12 @@ class ModelConfig(BaseModel):
             raise ConfigError(
                 f"final_channels: {self.final_channels} convolution channels after Gaussians were "
                 "asked for, but the decoder is conv; use decoder=splat or final_channels=0"
+            )
+        if self.tilt_range is not None and (self.dims != 3 or self.reconstruction != "mse"):
+            raise ConfigError(
+                f"tilt_range: a tilt series of {self.tilt_range:g} degrees is of volumes that are "
+                f"compared by mse, found {self.dims}-D and {self.reconstruction}; use "
+                "tilt_range=none"
             )
         wanted = splat_pose_dims(self.dims)
         if self.decoder == "splat" and self.pose_dims not in (0, wanted):

@@ -5,12 +5,16 @@ near-symmetric shape has a local minimum. So the pose is searched, as cryoDRGN2 
 2021), and the network learns to answer what the search finds (amortised inference).
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from latentlaw.geometry.rotations import small_rotations, spread_rotations
+from latentlaw.geometry.wedges import Wedges, apply_wedges
 from latentlaw.models.pose import matrix_pose, pose_matrix
+from latentlaw.models.splat_energy import MeasuredEnergy
 from latentlaw.models.splats import Splats
 
 _GRID = {3: 576, 2: 36}  # rotations of the coarse search: in 3-D about 30 degrees apart, in 2-D 10
@@ -20,11 +24,15 @@ _KEPT = 4  # peaks of the coarse search to climb from
 
 
 @torch.no_grad()
-def search_pose(splats: Splats, images: Tensor, guess: Tensor) -> Tensor:
+def search_pose(
+    splats: Splats, images: Tensor, guess: Tensor, wedges: Wedges | None = None
+) -> Tensor:
     """Return the pose under which the Gaussians correlate best with each image.
 
-    Turning Gaussians hardly changes their norm, so the best correlation is the least squared
-    error. The grid's peaks and a guess are climbed from in shrinking steps about the axes.
+    Turning Gaussians hardly changes their norm, but it does change how much of it a missing wedge
+    leaves; so with wedges the correlation is divided by the norm of what is left (the constrained
+    cross-correlation of Foerster et al. 2005, PNAS 102, 4729). The grid's peaks and a guess are
+    climbed from in shrinking steps about the axes.
 
     Parameters
     ----------
@@ -34,16 +42,18 @@ def search_pose(splats: Splats, images: Tensor, guess: Tensor) -> Tensor:
         Normalised, `(n, c, [z,] y, x)`.
     guess
         Poses `(n, 4)` or `(n, 2)` to start from besides the grid.
+    wedges
+        What the images lack; None: nothing.
     """
     dims = images.ndim - 2
-    blurred = _blur(images, splats.sigmas.mean(dim=1))
+    score = _Score.of(splats, images, wedges)
     grid = spread_rotations(_GRID[dims], dims).to(images).expand(len(images), -1, -1, -1)
-    best = _correlation(splats, blurred, grid).topk(_KEPT, dim=1).indices
+    best = score(grid).topk(_KEPT, dim=1).indices
     starts = torch.cat((_pick(grid, best), pose_matrix(guess)[:, None]), dim=1)
     for step in range(_STEPS):
         turns = small_rotations(_FIRST_STEP_DEG[dims] * 0.6**step, dims).to(images)
         around = turns @ starts[:, :, None]  # (n, starts, turns, dims, dims)
-        scores = _correlation(splats, blurred, around.flatten(1, 2)).view(around.shape[:3])
+        scores = score(around.flatten(1, 2)).view(around.shape[:3])
         top = scores.max(dim=2)
         starts = around.gather(
             2, top.indices[..., None, None, None].expand(-1, -1, -1, dims, dims)
@@ -55,6 +65,31 @@ def _pick(matrices: Tensor, chosen: Tensor) -> Tensor:
     """Take of matrices `(n, m, d, d)` those at `chosen` `(n, k)`."""
     index = chosen[..., None, None].expand(-1, -1, *matrices.shape[2:])
     return matrices.gather(1, index)
+
+
+@dataclass(frozen=True)
+class _Score:
+    """How well images show Gaussians under rotations."""
+
+    splats: Splats
+    blurred: Tensor
+    measured_energy: MeasuredEnergy | None
+
+    @classmethod
+    def of(cls, splats: Splats, images: Tensor, wedges: Wedges | None) -> "_Score":
+        energy = None
+        if wedges is not None:
+            # W is a projection, so of an image without its wedge <image, W r> is <image, r>.
+            images = apply_wedges(images, wedges)
+            energy = MeasuredEnergy.of(splats, wedges, max(images.shape[2:]))
+        return cls(splats, _blur(images, splats.sigmas.mean(dim=1)), energy)
+
+    def __call__(self, matrices: Tensor) -> Tensor:
+        """Return the scores `(n, m)` of rotations `(n, m, d, d)`."""
+        correlation = _correlation(self.splats, self.blurred, matrices)
+        if self.measured_energy is None:
+            return correlation
+        return correlation * self.measured_energy(matrices).clamp_min(1e-12).rsqrt()
 
 
 def _correlation(splats: Splats, blurred: Tensor, matrices: Tensor) -> Tensor:

@@ -46,6 +46,10 @@ class SplatDecoder(nn.Module):
         self.centres = nn.Linear(config.latent_dims, config.splats * config.dims)
         self.weights = nn.Linear(config.latent_dims, config.splats * self._channels)
         self.sigmas = nn.Linear(config.latent_dims, config.splats)
+        # One shape for every latent to begin with: poses are then found in one frame, and shapes
+        # come apart from there, where random ones would each pull their neighbours into a frame.
+        for layer in (self.centres, self.weights, self.sigmas):
+            nn.init.zeros_(layer.weight)
         self.offset = nn.Parameter(torch.zeros(1))
         self.final = _final(config) if config.final_channels else None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from latentlaw.geometry.wedges import Wedges, apply_wedges
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.decoders import ConvDecoder
 from latentlaw.models.layers import conv_stack
@@ -67,11 +68,31 @@ class AutoEncoder(nn.Module):
         encoding = self.encode(images)
         return replace(encoding, pose=self.find_pose(encoding.mu, images, encoding.pose))
 
-    def find_pose(self, z: Tensor, images: Tensor, guess: Tensor) -> Tensor:
-        """Return the pose that shows `z` most like the images; the guess where pose is free."""
+    def find_pose(
+        self, z: Tensor, images: Tensor, guess: Tensor, wedges: Wedges | None = None
+    ) -> Tensor:
+        """Return the pose that shows `z` most like the images; the guess where pose is free.
+
+        `wedges` are those of the images; None: as they were recorded.
+        """
         if not (isinstance(self.decoder, SplatDecoder) and self.config.explicit_pose):
             return guess
-        return search_pose(self.decoder.splats(z), images, guess)
+        return search_pose(self.decoder.splats(z), images, guess, self._wedges(images, wedges))
+
+    def record(self, images: Tensor, wedges: Wedges | None = None) -> Tensor:
+        """Return what a tilt series shows of decoded volumes `(n, c, z, y, x)`.
+
+        `wedges` are those to take away; None: that of the data. Where the tilt range is not
+        known, images stay as they are.
+        """
+        lacking = self._wedges(images, wedges)
+        return images if lacking is None else apply_wedges(images, lacking)
+
+    def _wedges(self, images: Tensor, wedges: Wedges | None) -> Wedges | None:
+        tilt_range = self.config.tilt_range
+        if wedges is not None or tilt_range is None:
+            return wedges
+        return Wedges.unturned(len(images), tilt_range).to(images.device)
 
     def decode(self, z: Tensor, pose: Tensor) -> Tensor:
         """Decode latents `(n, latent_dims)` and pose `(n, pose_dims)` to normalised images."""

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from latentlaw.errors import ConfigError
 from latentlaw.geometry.rotations import random_rotations
-from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_masks
+from latentlaw.geometry.volumes import rotate_images
+from latentlaw.geometry.wedges import Wedges, apply_wedges
 
 Augmentation = Literal["none", "rotate", "rotate-flip"]
 
@@ -45,16 +46,12 @@ class Transforms:
     ----------
     matrices
         Rotations and reflections `(n, dims, dims)` for `rotate_images`.
-    tilt_ranges_deg
-        Half-angle of the tilt series, `(n,)`.
-    frames
-        Microscope's axes x (across the tilt axis), y (tilt axis), z (beam) as the columns of
-        `(n, 3, 3)`.
+    wedges
+        Missing wedges of the turned images.
     """
 
     matrices: Tensor | None = None
-    tilt_ranges_deg: Tensor | None = None
-    frames: Tensor | None = None
+    wedges: Wedges | None = None
 
 
 def draw_transforms(
@@ -72,6 +69,7 @@ def draw_transforms(
     ConfigError
         If a wedge is asked for in images that are not volumes.
     """
+    check_wedge(wedge, dims)
     matrices = None
     if kind != "none":
         matrices = random_rotations(n, dims, generator)
@@ -79,23 +77,43 @@ def draw_transforms(
             matrices[torch.rand(n, generator=generator) < 0.5, :, 0] *= -1
     if wedge is None:
         return Transforms(matrices)
-    if dims != 3:
-        raise ConfigError("wedge: a missing wedge is of volumes, found images; use wedge=none")
     spread = wedge.high_deg - wedge.low_deg
-    ranges = wedge.low_deg + spread * torch.rand(n, generator=generator)
+    ranges = wedge.low_deg + spread * torch.rand(n, 1, generator=generator)
     if wedge.direction == "fixed":
-        return Transforms(matrices, ranges, torch.eye(3).expand(n, 3, 3))
-    return Transforms(matrices, ranges, random_rotations(n, 3, generator))
+        return Transforms(matrices, Wedges(ranges, torch.eye(3).expand(n, 1, 3, 3)))
+    return Transforms(matrices, Wedges(ranges, random_rotations(n, 3, generator)[:, None]))
+
+
+def check_wedge(wedge: Wedge | None, dims: int) -> None:
+    """Refuse a missing wedge in what is not a volume.
+
+    Raises
+    ------
+    ConfigError
+        If a wedge is asked for in images of other than 3 spatial axes.
+    """
+    if wedge is not None and dims != 3:
+        raise ConfigError("wedge: a missing wedge is of volumes, found images; use wedge=none")
 
 
 def apply_transforms(images: Tensor, transforms: Transforms) -> Tensor:
     """Turn images `(n, c, [z,] y, x)` of mean 0, then take away what their tilts do not reach."""
     if transforms.matrices is not None:
         images = rotate_images(images, transforms.matrices)
-    if transforms.tilt_ranges_deg is None or transforms.frames is None:
-        return images
-    z, y, x = images.shape[2:]
-    ranges, frames = (
-        drawn.to(images.device) for drawn in (transforms.tilt_ranges_deg, transforms.frames)
-    )
-    return apply_fourier_mask(images, wedge_masks((z, y, x), ranges, frames)[:, None])
+    return images if transforms.wedges is None else apply_wedges(images, transforms.wedges)
+
+
+def known_wedges(transforms: Transforms, n: int, tilt_range_deg: float | None) -> Wedges | None:
+    """Return all that `n` images lack once they are transformed; None: that is not known.
+
+    Parameters
+    ----------
+    tilt_range_deg
+        Of the tilt series that the images are from; its wedge turns with them.
+    """
+    if tilt_range_deg is None:
+        return None
+    wedges = Wedges.unturned(n, tilt_range_deg)
+    if transforms.matrices is not None:
+        wedges = wedges.turned(transforms.matrices)
+    return wedges if transforms.wedges is None else wedges.joined(transforms.wedges)

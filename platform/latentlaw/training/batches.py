@@ -7,7 +7,7 @@ import torch
 from latentlaw.data.loading import LabelledImages, Particles, in_order, read_ahead
 from latentlaw.data.shuffling import ShuffledBatches
 from latentlaw.models.normalisation import Normalisation
-from latentlaw.training.augmentation import apply_transforms, draw_transforms
+from latentlaw.training.augmentation import apply_transforms, draw_transforms, known_wedges
 from latentlaw.training.config import TrainConfig
 
 
@@ -30,14 +30,20 @@ def augmented(
     config: TrainConfig,
     device: torch.device,
     generator: torch.Generator,
+    *,
+    tilt_range_deg: float | None = None,
 ) -> Iterator[LabelledImages]:
-    """Yield the batches normalised and, with transforms from `generator`, augmented."""
+    """Yield the batches normalised and, with transforms from `generator`, augmented.
+
+    With the tilt range of the data, each image comes with the wedges that it lacks.
+    """
     for batch in _normalised(batches, normalisation, device):
         dims = batch.images.ndim - 2
         transforms = draw_transforms(
             config.augmentation, len(batch), dims, generator, wedge=config.wedge
         )
-        yield LabelledImages(apply_transforms(batch.images, transforms), batch.labels)
+        wedges = known_wedges(transforms, len(batch), tilt_range_deg)
+        yield LabelledImages(apply_transforms(batch.images, transforms), batch.labels, wedges)
 
 
 def held_out_batches(

@@ -77,7 +77,7 @@ def fit(
         state.progress.epoch += 1
         if on_epoch:
             on_epoch(state.progress.epoch - 1, metrics)
-        # Kept after it is logged: what is logged twice can be told, what is not is lost.
+        # Kept after it is told: what is told twice can be seen, what is not is lost.
         run.between_steps()
     if keeper:
         keeper.keep(state.checkpoint)
@@ -130,7 +130,14 @@ class _Run:
         device, normalisation = next(model.parameters()).device, model.config.normalisation
         model.train()
         start, seen = time.perf_counter(), 0
-        for batch in augmented(state.batches, normalisation, config, device, state.generator):
+        for batch in augmented(
+            state.batches,
+            normalisation,
+            config,
+            device,
+            state.generator,
+            tilt_range_deg=model.config.tilt_range,
+        ):
             take_step(
                 state,
                 batch,

@@ -39,6 +39,7 @@ def loss_terms(
     `L = R + beta KL + gamma affinity` (arXiv 2209.04517); for a tc-vae
     `L = R + beta (MI + dimension-wise KL) + tc TC` (arXiv 1802.04942). A plain autoencoder has R
     alone. An explicit pose is searched, and adds the term by which the encoder learns to find it.
+    Where the tilt range is known, R compares with what the tilt series would show of the output.
 
     Parameters
     ----------
@@ -55,9 +56,10 @@ def loss_terms(
     with autocast(precision, batch.images.device):
         encoding = _in_fp32(model.encode(batch.images))
     z = model.sample(encoding, generator)
-    pose = model.find_pose(z, batch.images, encoding.pose)
+    pose = model.find_pose(z, batch.images, encoding.pose, batch.wedges)
     with autocast(precision, batch.images.device):
         output = model.decode(z, pose).float()
+    output = model.record(output, batch.wedges)
     terms = {"reconstruction": reconstruction_loss(output, batch.images, config.reconstruction)}
     loss = terms["reconstruction"]
     if config.explicit_pose:

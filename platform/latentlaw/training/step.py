@@ -106,7 +106,7 @@ def _fits(
     state.optimiser.zero_grad(set_to_none=True)
     torch.cuda.empty_cache()  # does nothing where CUDA was not used
     try:
-        _gradients(state, LabelledImages(batch.images[:n], batch.labels[:n]), terms_of)
+        _gradients(state, batch[:n], terms_of)
     except torch.OutOfMemoryError:
         return False
     return True
