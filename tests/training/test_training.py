@@ -80,6 +80,26 @@ def test_every_family_learns(family: str) -> None:
     assert ("train/kl" in seen[0]) == (family != "autoencoder")
 
 
+def test_the_estimator_of_the_configuration_is_the_one_that_counts() -> None:
+    found: dict[str, dict[str, float]] = {}
+    for estimator in ("stratified", "weighted"):
+        unweighted = {"epochs": 1, "beta": 0.0, "tc": 0.0, "tc_estimator": estimator}
+        config = QUICK.model_copy(update=unweighted)
+        fit(
+            network("tc-vae"),
+            stripes(40),
+            stripes(20, 1),
+            config,
+            on_epoch=lambda _, metrics, name=estimator: found.update({name: metrics}),
+        )
+    difference = (
+        found["weighted"]["train/total_correlation"]
+        - found["stratified"]["train/total_correlation"]
+    )
+    # Both see the same samples; the weighted estimate is high by (d - 1) log N.
+    assert difference == pytest.approx(7 * np.log(40), rel=0.1)
+
+
 def test_volumes_keep_channels_last_through_every_layer() -> None:
     config = ModelConfig(
         family="beta-vae", image_shape=(1, 16, 16, 16), pose_dims=0, channels=4, depth=2
