@@ -6,11 +6,14 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 from latentlaw.errors import ConfigError, LatentlawError, nearest_hint
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
+
+from pipelines._config import read_config
 
 P = TypeVar("P", bound="Entry")
 _PLAIN_SECONDS = 5.0
@@ -19,7 +22,9 @@ _PLAIN_SECONDS = 5.0
 class Entry(BaseModel):
     """Parameters of an entry point: the one source of MLproject, help text and checks."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
     seed: int = 0
 
@@ -40,7 +45,12 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
 
 
 def parse(entry: type[P], arguments: list[str]) -> P:
-    """Turn `--key value …` into checked parameters; `none` stands for nothing.
+    """Turn `--key value …` into checked parameters.
+
+    `none` stands for nothing, except where it is one of the words that a parameter takes.
+
+    `--config FILE` takes parameters from a file, such as the `config.yaml` of a run; those beside
+    it win.
 
     Raises
     ------
@@ -48,19 +58,27 @@ def parse(entry: type[P], arguments: list[str]) -> P:
         Naming the parameter, what was found and what was expected.
     """
     values: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     if len(arguments) % 2:
         raise ConfigError(f"expected pairs of --key value, found {' '.join(arguments)!r}")
     for flag, value in zip(arguments[::2], arguments[1::2], strict=True):
         key = flag.removeprefix("--").replace("-", "_")
+        if key == "config":
+            config = read_config(Path(value))
+            continue
+        if key in values:
+            raise ConfigError(f"parameter {key!r} is given twice")
+        values[key] = value
+    values = config | values
+    for key, value in values.items():
         if key not in entry.model_fields:
             hint = (
                 nearest_hint(key, entry.model_fields)
                 or f"; known: {', '.join(entry.model_fields)}"
             )
             raise ConfigError(f"unknown parameter {key!r}{hint}")
-        if key in values:
-            raise ConfigError(f"parameter {key!r} is given twice")
-        values[key] = None if value == "none" else value
+        if value == "none" and "none" not in _words(entry.model_fields[key].annotation):
+            values[key] = None
     return build(entry, values)
 
 
@@ -84,6 +102,7 @@ def build(entry: type[P], values: dict[str, Any]) -> P:
 def usage(entry: type[Entry]) -> str:
     """Help text: the entry's purpose and a line a parameter."""
     lines = [(entry.__doc__ or "").strip(), ""]
+    lines.append(f"  --{'config':<14} file of parameters, as a run's config.yaml (default none)")
     for name, field in entry.model_fields.items():
         default = "required" if field.is_required() else f"default {text_of(field.default)}"
         lines.append(f"  --{name:<14} {field.description or ''} ({default})")
@@ -145,6 +164,14 @@ def use_threads() -> int:
     threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     torch.set_num_threads(threads)
     return threads
+
+
+def _words(annotation: Any) -> set[Any]:
+    """Return the words of a `Literal`, however deep it lies in an annotation."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return set(parts)
+    return set().union(*map(_words, parts))
 
 
 def _quiet() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-from latentlaw.errors import ConfigError
-from latentlaw.tracking.names import CHECKPOINTS, TAG_CHANGED
+from latentlaw.errors import ConfigError, PreemptedError
+from latentlaw.tracking.names import CHECKPOINTS, TAG_CHANGED, TAG_RESUME
 from latentlaw.tracking.runs import local_artifacts
 from latentlaw.training.checkpoints import Checkpoint, checkpoint_folder, read_checkpoint
 from latentlaw.training.identity import check_identity
@@ -74,11 +74,13 @@ def keeping(
         if changed:
             mlflow.set_tag(TAG_CHANGED, "\n".join(changed)[:5000])
             say(f"resume: goes on though these changed: {'; '.join(changed)}")
+    if TAG_RESUME in run.data.tags:
+        mlflow.delete_tag(TAG_RESUME)
     own = local_artifacts(run, CHECKPOINTS)
     folder = _folder(p, own or Path(CHECKPOINTS) / run.info.run_id)
     with checkpoint_folder(folder), stop_signals() as stop:
         say(f"checkpoints: {folder}")
-        yield Keeper(
+        keeper = Keeper(
             folder=folder,
             every_s=p.checkpoint_every,
             identity=dict(identity),
@@ -86,6 +88,11 @@ def keeping(
             found=found,
             stop=stop,
         )
+        try:
+            yield keeper
+        except PreemptedError:
+            mlflow.set_tag(TAG_RESUME, str(folder))
+            raise
     if own is None or folder.resolve() != own.resolve():
         mlflow.log_artifacts(str(folder), CHECKPOINTS)
 

@@ -82,7 +82,8 @@ def run(parameters: Compare) -> pd.DataFrame:
     with stage_run("compare", p.model_dump()):
         use_threads()
         setting = _setting(p)
-        rows, affinities = [], {}
+        rows: list[dict[str, Any]] = []
+        affinities: dict[str, dict[str, Any]] = {}
         for method in setting.models or _ALL:
             for seed in range(p.seed, p.seed + p.seeds):
                 done = _measure(method, seed, setting)

@@ -36,9 +36,15 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
-from latentlaw.training.augmentation import Augmentation, Wedge
+from latentlaw.training.augmentation import Augmentation, Wedge, check_wedge
 from latentlaw.training.config import TrainConfig, samples_per_epoch
-from latentlaw.training.devices import DeviceName, PrecisionName, pick_device, pick_precision
+from latentlaw.training.devices import (
+    DeviceName,
+    PrecisionName,
+    check_compiler,
+    pick_device,
+    pick_precision,
+)
 from latentlaw.training.identity import identify
 from latentlaw.training.keeping import Keeper
 from latentlaw.training.loop import fit
@@ -108,6 +114,8 @@ def run(parameters: Train) -> str:
     with stage_run("train", p.model_dump(), run_id=run_id) as active:
         use_threads()
         stack = open_stack(p.data)
+        shape = stack.images.shape[1:]
+        check_box(p, shape)
         data = prepare(stack, seed=p.seed, hold_out=p.hold_out or ())
         prior = load_prior(p, data.class_names)
         log_data(p.data, stack.digest, stack.table, "training")
@@ -117,7 +125,7 @@ def run(parameters: Train) -> str:
             model = AutoEncoder(config)
         # As float32 on the device once; the loss reads it in every step.
         matrix = None if prior is None else torch.tensor(prior.values, dtype=torch.float32)
-        training = train_config(p, data.images.shape[1:])
+        training = train_config(p, shape)
         device = pick_device(p.device)
         identity = identify(
             settings={
@@ -130,8 +138,10 @@ def run(parameters: Train) -> str:
             device=device.type,
         )
         say(f"trains on {device.type} in {training.precision}")
-        with keeping(p, active, found, identity) as keeper:
-            log = EpochLogger(active.info.run_id)
+        with (
+            keeping(p, active, found, identity) as keeper,
+            EpochLogger(active.info.run_id) as log,
+        ):
             bundle = train_bundle(p, data, model.to(device), training, matrix, keeper, log)
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
@@ -174,6 +184,21 @@ def train_bundle(
     return Bundle(model.cpu(), head)
 
 
+def check_box(p: Train, item_shape: tuple[int, ...]) -> None:
+    """Refuse options that do not fit images `(c, [z,] y, x)` or this machine, before any is read.
+
+    Raises
+    ------
+    ConfigError
+        If the box does not halve as often as `depth` says; decoder, pose, wedge, device or
+        precision do not fit; or there is nothing to compile with.
+    """
+    architecture(p, item_shape)
+    check_wedge(train_config(p, item_shape).wedge, len(item_shape) - 1)
+    if p.compile:
+        check_compiler(pick_device(p.device))
+
+
 def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
     """Hyperparameters of the run; gamma counts only for the family that has a prior."""
     augmentation = p.augmentation
@@ -199,24 +224,28 @@ def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
 
 
 def model_config(p: Train, data: PreparedData) -> ModelConfig:
-    """Architecture for the shape of the data, with what is left at auto filled in."""
-    shape = tuple(data.images.shape[1:])
+    """Architecture for the shape of the data, with a normalisation learned from it."""
     kind = p.normalisation
     if kind == "auto":
         kind = "global" if p.model == "tc-vae" else "particle"
+    fitted = {"normalisation": data.fit_normalisation(kind)}
+    return architecture(p, data.images.shape[1:]).model_copy(update=fitted)
+
+
+def architecture(p: Train, item_shape: tuple[int, ...]) -> ModelConfig:
+    """Architecture for images `(c, [z,] y, x)`, with what is left at auto filled in."""
     pose = p.pose_dims
+    if pose == "auto":
+        pose = default_pose_dims(len(item_shape) - 1, p.decoder, p.model)
     return ModelConfig(
         family=p.model,
-        image_shape=shape,
+        image_shape=tuple(item_shape),
         latent_dims=p.latent_dims,
-        pose_dims=default_pose_dims(len(shape) - 1, p.decoder, p.model)
-        if pose == "auto"
-        else pose,
+        pose_dims=pose,
         decoder=p.decoder,
         channels=p.channels,
-        depth=deepest(shape[1:]) if p.depth == "auto" else p.depth,
+        depth=deepest(item_shape[1:]) if p.depth == "auto" else p.depth,
         norm=p.norm,
-        normalisation=data.fit_normalisation(kind),
         tilt_range=p.tilt_range,
     )
 

@@ -20,9 +20,18 @@ def make(order: Order) -> Preset:
         np.stack([mean_by_two(volume) for volume in volumes]),
         listing.rows["label"].tolist(),
     )
+    # Few particles make short epochs: small batches, so that they hold steps enough.
+    training = {
+        "channels": 8,
+        "depth": 5,
+        "batch_size": 16,
+        "learning_rate": 2e-3,
+        "gamma": 4.0,
+        "epochs": 60,
+    }
     return Preset(
         str(stack),
         str(order.source / "affinity_fsc.csv"),
-        {"channels": 8, "epochs": 60},
-        models=("affinity-vae", "raw-prior", "no-prior"),
+        training,
+        models=("affinity-vae", "raw-prior"),
     )

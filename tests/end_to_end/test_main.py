@@ -1,4 +1,7 @@
-"""The main job as a user types it, on small inputs: `mlflow run . --env-manager=local`."""
+"""The main job as a user types it, on small inputs: `mlflow run REPOSITORY --env-manager=local`.
+
+Each test is in a folder of its own, where MLflow keeps the artifacts beside a test's store.
+"""
 
 import json
 import os
@@ -30,6 +33,7 @@ def environment(folder: Path) -> dict[str, str]:
         **clean,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "GIT_PYTHON_REFRESH": "quiet",
     }
@@ -42,7 +46,7 @@ def start(folder: Path, command: list[str], flag: str, parameters: dict[str, Any
     pairs = [part for k, v in parameters.items() for part in flag.format(k, v).split(" ", 1)]
     return subprocess.run(
         [*command, *pairs],
-        cwd=ROOT,
+        cwd=folder,
         env=environment(folder),
         capture_output=True,
         text=True,
@@ -52,7 +56,7 @@ def start(folder: Path, command: list[str], flag: str, parameters: dict[str, Any
 
 
 def mlflow_run(folder: Path, entry: str, **parameters: Any) -> Completed:
-    command = ["mlflow", "run", ".", "-e", entry, "--env-manager=local"]
+    command = ["mlflow", "run", str(ROOT), "-e", entry, "--env-manager=local"]
     return start(folder, [*command, "--experiment-name", "latentlaw"], "-P {}={}", parameters)
 
 
@@ -132,7 +136,7 @@ def served(folder: Path, port: int) -> Iterator[str]:
     server = subprocess.Popen(
         [*command, "--env-manager=local", "-h", "127.0.0.1", "-p", str(port)],
         cwd=folder,  # not the repository, whose package must not be needed
-        env=environment(folder),
+        env=environment(folder) | {"PYTHONPATH": ""},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

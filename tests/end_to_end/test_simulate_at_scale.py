@@ -28,11 +28,14 @@ def test_thirteen_classes_in_200_x_512_x_512_voxels(shared_data: Path, tmp_path:
         "tilt_step": 3,
     }
     pairs = [part for key, value in given.items() for part in (f"--{key}", str(value))]
-    tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    given_by_shell = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
+    }
     subprocess.run(
         [sys.executable, "-m", "pipelines.simulate", *pairs],
-        cwd=ROOT,
-        env={**os.environ, **tracking},
+        cwd=tmp_path,
+        env={**os.environ, **given_by_shell},
         check=True,
         timeout=280,
     )

@@ -25,6 +25,7 @@ def test_every_quaternion_gives_a_rotation(values: list[float]) -> None:
 
 def test_zero_quaternion_is_the_identity() -> None:
     torch.testing.assert_close(quaternion_to_matrix(torch.zeros(4)), torch.eye(3))
+    assert normalise_quaternion(torch.zeros(4)).tolist() == [1, 0, 0, 0]
 
 
 def test_quarter_turn_about_z_sends_x_to_y() -> None:

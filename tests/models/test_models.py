@@ -9,6 +9,7 @@ from latentlaw.geometry.volumes import rotate_images
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig, deepest
 from latentlaw.models.decoders import interleave
+from latentlaw.models.layers import UpConv3d
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.models.pose import pose_matrix
 from latentlaw.models.splats import SplatDecoder
@@ -84,6 +85,16 @@ def test_splat_model_renders_at_another_box() -> None:
     assert fine.shape == (1, 1, 32, 32, 32)
     # Every other voxel of a grid twice as fine lies on the coarse one.
     torch.testing.assert_close(fine[..., ::2, ::2, ::2], decoder(z, pose))
+
+
+def test_doubling_layer_equals_the_transposed_convolution() -> None:
+    generator = torch.Generator().manual_seed(0)
+    layer, volume = UpConv3d(6, 4), torch.randn(2, 6, 3, 4, 5, generator=generator)
+    expected = torch.nn.functional.conv_transpose3d(volume, layer.weight, layer.bias, stride=2)
+    for each in (volume, volume.contiguous(memory_format=torch.channels_last_3d)):
+        found = layer(each)
+        torch.testing.assert_close(found, expected)
+        assert found.is_contiguous(memory_format=torch.channels_last_3d)
 
 
 def test_interleave_puts_channels_on_the_finer_grid() -> None:

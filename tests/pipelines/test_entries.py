@@ -9,7 +9,7 @@ import pytest
 import yaml
 from latentlaw.errors import ConfigError
 
-from pipelines._entry import parse, usage
+from pipelines._entry import parse, text_of, usage
 from pipelines._mlproject import ENTRIES, entry_class, mlproject
 from pipelines.discover import Discover
 from pipelines.simulate import Simulate
@@ -44,6 +44,19 @@ def test_values_are_parsed_by_their_type() -> None:
 def test_bad_parameters_are_named(arguments: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse(Train, arguments)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_defaults_as_mlproject_writes_them_are_taken(name: str) -> None:
+    entry = entry_class(name)
+    given = {key: "x" for key, field in entry.model_fields.items() if field.is_required()}
+    written = {
+        key: text_of(field.default)
+        for key, field in entry.model_fields.items()
+        if not field.is_required()
+    }
+    arguments = [part for key, value in (given | written).items() for part in (f"--{key}", value)]
+    assert parse(entry, arguments) == entry(**given)
 
 
 @pytest.mark.parametrize("name", ENTRIES)

@@ -1,8 +1,14 @@
 """Options that exclude each other are said before data is read."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
+from latentlaw.data.chunks import ImageChunks
+from latentlaw.data.stack_writer import new_stack
 
 
 @pytest.mark.parametrize(
@@ -19,4 +25,34 @@ def test_row_33_incompatible_options(
     message: str,
 ) -> None:
     assert entry("train", data="is-not-there", **options) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"depth": 3}, "(12, 12) is not divisible by 8; use depth=1"),
+        ({"decoder": "splat", "pose_dims": 4}, "pose in 2-D has 2 numbers"),
+        ({"wedge": "random"}, "a missing wedge is of volumes, found images; use wedge=none"),
+        ({"device": "cuda"}, "device: cuda was asked for"),
+    ],
+)
+def test_row_33_options_that_do_not_fit_the_box(
+    tmp_path: Path,
+    entry: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, object],
+    message: str,
+) -> None:
+    data = tmp_path / "s.particles.zarr"
+    with new_stack(data, item_shape=(1, 12, 12)) as writer:
+        writer.append(np.zeros((8, 1, 12, 12)), pd.DataFrame({"label": ["a", "b"] * 4}))
+
+    def read(*_: object) -> None:
+        pytest.fail("an image was read")
+
+    monkeypatch.setattr(ImageChunks, "_get", read)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert entry("train", data=data, model="beta-vae", **options) == 2
     assert message in capsys.readouterr().err

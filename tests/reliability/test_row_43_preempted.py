@@ -11,8 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from latentlaw.data.stack_writer import new_stack
+from latentlaw.tracking.names import TAG_RESUME
+from latentlaw.tracking.queries import list_runs
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+
+from pipelines._entry import parse
+from pipelines.train import Train
 
 EPOCHS = 25
 
@@ -37,6 +42,12 @@ def only_run(client: MlflowClient, data: Path) -> Run:
     return run
 
 
+def shown(tracking_folder: Path, run: Run) -> str:
+    """Return the status that the dashboard shows."""
+    runs = list_runs(f"sqlite:///{tracking_folder}/mlflow.db").set_index("run_id")
+    return str(runs.loc[run.info.run_id, "status"])
+
+
 def test_row_43_preempted(
     tmp_path: Path, tracking_folder: Path, entry: Callable[..., int], capsys: pytest.CaptureFixture
 ) -> None:
@@ -53,16 +64,23 @@ def test_row_43_preempted(
     )
     client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
     stopped = only_run(client, data)
-    assert stopped.info.status == "SCHEDULED"
+    assert stopped.info.status == "KILLED"
+    assert stopped.data.tags[TAG_RESUME] == str(folder)
+    assert shown(tracking_folder, stopped) == "PREEMPTED"
+    client.set_terminated(stopped.info.run_id, "FAILED")  # as `mlflow run` does
+    assert shown(tracking_folder, stopped) == "PREEMPTED"
 
     assert entry("train", **{**own, "learning_rate": 0.5}, resume=folder) == 2
     assert "train.learning_rate: 0.001 -> 0.5" in capsys.readouterr().err
-    assert only_run(client, data).info.status == "SCHEDULED"
+    assert shown(tracking_folder, stopped) == "PREEMPTED"
 
     assert entry("train", **own, resume=folder) == 0
     done = only_run(client, data)
     assert done.info.run_id == stopped.info.run_id
-    assert done.info.status == "FINISHED"
+    assert shown(tracking_folder, done) == done.info.status == "FINISHED"
+    assert TAG_RESUME not in done.data.tags
     history = client.get_metric_history(done.info.run_id, "train/loss")
     assert [metric.step for metric in history] == list(range(EPOCHS))
     assert client.list_artifacts(done.info.run_id, "checkpoints")
+    config = client.download_artifacts(done.info.run_id, "config.yaml", str(tmp_path))
+    assert parse(Train, ["--config", config]) == Train(**(own | {"data": str(data)}))

@@ -97,3 +97,22 @@ def test_children_join_their_parent_and_failure_is_recorded(store: MlflowClient)
     with pytest.raises(ValueError, match="broken"), stage_run("train", {}) as failed:
         raise ValueError("broken")
     assert store.get_run(failed.info.run_id).info.status == "FAILED"
+
+
+def test_epochs_that_wait_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EpochLogger, "_SHARE", 1e-12)  # so none but the first is due
+    client = MlflowClient()
+
+    def written(run_id: str) -> list[int]:
+        return [metric.step for metric in client.get_metric_history(run_id, "train/loss")]
+
+    with stage_run("train", {}) as run:
+        killed = EpochLogger(run.info.run_id)
+        for epoch in range(3):
+            killed(epoch, {"train/loss": float(epoch)})
+        assert written(run.info.run_id) == [0]
+        with EpochLogger(run.info.run_id) as log:
+            for epoch in range(600):  # more metrics than MLflow takes at once
+                log(epoch, {"train/loss": float(epoch), "val/loss": 0.0})
+            assert written(run.info.run_id) == [0, 1]
+        assert written(run.info.run_id) == list(range(600))

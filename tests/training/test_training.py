@@ -30,6 +30,7 @@ from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.loop import fit
 from latentlaw.training.seeds import seeded_initialisation
+from latentlaw.training.state import TrainState
 from numpy.typing import NDArray
 
 QUICK = TrainConfig(epochs=3, batch_size=16, samples_per_epoch=64, learning_rate=3e-3)
@@ -77,6 +78,21 @@ def test_every_family_learns(family: str) -> None:
     assert seen[-1]["train/reconstruction"] < seen[0]["train/reconstruction"]
     assert ("train/affinity" in seen[0]) == (family == "affinity-vae")
     assert ("train/kl" in seen[0]) == (family != "autoencoder")
+
+
+def test_volumes_keep_channels_last_through_every_layer() -> None:
+    config = ModelConfig(
+        family="beta-vae", image_shape=(1, 16, 16, 16), pose_dims=0, channels=4, depth=2
+    )
+    model, images = AutoEncoder(config), np.zeros((4, 1, 16, 16, 16), np.float32)
+    data = Particles.unlabelled(ArrayImages(images), np.arange(4))
+    TrainState.begin(model, data, QUICK)
+    volumes, hidden = torch.from_numpy(images), torch.zeros(4, 8, 4, 4, 4)
+    for start, layers in ((volumes, model.encoder.body), (hidden, model.decoder.layers)):
+        for layer in layers:
+            start = layer(start)
+            assert start.is_contiguous(memory_format=torch.channels_last_3d)
+            assert not start.is_contiguous()
 
 
 def test_same_seed_gives_the_same_weights() -> None:

@@ -89,8 +89,8 @@ def render_glyph(symbol: str, font: Path, box: int, placement: Placement = Place
     pen.set_linewidth(0)
     pen.set_snap(False)  # upright bars would be moved to whole voxels
     renderer.draw_path(pen, outline, transform, (1.0, 1.0, 1.0, 1.0))
-    ink: Image = np.asarray(renderer.buffer_rgba())[..., 3] / np.float32(255)
-    return ink
+    ink = np.asarray(renderer.buffer_rgba(), dtype=np.float32)[..., 3]
+    return ink / np.float32(255)
 
 
 @cache

@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from latentlaw.errors import DataError
 
 TRAIN, VAL, TEST, HELD_OUT = "train", "val", "test", "held_out"
+_UNLABELLED = "unlabelled"
 
 
 def split_particles(
@@ -35,7 +36,8 @@ def split_particles(
     Raises
     ------
     DataError
-        If there are fewer than two groups, or a class to hold out does not occur.
+        If there are fewer than two groups, a class to hold out does not occur, or there are too
+        few particles of a class, or of all, to be on both sides.
     """
     labels = table["label"].fillna("").to_numpy(dtype=str)
     groups = table["group"].to_numpy(dtype=str)
@@ -50,11 +52,37 @@ def split_particles(
             f"split: {len(known)} particles in {len(set(groups[known]))} group; train and test "
             "need at least two groups (tomograms or source images)"
         )
+    counts = class_counts(labels[known])
+    if single := [name for name, n in counts.items() if n < 2 and name in labels]:
+        name = single[0]
+        raise DataError(
+            f"split: class {name!r} has 1 particle ({listed(counts)}); training and test need "
+            f"one each: leave it out, or keep it from training by hold_out={name}"
+        )
     test = known[_best_fold(labels[known], groups[known], folds, seed)]
     split[test] = TEST
     rest = np.flatnonzero(split == TRAIN)
+    left = class_counts(labels[rest])
+    if max(left.values(), default=0) < 2:
+        raise DataError(
+            f"split: {len(known)} particles ({listed(counts)}) leave {len(rest)} beside test "
+            f"({listed(left)}), too few to hold any out for validation; give more"
+        )
     split[rest[_validation_fold(labels[rest], groups[rest], folds, seed)]] = VAL
     return split
+
+
+def class_counts(labels: NDArray[np.str_]) -> dict[str, int]:
+    """Count the particles of each class, and those without a label."""
+    names, counts = np.unique(labels, return_counts=True)
+    return {
+        name or "unlabelled": n for name, n in zip(names.tolist(), counts.tolist(), strict=True)
+    }
+
+
+def listed(counts: dict[str, int]) -> str:
+    """Write counts into a message."""
+    return ", ".join(f"{name} {n}" for name, n in counts.items())
 
 
 def _validation_fold(

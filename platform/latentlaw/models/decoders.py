@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from latentlaw.models.config import ModelConfig
-from latentlaw.models.layers import CONV, UPCONV, norm_layer
+from latentlaw.models.layers import CONV, norm_layer, up_layer
 
 
 class ConvDecoder(nn.Module):
@@ -29,7 +29,7 @@ class ConvDecoder(nn.Module):
         for _ in range(config.depth - 1):
             narrower = max(width // 2, config.channels)
             layers += [
-                UPCONV[config.dims](width, narrower, kernel_size=2, stride=2),
+                up_layer(width, narrower, config.dims),
                 norm_layer(config.norm, narrower, config.dims),
                 nn.SiLU(),
             ]

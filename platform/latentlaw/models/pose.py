@@ -27,7 +27,7 @@ class PoseHead(nn.Module):
         """Return poses of length 1 of features `(n, f)`."""
         numbers: Tensor = self.linear(features)
         if numbers.shape[-1] == 2:
-            return normalize(numbers, dim=-1)
+            return _on_circle(numbers)
         return matrix_to_quaternion(frame_to_matrix(numbers))
 
 
@@ -35,10 +35,16 @@ def pose_matrix(pose: Tensor) -> Tensor:
     """Turn poses `(..., 4)` or `(..., 2)` into rotations `(..., 3, 3)` or `(..., 2, 2)`."""
     if pose.shape[-1] == 4:
         return quaternion_to_matrix(pose)
-    cos, sin = normalize(pose, dim=-1).unbind(-1)
+    cos, sin = _on_circle(pose).unbind(-1)
     return torch.stack((torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)), dim=-2)
 
 
 def matrix_pose(matrix: Tensor) -> Tensor:
     """Turn rotations into poses, the inverse of `pose_matrix`."""
     return matrix_to_quaternion(matrix) if matrix.shape[-1] == 3 else matrix[..., :, 0]
+
+
+def _on_circle(numbers: Tensor) -> Tensor:
+    """Scale cosines and sines `(..., 2)` to length 1; two zeros become the angle zero."""
+    nothing = (numbers == 0).all(dim=-1, keepdim=True)
+    return normalize(torch.where(nothing, numbers.new_tensor([1.0, 0.0]), numbers), dim=-1)

@@ -8,6 +8,7 @@ TAG_MODEL_FAMILY = "latentlaw.model_family"
 TAG_DATA_DIGEST = "latentlaw.data_digest"
 TAG_SOURCE_NOTES = "latentlaw.source_notes"
 TAG_CHANGED = "latentlaw.changed_on_resume"
+TAG_RESUME = "latentlaw.resume"  # folder that a run which was told to stop goes on from
 TAG_PARENT = "mlflow.parentRunId"
 
 EMBEDDINGS = "embeddings.parquet"

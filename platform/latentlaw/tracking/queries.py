@@ -18,6 +18,7 @@ from latentlaw.tracking.names import (
     TAG_DATA_DIGEST,
     TAG_MODEL_FAMILY,
     TAG_PARENT,
+    TAG_RESUME,
     TAG_STAGE,
 )
 
@@ -36,6 +37,9 @@ RUN_COLUMNS = (
     "experiment",
 )
 UNREACHABLE = (MlflowException, SQLAlchemyError, OSError)
+
+#: Shown of a run that was told to stop and can go on.
+PREEMPTED = "PREEMPTED"
 
 _PAGE = 1000
 _MOST_EXPERIMENTS = 1000
@@ -186,13 +190,18 @@ def _row(run: Run, experiments: dict[str, str]) -> dict[str, Any]:
         "stage": tags.get(TAG_STAGE, "unknown"),
         "family": tags.get(TAG_MODEL_FAMILY, ""),
         "data_digest": tags.get(TAG_DATA_DIGEST, ""),
-        "status": run.info.status,
+        "status": PREEMPTED if _can_go_on(run) else run.info.status,
         "start_time": pd.Timestamp(run.info.start_time or 0, unit="ms", tz="UTC"),
         "parent": tags.get(TAG_PARENT, ""),
         "experiment": experiments[run.info.experiment_id],
         **{PARAM + key: value for key, value in run.data.params.items()},
         **{METRIC + key: value for key, value in run.data.metrics.items()},
     }
+
+
+def _can_go_on(run: Run) -> bool:
+    """Tell by the tag: `mlflow run` makes FAILED of any status when the exit code is not 0."""
+    return run.info.status in ("KILLED", "FAILED") and TAG_RESUME in run.data.tags
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:

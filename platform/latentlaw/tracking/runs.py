@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,8 +46,9 @@ def stage_run(
 ) -> Iterator[Run]:
     """Open the run of a stage: the one `mlflow run` made, a child of the active one, or a new one.
 
-    The run ends FINISHED, or FAILED when the block raises; SCHEDULED if it was told to stop or
-    may not go on as asked, since it can go on.
+    The run ends FINISHED, or FAILED when the block raises; KILLED if it was told to stop, or may
+    not go on as asked, since it can go on. (Then `mlflow run` makes it FAILED: MLflow 3.17 means
+    to keep the status of a run that has ended, but compares its name with numbers.)
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def stage_run(
         try:
             yield run
         except (PreemptedError, ResumeError):
-            mlflow.end_run("SCHEDULED")
+            mlflow.end_run("KILLED")
             raise
 
 
@@ -115,25 +117,48 @@ def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:
 
 
 class EpochLogger:
-    """Writes the metrics of an epoch to a run in one call, and each epoch once.
+    """Writes the metrics of epochs to a run, each epoch once, at a small share of the time.
 
-    A run that goes on from a checkpoint does some epochs again, to the same numbers.
+    Epochs wait until the last write has cost no more than that share, and at the latest for the
+    end of the `with` block. A run that goes on from a checkpoint tells all its epochs
+    again, to the same numbers; so those that a killed process had waiting are written then.
     """
+
+    _SHARE = 0.0025
+    _MOST_METRICS = 1000  # MLflow takes no more in one call
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
         self._client = MlflowClient()
         before = self._client.get_metric_history(self._run_id, "train/loss")
         self._done = max((metric.step for metric in before), default=-1)
+        self._waiting: list[Metric] = []
+        self._due = 0.0
+
+    def __enter__(self) -> "EpochLogger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
 
     def __call__(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log `metrics` at step `epoch`, unless the run has that step."""
         if epoch <= self._done:
             return
+        self._done = epoch
         now = int(pd.Timestamp.now().timestamp() * 1000)
-        self._client.log_batch(
-            self._run_id, metrics=[Metric(k, float(v), now, epoch) for k, v in metrics.items()]
-        )
+        self._waiting += [Metric(k, float(v), now, epoch) for k, v in metrics.items()]
+        if time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        start = time.monotonic()
+        while self._waiting:
+            self._client.log_batch(self._run_id, metrics=self._waiting[: self._MOST_METRICS])
+            del self._waiting[: self._MOST_METRICS]
+        end = time.monotonic()
+        self._due = end + (end - start) / self._SHARE
 
 
 def local_artifacts(run: Run, name: str) -> Path | None:

@@ -69,6 +69,7 @@ def draw_transforms(
     ConfigError
         If a wedge is asked for in images that are not volumes.
     """
+    check_wedge(wedge, dims)
     matrices = None
     if kind != "none":
         matrices = random_rotations(n, dims, generator)
@@ -76,13 +77,23 @@ def draw_transforms(
             matrices[torch.rand(n, generator=generator) < 0.5, :, 0] *= -1
     if wedge is None:
         return Transforms(matrices)
-    if dims != 3:
-        raise ConfigError("wedge: a missing wedge is of volumes, found images; use wedge=none")
     spread = wedge.high_deg - wedge.low_deg
     ranges = wedge.low_deg + spread * torch.rand(n, 1, generator=generator)
     if wedge.direction == "fixed":
         return Transforms(matrices, Wedges(ranges, torch.eye(3).expand(n, 1, 3, 3)))
     return Transforms(matrices, Wedges(ranges, random_rotations(n, 3, generator)[:, None]))
+
+
+def check_wedge(wedge: Wedge | None, dims: int) -> None:
+    """Refuse a missing wedge in what is not a volume.
+
+    Raises
+    ------
+    ConfigError
+        If a wedge is asked for in images of other than 3 spatial axes.
+    """
+    if wedge is not None and dims != 3:
+        raise ConfigError("wedge: a missing wedge is of volumes, found images; use wedge=none")
 
 
 def apply_transforms(images: Tensor, transforms: Transforms) -> Tensor:

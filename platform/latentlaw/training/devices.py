@@ -52,6 +52,26 @@ def pick_precision(name: PrecisionName, device: torch.device) -> Precision:
     return name
 
 
+def check_compiler(device: torch.device) -> None:
+    """Make a small kernel, which takes seconds, rather than fail when training begins.
+
+    Raises
+    ------
+    ConfigError
+        If `torch.compile` finds nothing here to compile with.
+    """
+    probe = torch.compile(lambda x: x.sin() + 1)
+    try:
+        probe(torch.zeros(8, device=device))
+    except RuntimeError as error:
+        why = str(error).splitlines()[0]
+        needed = "g++ and Python's headers" if device.type == "cpu" else "triton and gcc"
+        raise ConfigError(
+            f"compile: torch.compile makes no kernels for {device.type} here ({why}); install "
+            f"{needed}, or use compile=false"
+        ) from error
+
+
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """Return a context in which convolutions and products run in `precision`."""
     return torch.autocast(device.type, _TYPES[precision], enabled=precision != "fp32")

@@ -77,7 +77,7 @@ def fit(
         state.progress.epoch += 1
         if on_epoch:
             on_epoch(state.progress.epoch - 1, metrics)
-        # Kept after it is logged: what is logged twice can be told, what is not is lost.
+        # Kept after it is told: what is told twice can be seen, what is not is lost.
         run.between_steps()
     if keeper:
         keeper.keep(state.checkpoint)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from latentlaw.data.chunks import ImageChunks
 from latentlaw.data.loading import Particles, in_order, read_ahead
 from latentlaw.data.particles import ParticleStack
-from latentlaw.data.splits import TRAIN, VAL, split_particles
+from latentlaw.data.splits import TRAIN, class_counts, listed, split_particles
 from latentlaw.errors import DataError
 from latentlaw.losses.affinity import UNLABELLED
 from latentlaw.models.normalisation import Normalisation, NormalisationKind
@@ -64,11 +64,17 @@ def prepare(stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = ()) 
     Raises
     ------
     DataError
-        If a split cannot be made, values are not finite, a chunk is damaged, or validation would
-        be empty.
+        If a split cannot be made or leaves fewer than two classes to train on, both of which is
+        told before an image is read; if values are not finite, or a chunk is damaged.
     """
     split = split_particles(stack.table, seed=seed, hold_out=hold_out)
     labels = stack.table["label"].fillna("").to_numpy(dtype=str)
+    trained = sorted(set(labels[split == TRAIN]) - {""})
+    if len(trained) < 2:
+        raise DataError(
+            f"{stack.path}: training has {len(trained)} class ({listed(class_counts(labels))}); a "
+            "classifier needs two: label more particles, or hold out fewer classes"
+        )
     bad = not_finite(stack.images)
     if len(bad):
         ids = stack.table["particle_id"].iloc[bad].tolist()
@@ -76,9 +82,6 @@ def prepare(stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = ()) 
             f"{stack.path}: {len(ids)} particles hold NaN or infinite values: {ids[:5]}; "
             "leave them out"
         )
-    trained = sorted(set(labels[split == TRAIN]) - {""})
-    if not (split == VAL).any():
-        raise DataError(f"{stack.path}: {len(stack)} particles are too few to hold any out")
     return PreparedData(stack.images, labels, split, trained)
 
 

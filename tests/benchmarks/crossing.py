@@ -1,0 +1,210 @@
+"""What it takes to cross from our simulation to data that others made.
+
+`python -m tests.benchmarks.crossing shrec_like OUT [DATA]` trains on our own tomograms of the 14
+classes of `DATA/tomograms/shrec_like` and tests on that, the work of another simulator; each line
+of the table changes one thing about the training. `… ribosomes OUT [DATA]` does so at 12 angstrom,
+and asks of the 30 real 70S particles of `DATA/real_subtomograms_70S` whether they are found to be
+ribosomes. DATA is `../shared/data` if not given; OUT keeps what is made. One thread; about three
+minutes a line.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from latentlaw.data.euler import euler_to_quaternion
+from latentlaw.data.mrc import read_map
+from latentlaw.data.particles import ParticleStack, open_stack
+from latentlaw.data.stack_writer import new_stack
+from latentlaw.evaluation.embed import embed
+from latentlaw.serving.log import load_logged_bundle
+from latentlaw.tracking.runs import configure_tracking
+
+from pipelines import affinity, evaluate, extract, ingest, simulate, train
+from pipelines._entry import build
+from pipelines.compare import as_markdown
+
+RIBOSOME = "4v5a"
+CLASSES = (
+    "1aon", "1bxn", "1qvr", "1s3x", "1u6g", "2cg9", "3cf3", "3d2f", "3gl1", "3h84", "3j9i", "3qm1",
+    "4v1w", RIBOSOME,
+)  # fmt: skip
+MICROSCOPE = {"tilt_step": 3.0, "defocus": 30000.0, "amplitude_contrast": 0.07}
+#: Those that did best on held-out tomograms of our own, without a look at others.
+SETTINGS = {
+    "channels": 8,
+    "depth": 4,
+    "norm": "batch",
+    "learning_rate": 3e-3,
+    "gamma": 4.0,
+    "epochs": 25,
+}
+MEASURES = {
+    "macro-F1": "classification/macro_f1",
+    "macro-F1, KNN": "classification/knn_macro_f1",
+    "silhouette": "separation/silhouette",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is told to `simulate`, `train` and to the `extract` of what is tested on."""
+
+    name: str
+    simulation: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    contrast: str = "dark"
+
+
+VARIANTS = (
+    Variant("signs left as they are", contrast="bright"),
+    Variant("protein made bright"),
+    Variant("and its microscope", MICROSCOPE),
+    Variant("and less noise, SNR 0.5", MICROSCOPE | {"snr": 0.5}),
+    Variant("and wedges of any direction", MICROSCOPE | {"snr": 0.5}, {"wedge": "random"}),
+)
+
+
+class Crossing:
+    """Trains variants below a folder; each simulation is made once."""
+
+    def __init__(self, data: Path, out: Path, voxel_size_a: float) -> None:
+        self.data, self.out, self.voxel_size_a = data, out, voxel_size_a
+
+    def trained(self, variant: Variant) -> tuple[str, Path]:
+        """Return the run of a variant's model and the stack that it was trained on."""
+        stack, prior = self._simulated(variant.simulation)
+        settings = {**SETTINGS, "affinity": str(prior), **variant.training}
+        return train.run(build(train.Train, {"data": str(stack), **settings})), stack
+
+    def _simulated(self, settings: dict[str, Any]) -> tuple[Path, Path]:
+        name = "-".join(f"{key}_{value}" for key, value in settings.items()) or "plain"
+        folder = self.out / f"{name}_{self.voxel_size_a:g}A"
+        stack, prior = folder / "s.particles.zarr", folder / "affinity.csv"
+        if prior.exists():
+            return stack, prior
+        made = folder / "simulated"
+        told = {
+            "templates": str(self._structures()),
+            "classes": CLASSES,
+            "tomograms": 4,
+            "particles": 260,
+            "shape": (128, 256, 256),
+            "voxel_size": self.voxel_size_a,
+            "out": str(made),
+            **settings,
+        }
+        simulate.run(build(simulate.Simulate, told))
+        self.cut(made / "tomograms", made / "particles.star", stack)
+        templates = str(made / "templates")
+        told = {"templates": templates, "method": "correlation", "out": str(prior)}
+        affinity.run(build(affinity.Affinity, told))
+        return stack, prior
+
+    def _structures(self) -> Path:
+        """Structures under the names that the other simulator gives them."""
+        folder = self.out / "structures"
+        folder.mkdir(exist_ok=True)
+        for path in (self.data / "structures").resolve().glob("*.gz"):
+            link = folder / path.name.replace("_ribosome1", "")
+            if not link.exists():
+                link.symlink_to(path)
+        return folder
+
+    def cut(self, tomograms: Path, coordinates: Path, stack: Path, **settings: Any) -> Path:
+        """Ingest tomograms and extract particles from them, once."""
+        if not stack.exists():
+            stores = stack.with_suffix(".stores")
+            told = {"source": str(tomograms), "out": str(stores), "overwrite": True}
+            ingest.run(build(ingest.Ingest, told))
+            told = {"tomograms": str(stores), "coordinates": str(coordinates), "out": str(stack)}
+            extract.run(build(extract.Extract, {**told, "edge": "pad", **settings}))
+        return stack
+
+
+def cross_simulators(crossing: Crossing, seeds: int) -> Iterator[dict[str, Any]]:
+    """Yield measures on held-out tomograms of ours and on the other simulator's."""
+    folder = crossing.data / "tomograms" / "shrec_like"
+    for variant in VARIANTS:
+        foreign = crossing.cut(
+            folder / "reconstruction.mrc",
+            folder / "particle_locations.txt",
+            crossing.out / f"shrec_like_{variant.contrast}.particles.zarr",
+            pixel_size=crossing.voxel_size_a,
+            contrast=variant.contrast,
+        )
+        for seed in range(seeds):
+            told = Variant(variant.name, variant.simulation, variant.training | {"seed": seed})
+            model, stack = crossing.trained(told)
+            row: dict[str, Any] = {"variant": variant.name, "seed": seed}
+            own = evaluate.run(evaluate.Evaluate(model=model, data=str(stack)))
+            other = evaluate.run(
+                evaluate.Evaluate(model=model, data=str(foreign), train_data=str(stack))
+            )
+            for where, metrics in (("ours", own), ("theirs", other)):
+                row |= {f"{k}, {where}": metrics.get(v, np.nan) for k, v in MEASURES.items()}
+            yield row
+
+
+def find_ribosomes(crossing: Crossing, seeds: int) -> Iterator[dict[str, Any]]:
+    """Yield how many real 70S particles are classified as ribosomes, and how novel they look."""
+    real = real_ribosomes(crossing.data / "real_subtomograms_70S", crossing.out)
+    for variant in VARIANTS[1:]:
+        for seed in range(seeds):
+            told = Variant(variant.name, variant.simulation, variant.training | {"seed": seed})
+            model, _ = crossing.trained(told)
+            bundle = load_logged_bundle(model)
+            mu = embed(bundle.model, real.images).mu
+            classes = bundle.head.classify(mu)
+            yield {
+                "variant": variant.name,
+                "seed": seed,
+                "called ribosome": float((classes == RIBOSOME).mean()),
+                "novelty, median": float(np.median(bundle.head.novelty(mu))),
+                "most called": pd.Series(classes).mode()[0],
+            }
+
+
+def real_ribosomes(folder: Path, out: Path) -> ParticleStack:
+    """Stack the real 70S particles with RELION's orientations."""
+    path = out / "real_70S.particles.zarr"
+    table = pd.read_csv(folder / "particles.csv")
+    if not path.exists():
+        maps = np.stack([np.asarray(read_map(folder / f)[0], np.float32) for f in table["file"]])
+        angles = table[["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]].to_numpy()
+        poses = dict(zip(("qw", "qx", "qy", "qz"), euler_to_quaternion(angles).T, strict=True))
+        rows = pd.DataFrame({"label": RIBOSOME, "tomogram": table["tomogram"], **poses})
+        rows = rows.assign(group=table["tomogram"], **dict.fromkeys("zyx", np.nan))
+        with new_stack(path, item_shape=(1, *maps.shape[1:]), voxel_size_a=12.0) as writer:
+            writer.append(maps[:, None], rows)
+    return open_stack(path)
+
+
+def main() -> None:
+    """Train, test, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("shrec_like", "ribosomes"))
+    parser.add_argument("out", type=Path)
+    parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
+    parser.add_argument("--seeds", type=int, default=1)
+    p = parser.parse_args()
+    p.out.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{p.out.resolve()}/mlflow.db")
+    configure_tracking()
+    own = p.what == "shrec_like"
+    crossing = Crossing(p.data, p.out, 10.0 if own else 12.0)
+    rows = []
+    for row in (cross_simulators if own else find_ribosomes)(crossing, p.seeds):
+        rows.append(row)
+        print(row, flush=True)
+    table = pd.DataFrame(rows).set_index("variant").round(3).astype(str)
+    print(as_markdown(table))
+
+
+if __name__ == "__main__":
+    main()
