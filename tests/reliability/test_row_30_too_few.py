@@ -31,8 +31,7 @@ from latentlaw.data.stack_writer import new_stack
 )
 def test_row_30_too_few(
     tmp_path: Path,
-    entry: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
     labels: list[str],
     options: dict[str, object],
@@ -47,6 +46,5 @@ def test_row_30_too_few(
         pytest.fail("an image was read")
 
     monkeypatch.setattr(ImageChunks, "_get", read)
-    assert entry("train", data=data, model="beta-vae", **options) == 2
-    said = capsys.readouterr().err
+    said = refused("train", data=data, model="beta-vae", **options)
     assert re.search(message, said), said
