@@ -56,10 +56,9 @@ def make(order: Order) -> Preset:
     )
     training = {
         "channels": _CHANNELS[order.size],
-        "depth": 4,
-        "norm": "batch",
-        "learning_rate": 3e-3,
-        "gamma": 4.0,
+        "batch_size": 32,
+        "learning_rate": 2e-3,
+        "gamma": 2.0,
         "epochs": _EPOCHS[order.size],
         "hold_out": UNSEEN,
     }

@@ -4,7 +4,7 @@
 `… letters` renders particles of asymmetric classes at random orientations, trains on part of them
 and prints the median error in degrees of the rest, up to one frame a class, for the pose that is
 searched and for the encoder's guess alone. `--no-search` trains by gradients through one pose
-instead. One thread; minutes.
+instead; `--blind` does not tell the model its wedge. One thread; minutes.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from latentlaw.geometry.rotations import (
     quaternion_to_matrix,
     random_quaternions,
     random_rotations,
+    spread_directions,
 )
 
 
@@ -49,6 +50,17 @@ def test_random_rotations_are_uniform_and_repeat() -> None:
     assert float(matrices.mean(dim=0).abs().max()) < 0.05
     again = random_rotations(4000, 3, torch.Generator().manual_seed(1))
     torch.testing.assert_close(matrices, again)
+
+
+def test_spread_directions_cover_half_a_sphere_evenly() -> None:
+    directions = spread_directions(128)
+    torch.testing.assert_close(directions.norm(dim=1), torch.ones(128))
+    assert float(directions[:, 2].min()) > 0
+    # Of an even cover the second moments are those of the sphere, and no two are close.
+    moments = directions.T @ directions / 128
+    torch.testing.assert_close(moments, torch.eye(3) / 3, atol=5e-3, rtol=0)
+    near = (directions @ directions.T - 2 * torch.eye(128)).max(dim=1).values
+    assert float(torch.rad2deg(near.acos()).min()) > 9
 
 
 def test_normalise_keeps_direction() -> None:

@@ -3,21 +3,23 @@
 import dataclasses
 import io
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.loading import ArrayImages, Particles, Places
+from latentlaw.data.loading import ArrayImages, LabelledImages, Particles, Places
 from latentlaw.data.particles import open_stack
 from latentlaw.data.stack_writer import new_stack
 from latentlaw.errors import ConfigError, DataError
+from latentlaw.geometry.rotations import random_rotations
 from latentlaw.geometry.wedges import Wedges, apply_wedges
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.models.vae import AutoEncoder
+from latentlaw.training import loop
 from latentlaw.training.augmentation import (
     Transforms,
     Wedge,
@@ -29,6 +31,7 @@ from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.loop import fit
+from latentlaw.training.objective import Weights, loss_terms
 from latentlaw.training.seeds import seeded_initialisation
 from latentlaw.training.state import TrainState
 from numpy.typing import NDArray
@@ -270,32 +273,58 @@ def test_known_wedges_turn_along_and_add_up() -> None:
     torch.testing.assert_close(untouched.masks(shape), Wedges.unturned(3, 60).masks(shape))
 
 
-def test_training_that_knows_the_wedge_learns_from_turned_particles() -> None:
-    """The validation images are not turned, so wedges come from batches and from the model."""
-    generator = torch.Generator().manual_seed(0)
-    volumes = torch.randn(16, 1, 8, 8, 8, generator=generator).cumsum(2)
-    recorded = apply_wedges(volumes, Wedges.unturned(16, 60)).numpy()
-    particles = Particles(ArrayImages(recorded), np.arange(16), torch.arange(16) % 2)
-    config = ModelConfig(
-        family="affinity-vae",
-        image_shape=(1, 8, 8, 8),
-        pose_dims=4,
-        depth=1,
-        decoder="splat",
-        splats=8,
-        tilt_range=60,
-    )
-    losses: list[float] = []
+def splat_network(tilt_range: float | None) -> AutoEncoder:
     with seeded_initialisation(0):
-        model = AutoEncoder(config)
-    fit(
-        model,
-        particles,
-        particles,
-        QUICK.model_copy(update={"epochs": 8, "wedge": Wedge(), "samples_per_epoch": 32}),
-        on_epoch=lambda _, metrics: losses.append(metrics["val/reconstruction"]),
-    )
-    assert losses[-1] < losses[0]
+        return AutoEncoder(
+            ModelConfig(
+                family="autoencoder",
+                image_shape=(1, 8, 8, 8),
+                pose_dims=4,
+                depth=1,
+                decoder="splat",
+                splats=8,
+                tilt_range=tilt_range,
+            )
+        )
+
+
+def test_loss_is_of_what_the_turned_wedges_leave_of_the_output() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.randn(4, 1, 8, 8, 8, generator=generator), torch.zeros(4).long()
+    wedges = Wedges.unturned(4, 60).turned(random_rotations(4, 3, generator))
+    model, weights = splat_network(60), Weights(0, 0, 0)
+    batch = LabelledImages(apply_wedges(images, wedges), labels, wedges)
+    terms = loss_terms(model, batch, weights, None, dataset_size=4, generator=generator)
+    encoding = model.encode(batch.images)
+    pose = model.find_pose(encoding.mu, batch.images, encoding.pose, wedges)
+    output = model.decode(encoding.mu, pose).detach()
+    left = (apply_wedges(output, wedges) - batch.images).square().mean()
+    torch.testing.assert_close(terms["reconstruction"].detach(), left)
+    assert float((output - batch.images).square().mean() - left) > 1e-4
+
+
+def test_training_images_bring_their_wedges_and_validation_has_the_microscopes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[bool, Wedges | None]] = []
+
+    def watched(model: AutoEncoder, batch: LabelledImages, *rest: Any, **kw: Any) -> Any:
+        seen.append((model.training, batch.wedges))
+        return loss_terms(model, batch, *rest, **kw)
+
+    monkeypatch.setattr(loop, "loss_terms", watched)
+    volumes = np.random.default_rng(0).normal(size=(16, 1, 8, 8, 8)).astype(np.float32)
+    particles = Particles(ArrayImages(volumes), np.arange(16), torch.arange(16) % 2)
+    once = QUICK.model_copy(update={"epochs": 1, "wedge": Wedge(), "samples_per_epoch": 16})
+    fit(splat_network(60), particles, particles, once)
+    fit(splat_network(None), particles, particles, once)
+    turned, recorded, *not_known = seen
+    assert turned[0]
+    assert turned[1] is not None
+    assert turned[1].frames.shape == (16, 2, 3, 3)  # the microscope's, and one that was drawn
+    assert float(turned[1].tilt_ranges_deg[:, 0].min()) == 60
+    assert recorded == (False, None)
+    assert not_known == [(True, None), (False, None)]
 
 
 def test_wedge_of_flat_images_or_a_reversed_range_is_refused() -> None:

@@ -89,10 +89,9 @@ class AutoEncoder(nn.Module):
         return images if lacking is None else apply_wedges(images, lacking)
 
     def _wedges(self, images: Tensor, wedges: Wedges | None) -> Wedges | None:
-        tilt_range = self.config.tilt_range
-        if wedges is not None or tilt_range is None:
-            return wedges
-        return Wedges.unturned(len(images), tilt_range).to(images.device)
+        if wedges is None and self.config.tilt_range is not None:
+            wedges = Wedges.unturned(len(images), self.config.tilt_range)
+        return None if wedges is None else wedges.to(images.device)
 
     def decode(self, z: Tensor, pose: Tensor) -> Tensor:
         """Decode latents `(n, latent_dims)` and pose `(n, pose_dims)` to normalised images."""
