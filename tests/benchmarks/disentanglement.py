@@ -84,10 +84,10 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=2000, help="nuclei to train and validate on")
     parser.add_argument("--test", type=int, default=1000, help="nuclei to measure on")
     parser.add_argument("--box", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--latents", type=int, default=10)
     parser.add_argument("--beta", type=float, default=1e-3)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=3)
     p = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
@@ -104,11 +104,15 @@ def main() -> None:
                 seed=seed,
             )
             model = train(family, images[: p.train], config, p.latents)
-            name = f"{family}, beta {beta:g}, tc {tc:g}, seed {seed}"
-            print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+            name = f"{family}, beta {beta:g}" + (f", tc {tc:g}" if family == "tc-vae" else "")
+            print(f"{name}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
             found = measures(model, images[p.train :], factors[p.train :], seed)
             rows.append({"model": name, **found})
-    print(pd.DataFrame(rows).round(3).to_string(index=False))
+    table = pd.DataFrame(rows).set_index("model").round(3)
+    print(table.to_string())
+    print(
+        "mean over seeds", table.groupby(level=0, sort=False).mean().round(3).to_string(), sep="\n"
+    )
 
 
 if __name__ == "__main__":

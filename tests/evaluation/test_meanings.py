@@ -55,7 +55,7 @@ def test_a_collapsed_latent_is_reported_and_not_named() -> None:
     tiny = 1e-3 * table["area"].to_numpy()
     (found,) = latent_meanings(codes(tiny, deviation=1.0), table)
     assert found.collapsed
-    assert found.text == "collapsed, KL 0.00 nats"
+    assert found.text == "collapsed, KL 0.000 nats"
     assert found.feature is None
     assert found.correlations["area"] == pytest.approx(1)
     assert found.kl_nats == pytest.approx(0, abs=1e-3)

@@ -45,9 +45,9 @@ class Meaning:
 
     @property
     def text(self) -> str | None:
-        """As in `eccentricity, r = -0.91` or `collapsed, KL 0.02 nats`; None if neither."""
+        """As in `eccentricity, r = -0.91` or `collapsed, KL 0.020 nats`; None if neither."""
         if self.collapsed:
-            return f"collapsed, KL {self.kl_nats:.2f} nats"
+            return f"collapsed, KL {self.kl_nats:.3f} nats"
         if self.feature is None:
             return None
         return f"{self.feature}, r = {self.correlations[self.feature]:.2f}"
