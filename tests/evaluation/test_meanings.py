@@ -44,6 +44,7 @@ def test_a_latent_is_named_by_what_it_follows_with_its_sign() -> None:
     assert -1 < shape.correlations["eccentricity"] < -0.9
     assert shape.text == f"eccentricity, r = {shape.correlations['eccentricity']:.2f}"
     assert size.text == "area, r = 1.00"
+    assert place.text == "x (nuisance), r = 1.00"
     assert place.to_dict()["nuisance"]
     assert not size.to_dict()["nuisance"]
     assert nothing.text is None

@@ -45,12 +45,16 @@ class Meaning:
 
     @property
     def text(self) -> str | None:
-        """As in `eccentricity, r = -0.91` or `collapsed, KL 0.020 nats`; None if neither."""
+        """As in `eccentricity, r = -0.91`, `x (nuisance), r = 0.84` or `collapsed, KL 0.020 nats`.
+
+        None where it is none of these.
+        """
         if self.collapsed:
             return f"collapsed, KL {self.kl_nats:.3f} nats"
         if self.feature is None:
             return None
-        return f"{self.feature}, r = {self.correlations[self.feature]:.2f}"
+        kind = " (nuisance)" if feature_of(self.feature).nuisance else ""
+        return f"{self.feature}{kind}, r = {self.correlations[self.feature]:.2f}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record of `latents.json`."""
