@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from latentlaw.errors import ConfigError
-from latentlaw.geometry.volumes import rotate_images
+from latentlaw.geometry.volumes import gaussian_blur, rotate_images
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig, deepest
 from latentlaw.models.decoders import interleave
@@ -108,6 +108,16 @@ def test_particle_normalisation_of_a_constant_box_is_zero() -> None:
     assert float(scaled[0].abs().max()) == 0
     assert float(scaled[1].mean()) == pytest.approx(0, abs=1e-6)
     assert float(scaled[1].std(correction=0)) == pytest.approx(1, abs=1e-5)
+
+
+def test_smoothing_comes_before_the_scale_and_leaves_constants() -> None:
+    images = torch.stack((torch.full((1, 8, 8, 8), 7.0), torch.rand(1, 8, 8, 8)))
+    blurred = gaussian_blur(images, torch.tensor(1.0))
+    scaled = Normalisation(smoothing=1)(images)
+    assert float(scaled[0].abs().max()) == 0
+    torch.testing.assert_close(scaled, Normalisation()(blurred))
+    fitted = Normalisation.fit("global", [images], smoothing=1)
+    assert fitted.scale == pytest.approx(Normalisation.fit("global", [blurred]).scale)
 
 
 def test_global_normalisation_keeps_brightness() -> None:
