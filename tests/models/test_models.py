@@ -35,7 +35,8 @@ def test_reconstruction_has_the_shape_of_the_image(shape: tuple[int, ...], norm:
 def test_depth_that_does_not_divide_the_box_is_refused() -> None:
     with pytest.raises(ConfigError, match="not divisible by 8; use depth=1"):
         config((1, 18, 18), depth=3)
-    assert deepest((64, 64)) == 4
+    assert deepest((64, 64)) == 6
+    assert deepest((48, 32, 32)) == 4
     assert deepest((15, 15)) == 0
 
 
