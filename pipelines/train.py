@@ -90,6 +90,9 @@ class Train(Keeping):
     normalisation: Auto | NormalisationKind = Field(
         "auto", description="of images: each particle, or one global intensity scale"
     )
+    smoothing: float = Field(
+        0.0, ge=0, le=16, description="Gaussian that blurs images first, voxels; 1 for noisy ones"
+    )
     augmentation: Auto | Augmentation = Field("auto", description="of training images")
     wedge: Literal["none", "fixed", "random"] = Field(
         "none", description="train with missing wedges too, the microscope's or of any direction"
@@ -233,7 +236,7 @@ def model_config(p: Train, data: PreparedData) -> ModelConfig:
     kind = p.normalisation
     if kind == "auto":
         kind = "global" if p.model == "tc-vae" else "particle"
-    fitted = {"normalisation": data.fit_normalisation(kind)}
+    fitted = {"normalisation": data.fit_normalisation(kind, p.smoothing)}
     return architecture(p, data.images.shape[1:]).model_copy(update=fitted)
 
 

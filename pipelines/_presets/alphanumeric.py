@@ -25,7 +25,7 @@ def make(order: Order) -> Preset:
         )
     wanted = {name.strip() for name in (folder / "classes.csv").read_text().split(",")}
     stack = collect_symbols(order, "alphanumeric", wanted.union(UNSEEN))
-    training = {"channels": 8, "beta": 0.01, "gamma": 2.0, "hold_out": UNSEEN}
+    training = {"channels": 8, "depth": 4, "beta": 0.01, "gamma": 2.0, "hold_out": UNSEEN}
     return Preset(str(stack), str(folder / "affinity_an.csv"), training)
 
 

@@ -56,9 +56,11 @@ def make(order: Order) -> Preset:
     )
     training = {
         "channels": _CHANNELS[order.size],
-        "batch_size": 32,
-        "learning_rate": 2e-3,
-        "gamma": 2.0,
+        "depth": 4,
+        "norm": "batch",
+        "smoothing": 1.0,
+        "learning_rate": 3e-3,
+        "gamma": 4.0,
         "epochs": _EPOCHS[order.size],
         "hold_out": UNSEEN,
     }

@@ -10,6 +10,7 @@ from latentlaw.geometry.rotations import angle_to_matrix, random_rotations
 from latentlaw.geometry.volumes import (
     apply_fourier_mask,
     frequencies_squared,
+    gaussian_blur,
     rotate_images,
     wedge_mask,
     wedge_masks,
@@ -22,6 +23,21 @@ def test_quarter_turn_moves_an_impulse_on_x_to_y() -> None:
     turned = rotate_images(image, angle_to_matrix(torch.tensor([math.pi / 2])))
     assert float(turned[0, 0, 6, 4]) == pytest.approx(1, abs=1e-5)
     assert float(turned.sum()) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_blur_spreads_an_impulse_to_a_gaussian_and_keeps_constants(dims: int) -> None:
+    images = torch.zeros(2, 1, *[21] * dims)
+    images[(slice(None), 0, *[10] * dims)] = 1
+    sigmas = torch.tensor([0.8, 1.5])  # next to nothing reaches a face
+    blurred = gaussian_blur(images, sigmas)
+    along = blurred.sum(dim=tuple(range(2, 1 + dims)))[:, 0]
+    apart = torch.arange(21) - 10
+    gauss = torch.exp(-0.5 * (apart / sigmas[:, None]).square())
+    torch.testing.assert_close(along, gauss / gauss.sum(dim=1, keepdim=True), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(gaussian_blur(images[:1], sigmas[0]), blurred[:1])
+    constant = torch.full_like(images, 7.0)
+    torch.testing.assert_close(gaussian_blur(constant, sigmas), constant)
 
 
 @pytest.mark.parametrize("sizes", [(8, 8), (9, 9), (8, 10), (8, 8, 8), (6, 8, 10)])

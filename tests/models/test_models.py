@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from latentlaw.errors import ConfigError
-from latentlaw.geometry.volumes import rotate_images
+from latentlaw.geometry.volumes import gaussian_blur, rotate_images
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig, deepest
 from latentlaw.models.decoders import interleave
@@ -35,7 +35,8 @@ def test_reconstruction_has_the_shape_of_the_image(shape: tuple[int, ...], norm:
 def test_depth_that_does_not_divide_the_box_is_refused() -> None:
     with pytest.raises(ConfigError, match="not divisible by 8; use depth=1"):
         config((1, 18, 18), depth=3)
-    assert deepest((64, 64)) == 4
+    assert deepest((64, 64)) == 6
+    assert deepest((48, 32, 32)) == 4
     assert deepest((15, 15)) == 0
 
 
@@ -108,6 +109,16 @@ def test_particle_normalisation_of_a_constant_box_is_zero() -> None:
     assert float(scaled[0].abs().max()) == 0
     assert float(scaled[1].mean()) == pytest.approx(0, abs=1e-6)
     assert float(scaled[1].std(correction=0)) == pytest.approx(1, abs=1e-5)
+
+
+def test_smoothing_comes_before_the_scale_and_leaves_constants() -> None:
+    images = torch.stack((torch.full((1, 8, 8, 8), 7.0), torch.rand(1, 8, 8, 8)))
+    blurred = gaussian_blur(images, torch.tensor(1.0))
+    scaled = Normalisation(smoothing=1)(images)
+    assert float(scaled[0].abs().max()) == 0
+    torch.testing.assert_close(scaled, Normalisation()(blurred))
+    fitted = Normalisation.fit("global", [images], smoothing=1)
+    assert fitted.scale == pytest.approx(Normalisation.fit("global", [blurred]).scale)
 
 
 def test_global_normalisation_keeps_brightness() -> None:

@@ -40,6 +40,26 @@ def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
     return rotated
 
 
+def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
+    """Blur images `(n, c, [z,] y, x)` along each axis by a Gaussian.
+
+    Near a face the Gaussian is cut off and made whole again, so that constants stay.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviations in voxels, one or `(n,)`; positive.
+    """
+    for axis in range(2, images.ndim):
+        voxel = torch.arange(images.shape[axis], device=images.device, dtype=images.dtype)
+        apart = (voxel[:, None] - voxel) / sigma[..., None, None]
+        kernel = torch.exp(-0.5 * apart.square())  # ([n,] size, size)
+        along = images.movedim(axis, -1)
+        rows = along.flatten(1, -2) @ (kernel / kernel.sum(-1, keepdim=True)).mT
+        images = rows.view(along.shape).movedim(-1, axis)
+    return images
+
+
 def wedge_mask(
     shape: tuple[int, int, int], tilt_range_deg: float, tilt_step_deg: float | None = None
 ) -> Tensor:

@@ -84,8 +84,12 @@ class ModelConfig(BaseModel):
         return self
 
 
-def deepest(sizes: tuple[int, ...], *, limit: int = 4, smallest: int = 4) -> int:
-    """Return how often all sizes halve exactly without falling below `smallest` voxels."""
+def deepest(sizes: tuple[int, ...], *, limit: int = 6, smallest: int = 1) -> int:
+    """Return how often all sizes halve exactly without falling below `smallest` voxels.
+
+    Down to one voxel where they can: what does not change when a particle turns is of the whole
+    box, and a linear layer on several voxels cannot learn it (docs/results.md has the numbers).
+    """
     depth = 0
     while depth < limit and all(
         size % 2 ** (depth + 1) == 0 and size >> (depth + 1) >= smallest for size in sizes

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveFloat
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
 from torch import Tensor
+
+from latentlaw.geometry.volumes import gaussian_blur
 
 NormalisationKind = Literal["particle", "global"]
 
@@ -18,29 +20,38 @@ class Normalisation(BaseModel):
     `global`: the image's 5th percentile is its background; the rest goes through
     `arcsinh(x / scale)` with one scale for all images, so that absolute intensity (the amount of
     DNA, say) stays a cue.
+
+    Before either, images are blurred by a Gaussian of `smoothing` voxels: noise beyond the
+    resolution of a specimen says nothing of it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: NormalisationKind = "particle"
     scale: PositiveFloat = 1.0
+    smoothing: NonNegativeFloat = 0.0
 
     @classmethod
-    def fit(cls, kind: NormalisationKind, batches: Iterable[Tensor]) -> "Normalisation":
+    def fit(
+        cls, kind: NormalisationKind, batches: Iterable[Tensor], *, smoothing: float = 0.0
+    ) -> "Normalisation":
         """Learn the global scale, a standard deviation, from batches `(n, c, [z,] y, x)`."""
+        unscaled = cls(kind=kind, smoothing=smoothing)
         if kind == "particle":
-            return cls(kind=kind)
+            return unscaled
         count, mean, squares = 0, 0.0, 0.0
         for batch in batches:  # merged as by Chan, Golub & LeVeque 1983, eq. 2.1
-            values = _above_background(batch).double()
+            values = _above_background(unscaled.smoothed(batch)).double()
             n, shift = values.numel(), float(values.mean()) - mean
             squares += float(values.var(correction=0)) * n + shift**2 * count * n / (count + n)
             mean += shift * n / (count + n)
             count += n
-        return cls(kind=kind, scale=max(math.sqrt(squares / max(count - 1, 1)), 1e-6))
+        scale = max(math.sqrt(squares / max(count - 1, 1)), 1e-6)
+        return cls(kind=kind, scale=scale, smoothing=smoothing)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return normalised float images of the same shape `(n, c, [z,] y, x)`."""
+        images = self.smoothed(images)
         if self.kind == "global":
             return torch.asinh(_above_background(images) / self.scale)
         axes = tuple(range(1, images.ndim))
@@ -51,6 +62,12 @@ class Normalisation(BaseModel):
         largest = torch.maximum(images.amax(axes, True), -images.amin(axes, True))
         constant = deviation <= 1e-6 * largest
         return centred * torch.where(constant, 0.0, 1 / deviation.clamp_min(1e-12))
+
+    def smoothed(self, images: Tensor) -> Tensor:
+        """Return images with what lies beyond the resolution taken away."""
+        if not self.smoothing:
+            return images
+        return gaussian_blur(images, images.new_tensor(self.smoothing))
 
 
 def _above_background(images: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from latentlaw.geometry.rotations import small_rotations, spread_rotations
+from latentlaw.geometry.volumes import gaussian_blur
 from latentlaw.geometry.wedges import Wedges, apply_wedges
 from latentlaw.models.pose import matrix_pose, pose_matrix
 from latentlaw.models.splat_energy import MeasuredEnergy
@@ -82,7 +83,11 @@ class _Score:
             # W is a projection, so of an image without its wedge <image, W r> is <image, r>.
             images = apply_wedges(images, wedges)
             energy = MeasuredEnergy.of(splats, wedges, max(images.shape[2:]))
-        return cls(splats, _blur(images, splats.sigmas.mean(dim=1)), energy)
+        return cls(
+            splats,
+            gaussian_blur(images, splats.sigmas.mean(dim=1) * (max(images.shape[2:]) / 2)),
+            energy,
+        )
 
     def __call__(self, matrices: Tensor) -> Tensor:
         """Return the scores `(n, m)` of rotations `(n, m, d, d)`."""
@@ -107,17 +112,3 @@ def _correlation(splats: Splats, blurred: Tensor, matrices: Tensor) -> Tensor:
     values = grid_sample(blurred, lookup, align_corners=False)  # zeros beyond the box
     mass = splats.weights * splats.sigmas[:, None] ** dims
     return torch.einsum("ncs,ncms->nm", mass, values.view(*values.shape[:4]))
-
-
-def _blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Blur images along each axis by a Gaussian of `sigma` `(n,)` half longest edges each."""
-    unit = max(images.shape[2:]) / 2
-    for axis in range(2, images.ndim):
-        size = images.shape[axis]
-        voxel = torch.arange(size, device=images.device, dtype=images.dtype) / unit
-        apart = (voxel[:, None] - voxel) / sigma[:, None, None]
-        kernel = torch.exp(-0.5 * apart.square())  # (n, size, size)
-        along = images.movedim(axis, -1)
-        blurred = along.flatten(1, -2) @ (kernel / kernel.sum(-1, keepdim=True)).mT
-        images = blurred.view(along.shape).movedim(-1, axis)
-    return images

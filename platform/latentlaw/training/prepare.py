@@ -51,11 +51,12 @@ class PreparedData:
         """Images and class indices of `rows`."""
         return Particles(self.images, rows, torch.from_numpy(self.indices(rows)))
 
-    def fit_normalisation(self, kind: NormalisationKind) -> Normalisation:
+    def fit_normalisation(self, kind: NormalisationKind, smoothing: float) -> Normalisation:
         """Learn a normalisation from the training images, a batch at a time."""
         train = self.particles(self.rows(TRAIN))
         batches = read_ahead(train, in_order(len(train), self.images.rows_per_chunk))
-        return Normalisation.fit(kind, (batch.images for batch in batches))
+        images = (batch.images for batch in batches)
+        return Normalisation.fit(kind, images, smoothing=smoothing)
 
 
 def prepare(stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = ()) -> PreparedData:
