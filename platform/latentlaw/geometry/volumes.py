@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+_REACH = 8.0  # standard deviations: a Gaussian is 1e-14 of its height there
+
 
 def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
     """Rotate each image about its centre voxel n//2, by linear interpolation.
@@ -53,11 +55,20 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
     for axis in range(2, images.ndim):
         voxel = torch.arange(images.shape[axis], device=images.device, dtype=images.dtype)
         apart = (voxel[:, None] - voxel) / sigma[..., None, None]
-        kernel = torch.exp(-0.5 * apart.square())  # ([n,] size, size)
-        along = images.movedim(axis, -1)
-        rows = along.flatten(1, -2) @ (kernel / kernel.sum(-1, keepdim=True)).mT
-        images = rows.view(along.shape).movedim(-1, axis)
+        # Cut off, or numbers below the smallest normal float make the products 20 times slower.
+        kernel = torch.exp(-0.5 * apart.square()).where(apart.abs() < _REACH, 0)
+        images = _along(images, axis, kernel / kernel.sum(-1, keepdim=True))
     return images
+
+
+def _along(images: Tensor, axis: int, kernel: Tensor) -> Tensor:
+    """Multiply one axis of images by a matrix `([n,] size, size)`."""
+    if axis == images.ndim - 1:
+        product = images.flatten(1, -2) @ kernel.mT
+    else:
+        rows = images.flatten(axis + 1).flatten(1, axis - 1)  # (n, before, size, after)
+        product = kernel[..., None, :, :] @ rows
+    return product.view(images.shape)
 
 
 def wedge_mask(
