@@ -15,7 +15,7 @@ _SIZES = {
     "full": {"tomograms": 10, "particles": 1200, "shape": (200, 512, 512)},
 }
 _CHANNELS = {"small": 8, "full": 16}
-_EPOCHS = {"small": 25, "full": 60}
+_EPOCHS = {"small": 40, "full": 60}
 
 
 def make(order: Order) -> Preset:
@@ -56,7 +56,7 @@ def make(order: Order) -> Preset:
     )
     training = {
         "channels": _CHANNELS[order.size],
-        "depth": 4,
+        "depth": 5,
         "norm": "batch",
         "smoothing": 1.0,
         "learning_rate": 3e-3,
