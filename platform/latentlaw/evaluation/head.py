@@ -11,22 +11,23 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.linear_model import LogisticRegression
 
 from latentlaw.errors import DataError
+from latentlaw.evaluation.densities import ClassDensities
 
 Array = NDArray[np.floating[Any]]
 _QUANTILES = 101
 
 
 class LatentHead(BaseModel):
-    """Logistic regression on latents, and a novelty score by distance to the class prototypes.
+    """Logistic regression on latents, and a novelty score by the density of the classes.
 
     Attributes
     ----------
     weights, bias
         Logits are `(mu - mean) / scale @ weights.T + bias`; `weights` is `(classes, d)`.
-    prototypes
-        Mean unit latent of each class, of unit length, `(classes, d)`.
+    densities
+        Of the classes, in the order of their names.
     novelty_quantiles
-        Quantiles of the cosine distance to the nearest prototype over validation particles.
+        Quantiles of the novelty score over validation particles.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,7 +37,7 @@ class LatentHead(BaseModel):
     scale: tuple[float, ...]
     weights: tuple[tuple[float, ...], ...]
     bias: tuple[float, ...]
-    prototypes: tuple[tuple[float, ...], ...]
+    densities: ClassDensities
     novelty_quantiles: tuple[float, ...]
 
     def probabilities(self, mu: Array) -> Array:
@@ -52,11 +53,11 @@ class LatentHead(BaseModel):
         return np.array([self.class_names[i] for i in winners], dtype=np.str_)
 
     def novelty_score(self, mu: Array) -> Array:
-        """Cosine distance `(n,)` to the nearest prototype, in [0, 2]."""
-        return np.asarray(1 - (_unit(mu) @ np.array(self.prototypes).T).max(axis=1))
+        """Negative log density `(n,)` under the class that is most likely to hold it."""
+        return self.densities.surprise(mu)
 
     def novelty(self, mu: Array) -> Array:
-        """Share of known validation particles that lie nearer to a prototype, `(n,)` in [0, 1].
+        """Share of known validation particles that are less of a surprise, `(n,)` in [0, 1].
 
         Calling particles with novelty above 0.95 new is wrong for about 5 % of known ones.
         """
@@ -93,21 +94,14 @@ def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> 
     weights, bias = regression.coef_, regression.intercept_
     if len(names) == 2:  # scikit-learn keeps one row, the logit of the second class
         weights, bias = np.concatenate((-weights, weights)) / 2, np.concatenate((-bias, bias)) / 2
-    prototypes = _unit(
-        np.stack([_unit(train_mu[train_labels == name]).mean(axis=0) for name in names])
-    )
-    distance = 1 - (_unit(val_mu) @ prototypes.T).max(axis=1)
+    densities = ClassDensities.fit(train_mu, train_labels, names)
+    known = densities.surprise(val_mu)
     return LatentHead(
         class_names=tuple(names),
         mean=tuple(mean.tolist()),
         scale=tuple(scale.tolist()),
         weights=tuple(tuple(row) for row in weights.tolist()),
         bias=tuple(bias.tolist()),
-        prototypes=tuple(tuple(row) for row in prototypes.tolist()),
-        novelty_quantiles=tuple(np.quantile(distance, np.linspace(0, 1, _QUANTILES)).tolist()),
+        densities=densities,
+        novelty_quantiles=tuple(np.quantile(known, np.linspace(0, 1, _QUANTILES)).tolist()),
     )
-
-
-def _unit(vectors: Array) -> Array:
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, 1e-12))
