@@ -11,6 +11,7 @@ from latentlaw.errors import ConfigError, DataError
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import fit_head
 from latentlaw.losses.divergence import TCEstimator
+from latentlaw.losses.reconstruction import ReconstructionKind
 from latentlaw.losses.schedules import ScheduleKind
 from latentlaw.models.config import (
     DecoderKind,
@@ -87,8 +88,16 @@ class Train(Keeping):
     channels: int = Field(16, ge=1, le=1024, description="width of the first convolution")
     depth: Auto | Annotated[int, Field(ge=0, le=8)] = Field("auto", description="halvings")
     norm: NormKind = Field("group", description="normalisation layer")
+    splats: int = Field(128, ge=1, le=8192, description="Gaussians of the splat decoder")
+    final_channels: int = Field(
+        0, ge=0, le=1024, description="of a last convolution after the Gaussians; 0: none"
+    )
+    reconstruction: ReconstructionKind = Field(
+        "mse", description="term of the loss: squared error, or cross-entropy"
+    )
     normalisation: Auto | NormalisationKind = Field(
-        "auto", description="of images: each particle, or one global intensity scale"
+        "auto",
+        description="of images: each particle, one global intensity scale, or each to [0, 1]",
     )
     smoothing: float = Field(
         0.0, ge=0, le=16, description="Gaussian that blurs images first, voxels; 1 for noisy ones"
@@ -234,7 +243,9 @@ def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
 def model_config(p: Train, data: PreparedData) -> ModelConfig:
     """Architecture for the shape of the data, with a normalisation learned from it."""
     kind = p.normalisation
-    if kind == "auto":
+    if kind == "auto" and p.reconstruction == "bce":
+        kind = "unit"
+    elif kind == "auto":
         kind = "global" if p.model == "tc-vae" else "particle"
     fitted = {"normalisation": data.fit_normalisation(kind, p.smoothing)}
     return architecture(p, data.images.shape[1:]).model_copy(update=fitted)
@@ -254,6 +265,9 @@ def architecture(p: Train, item_shape: tuple[int, ...]) -> ModelConfig:
         channels=p.channels,
         depth=deepest(item_shape[1:]) if p.depth == "auto" else p.depth,
         norm=p.norm,
+        splats=p.splats,
+        final_channels=p.final_channels,
+        reconstruction=p.reconstruction,
         tilt_range=p.tilt_range,
     )
 
@@ -289,6 +303,13 @@ def _check(p: Train) -> None:
         raise ConfigError(
             "model affinity-vae with gamma > 0 needs `affinity`, a CSV of class similarities; "
             "make one with the entry affinity, or use gamma=0 or model=beta-vae"
+        )
+    if p.reconstruction == "bce" and (
+        p.normalisation not in ("auto", "unit") or p.wedge != "none"
+    ):
+        raise ConfigError(
+            f"reconstruction bce is of images in [0, 1], found normalisation={p.normalisation} "
+            f"and wedge={p.wedge}; use normalisation=auto and wedge=none, or reconstruction=mse"
         )
     if p.affinity is not None and p.model != "affinity-vae":
         raise DataError(f"affinity: a {p.model} has no affinity term; use model=affinity-vae")

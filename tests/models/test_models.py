@@ -111,6 +111,14 @@ def test_particle_normalisation_of_a_constant_box_is_zero() -> None:
     assert float(scaled[1].std(correction=0)) == pytest.approx(1, abs=1e-5)
 
 
+def test_unit_normalisation_fills_zero_to_one() -> None:
+    images = torch.stack((torch.full((1, 4, 4), 7.0), 5 * torch.randn(1, 4, 4) - 3))
+    scaled = Normalisation(kind="unit")(images)
+    assert float(scaled[0].abs().max()) == 0
+    assert (float(scaled[1].min()), float(scaled[1].max())) == pytest.approx((0, 1))
+    torch.testing.assert_close(scaled, Normalisation(kind="unit")(3 * images + 2))
+
+
 def test_smoothing_comes_before_the_scale_and_leaves_constants() -> None:
     images = torch.stack((torch.full((1, 8, 8, 8), 7.0), torch.rand(1, 8, 8, 8)))
     blurred = gaussian_blur(images, torch.tensor(1.0))

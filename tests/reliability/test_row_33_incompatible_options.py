@@ -16,6 +16,10 @@ from latentlaw.data.stack_writer import new_stack
     [
         ({"model": "affinity-vae", "gamma": 1}, "needs `affinity`"),
         ({"model": "tc-vae", "affinity": "a.csv"}, "a tc-vae has no affinity term"),
+        (
+            {"model": "beta-vae", "reconstruction": "bce", "normalisation": "particle"},
+            "bce is of images in [0, 1], found normalisation=particle",
+        ),
     ],
 )
 def test_row_33_incompatible_options(
@@ -29,8 +33,9 @@ def test_row_33_incompatible_options(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"depth": 3}, "(12, 12) is not divisible by 8; use depth=1"),
+        ({"depth": 3}, "(12, 12) is not divisible by 8; use depth=2"),
         ({"decoder": "splat", "pose_dims": 4}, "pose in 2-D has 2 numbers"),
+        ({"final_channels": 4}, "final_channels: 4 convolution channels after Gaussians"),
         ({"wedge": "random"}, "a missing wedge is of volumes, found images; use wedge=none"),
         ({"device": "cuda"}, "device: cuda was asked for"),
     ],

@@ -35,6 +35,7 @@ from latentlaw.training.objective import Weights, loss_terms
 from latentlaw.training.seeds import seeded_initialisation
 from latentlaw.training.state import TrainState
 from numpy.typing import NDArray
+from torch.nn.functional import binary_cross_entropy
 
 QUICK = TrainConfig(epochs=3, batch_size=16, samples_per_epoch=64, learning_rate=3e-3)
 
@@ -81,6 +82,19 @@ def test_every_family_learns(family: str) -> None:
     assert seen[-1]["train/reconstruction"] < seen[0]["train/reconstruction"]
     assert ("train/affinity" in seen[0]) == (family == "affinity-vae")
     assert ("train/kl" in seen[0]) == (family != "autoencoder")
+
+
+def test_cross_entropy_falls_below_that_of_the_mean_image() -> None:
+    seen: list[dict[str, float]] = []
+    changes = {"reconstruction": "bce", "normalisation": Normalisation(kind="unit")}
+    model = AutoEncoder(network("autoencoder").config.model_copy(update=changes))
+    train = stripes(40)
+    config = QUICK.model_copy(update={"augmentation": "none", "epochs": 20, "learning_rate": 1e-2})
+    fit(model, train, stripes(20, 1), config, on_epoch=lambda _, metrics: seen.append(metrics))
+    images = Normalisation(kind="unit")(torch.from_numpy(stripes(20, 1)[:20]))
+    mean = images.mean(dim=0).expand_as(images)
+    constant = binary_cross_entropy(mean, images)
+    assert seen[-1]["val/reconstruction"] < float(constant)
 
 
 def test_the_estimator_of_the_configuration_is_the_one_that_counts() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentlaw.geometry.volumes import gaussian_blur
 
-NormalisationKind = Literal["particle", "global"]
+NormalisationKind = Literal["particle", "global", "unit"]
 
 
 class Normalisation(BaseModel):
@@ -20,6 +20,7 @@ class Normalisation(BaseModel):
     `global`: the image's 5th percentile is its background; the rest goes through
     `arcsinh(x / scale)` with one scale for all images, so that absolute intensity (the amount of
     DNA, say) stays a cue.
+    `unit`: each image's range to [0, 1], as cross-entropy wants; a constant image becomes zeros.
 
     Before either, images are blurred by a Gaussian of `smoothing` voxels: noise beyond the
     resolution of a specimen says nothing of it.
@@ -37,7 +38,7 @@ class Normalisation(BaseModel):
     ) -> "Normalisation":
         """Learn the global scale, a standard deviation, from batches `(n, c, [z,] y, x)`."""
         unscaled = cls(kind=kind, smoothing=smoothing)
-        if kind == "particle":
+        if kind != "global":
             return unscaled
         count, mean, squares = 0, 0.0, 0.0
         for batch in batches:  # merged as by Chan, Golub & LeVeque 1983, eq. 2.1
@@ -55,6 +56,10 @@ class Normalisation(BaseModel):
         if self.kind == "global":
             return torch.asinh(_above_background(images) / self.scale)
         axes = tuple(range(1, images.ndim))
+        if self.kind == "unit":
+            least, most = images.amin(axes, True), images.amax(axes, True)
+            constant = most - least <= 1e-6 * torch.maximum(most, -least)
+            return (images - least) * torch.where(constant, 0.0, 1 / (most - least))
         centred = images - images.mean(dim=axes, keepdim=True)
         deviation = torch.linalg.vector_norm(centred, dim=axes, keepdim=True) / math.sqrt(
             math.prod(images.shape[1:])
