@@ -170,7 +170,9 @@ def supervised(p: Train, test_data: str | None = None) -> dict[str, float]:
     """
     with stage_run("train", p.model_dump()):
         tag_run(family=CNN)
-        data = prepare(open_stack(p.data), seed=p.seed, hold_out=p.hold_out or ())
+        trained = open_stack(p.data)
+        training.check_box(p, trained.images.shape[1:])
+        data = prepare(trained, seed=p.seed, hold_out=p.hold_out or ())
         config = training.model_config(p, data)
         device = pick_device(p.device)
         with seeded_initialisation(p.seed):
@@ -184,9 +186,9 @@ def supervised(p: Train, test_data: str | None = None) -> dict[str, float]:
         )
         images, labels, rows = data.images, data.labels, data.rows(TEST)
         if test_data is not None:
-            stack = open_stack(test_data)
-            images, labels = stack.images, stack.table["label"].fillna("").to_numpy(dtype=str)
-            rows = np.arange(len(stack))
+            tested = open_stack(test_data)
+            images, labels = tested.images, tested.table["label"].fillna("").to_numpy(dtype=str)
+            rows = np.arange(len(tested))
         rows = rows[np.isin(labels[rows], data.class_names)]
         particles = Particles.unlabelled(images, rows)
         batches = held_out_batches(particles, config.normalisation, device)

@@ -6,6 +6,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from latentlaw.data.chunks import ImageChunks
 from latentlaw.data.collect import collect
 from latentlaw.data.particles import open_stack
 from latentlaw.errors import ConfigError, DataError
@@ -15,7 +16,8 @@ from mlflow import MlflowClient
 from pipelines import evaluate
 from pipelines._heatmap import prior_heatmaps
 from pipelines._presets import PRESETS, Order, rendered, shrec
-from pipelines.compare import Compare, PresetName, as_markdown, run, summarise
+from pipelines.compare import Compare, PresetName, as_markdown, run, summarise, supervised
+from pipelines.train import Train
 
 
 def test_table_is_mean_and_spread_over_seeds() -> None:
@@ -105,6 +107,16 @@ def test_another_stack_is_tested_on_by_classifiers_of_training_latents(
     for wrong in (tested, trained):
         with pytest.raises(ConfigError, match=r"train_data: found .*; expected the stack"):
             evaluate.run(evaluate.Evaluate(model=model, data=wrong, train_data=wrong))
+
+
+@pytest.mark.usefixtures("tracking_store")
+def test_options_of_the_supervised_network_are_checked_before_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = collected(tmp_path, "s", seed=0)
+    monkeypatch.setattr(ImageChunks, "_get", lambda *_: pytest.fail("an image was read"))
+    with pytest.raises(ConfigError, match="not divisible by 32"):
+        supervised(Train(data=data, model="beta-vae", depth=5))
 
 
 def test_unknown_method_and_wrong_folder_are_named(tmp_path: Path) -> None:
