@@ -2,19 +2,15 @@
 
 import logging
 import os
-import sys
 from pathlib import Path
 
 import pytest
+from dashboard_store import Store, fill
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT))  # `dashboards` is a folder of the repository, not an installed package
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
-
-from dashboard_store import Store, fill  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from latentlaw.errors import ConfigError
 def test_a_worker_killed_on_the_way_costs_nothing(tmp_path: Path) -> None:
     volume = np.random.default_rng(0).normal(size=(48, 64, 64)).astype(np.float32)
     write_mrc(tmp_path / "tomo.mrc", volume, 10.0)
-    with distributed.LocalCluster(  # type: ignore[no-untyped-call]
+    with distributed.LocalCluster(
         n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None
     ) as cluster:
         killed: list[int] = []

@@ -15,7 +15,7 @@ from sklearn.metrics import mutual_info_score, r2_score
 from sklearn.model_selection import train_test_split
 
 from latentlaw.errors import DataError
-from latentlaw.evaluation.embed import check_latents
+from latentlaw.evaluation.embed import check_finite
 
 Array = NDArray[np.floating[Any]]
 _TREES, _LEAF = 30, 5
@@ -164,7 +164,7 @@ def _check(codes: Array, factors: pd.DataFrame) -> None:
         raise DataError(
             f"factors: found {len(factors)} rows for {len(codes)} images, expected one each"
         )
-    check_latents(codes)
+    check_finite(codes)
     for name in factors:
         values = factors[name].to_numpy(dtype=np.float64)
         if not np.isfinite(values).all():

@@ -60,7 +60,7 @@ def embed(model: AutoEncoder, images: Images, *, batch_size: int = 128) -> Embed
     return Embedding(mu, logvar, pose)
 
 
-def check_latents(mu: NDArray[np.floating[Any]]) -> None:
+def check_finite(mu: NDArray[np.floating[Any]]) -> None:
     """Refuse latent means `(n, d)` that are not finite.
 
     Raises

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from latentlaw.errors import DataError
-from latentlaw.evaluation.embed import Embedding, check_latents
+from latentlaw.evaluation.embed import Embedding, check_finite
 from latentlaw.evaluation.image_features import feature_of
 from latentlaw.losses.divergence import kl_by_dimension
 
@@ -97,7 +97,7 @@ def latent_meanings(
         raise DataError(
             f"features: found {len(features)} rows for {len(codes.mu)} images, expected one each"
         )
-    check_latents(codes.mu)
+    check_finite(codes.mu)
     kl: list[float | None] = [None] * codes.mu.shape[1]
     if variational:
         kl = kl_by_dimension(torch.from_numpy(codes.mu), torch.from_numpy(codes.logvar)).tolist()
