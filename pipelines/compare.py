@@ -97,7 +97,9 @@ def run(parameters: Compare) -> pd.DataFrame:
         mlflow.log_text(table.to_csv(), "comparison.csv")
         mlflow.log_text(as_markdown(table), "comparison.md")
         if affinities:  # of the first seed
-            mlflow.log_figure(prior_heatmaps(affinities), "figures/prior.html")
+            # Not log_figure, whose page fetches its script from the network, or stays empty.
+            page = prior_heatmaps(affinities).to_html(include_plotlyjs=True)
+            mlflow.log_text(page, "figures/prior.html")
         print(as_markdown(table))
         return table
 

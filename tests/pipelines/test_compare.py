@@ -1,5 +1,6 @@
 """The compare entry: one table of methods over seeds."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -79,6 +80,8 @@ def test_methods_are_trained_and_compared_on_the_same_data(
     }
     names = {file.path for file in tracking_store.list_artifacts(parent.info.run_id)}
     assert {"comparison.csv", "comparison.md", "comparison_seeds.csv", "figures"} <= names
+    page = tracking_store.download_artifacts(parent.info.run_id, "figures/prior.html")
+    assert not re.search(r"<script[^>]*\ssrc=", Path(page).read_text())  # it opens offline
 
 
 def test_another_stack_is_tested_on_by_classifiers_of_training_latents(
