@@ -4,14 +4,16 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
+from latentlaw.data.tasks import task_labels
 from latentlaw.discovery.discover import Discovery, discover
 from latentlaw.discovery.frontier import Rung, score_rung
 from latentlaw.discovery.latents import LatentData, LatentSplit
 from latentlaw.discovery.robustness import attack_accuracies
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip
+from latentlaw.evaluation.head import LatentHead, fit_head
 from latentlaw.evaluation.image_features import image_features
 from latentlaw.evaluation.meanings import Meaning, latent_meanings
 from latentlaw.models.classifier import Classifier
@@ -52,6 +54,10 @@ class Discover(Entry):
 
     model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
     data: str = Field(description="particle stack, NAME.particles.zarr")
+    classes: str | None = Field(
+        None,
+        description="classes to tell apart, as in Interphase=G1+S+G2,Prophase; none: all",
+    )
     engine: Literal["auto", "operon", "pysr"] = Field("auto", description="symbolic regression")
     budget_s: float = Field(60.0, gt=0, description="seconds for the symbolic search")
     max_complexity: int = Field(30, ge=3, le=100, description="most nodes of one expression")
@@ -69,10 +75,7 @@ def run(parameters: Discover) -> str:
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
         tag_run(family=bundle.model.config.family)
         log_data(p.data, stack.digest, stack.table, "discovery")
-        labels = stack.table["label"].fillna("").to_numpy(dtype=str)
-        names = list(bundle.head.class_names)
-        data = PreparedData(stack.images, labels, load_split(p.model, stack), names)
-        codes = embed(bundle.model, data.images)
+        data, codes, head = told_apart(p, bundle, stack)
         progress = ProgressBar()
         cnn = train_black_box(p, data, bundle.model, progress)
         found = discover(
@@ -100,8 +103,25 @@ def run(parameters: Discover) -> str:
             strip = traversal_strip(bundle.model, codes.mu, codes.pose, dimension)
             log_image(f"traversals/z{dimension}.png", strip)
         example = example_images(data.particles(data.rows(TEST)))
-        log_bundle(Bundle(bundle.model, bundle.head, found.model), example)
+        log_bundle(Bundle(bundle.model, head, found.model), example)
         return str(active.info.run_id)
+
+
+def told_apart(
+    p: Discover, bundle: Bundle, stack: ParticleStack
+) -> tuple[PreparedData, Embedding, LatentHead]:
+    """Return the data with the classes of the task, its latents, and a head for those classes."""
+    labels = stack.table["label"].fillna("").to_numpy(dtype=str)
+    names, head = list(bundle.head.class_names), bundle.head
+    if p.classes is not None:
+        labels = task_labels(labels, p.classes)
+        names = sorted(set(labels.tolist()) - {""})
+    data = PreparedData(stack.images, labels, load_split(p.model, stack), names)
+    codes = embed(bundle.model, data.images)
+    if p.classes is not None:
+        rows = data.rows(TRAIN, labelled=True)
+        head = fit_head(codes.mu[rows], labels[rows], codes.mu[known_rows(data, VAL)])
+    return data, codes, head
 
 
 def known_rows(data: PreparedData, split: str) -> NDArray[np.integer[Any]]:
@@ -136,11 +156,11 @@ def train_black_box(
     """Train a CNN on the pixels of the same split, with the encoder's own body."""
     with seeded_initialisation(p.seed):
         cnn = Classifier(model.config, len(data.class_names))
-    dims = model.config.dims
+    aligned = model.config.normalisation.alignment != "none"
     config = TrainConfig(
         epochs=p.epochs,
         batch_size=_CNN_BATCH,
-        augmentation="rotate-flip" if model.config.family == "tc-vae" and dims == 2 else "rotate",
+        augmentation="flip" if aligned else "rotate",
         samples_per_epoch=samples_per_epoch(model.config.image_shape),
         seed=p.seed,
     )
