@@ -1,5 +1,6 @@
 """Discover laws on the latents of a trained model."""
 
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -41,6 +42,7 @@ from pydantic import BeforeValidator, Field
 
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
 
+BLACK_BOX, EQUATION = "black box", "equations"
 _ATTACKED = 200
 # Small, for many steps: a black box that is not trained out would flatter the equations.
 _CNN_BATCH = 16
@@ -67,9 +69,39 @@ class Discover(Entry):
     )
 
 
+@dataclass(frozen=True)
+class Discovered:
+    """A run and what it found."""
+
+    run_id: str
+    discovery: Discovery
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a record a model: the networks, the black box and the equations chosen."""
+        found = self.discovery
+        chosen: list[tuple[str, Rung | None]] = [
+            (rung.name, rung) for rung in found.rungs if rung.family != "equation"
+        ]
+        chosen += [(BLACK_BOX, found.black_box), (EQUATION, found.equation)]
+        largest = found.metrics["discovery/equation_complexity_largest"]
+        return [
+            {
+                "model": name,
+                **asdict(rung),
+                "nodes": largest if rung.family == "equation" else np.nan,
+            }
+            for name, rung in chosen
+            if rung is not None
+        ]
+
+
 def run(parameters: Discover) -> str:
     """Discover, log the model of equations, and return the run's id."""
-    p = parameters
+    return discovered(parameters).run_id
+
+
+def discovered(p: Discover) -> Discovered:
+    """Discover, log the model of equations, and return what was found."""
     with stage_run("discover", p.model_dump()) as active:
         threads = use_threads()
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
@@ -104,7 +136,7 @@ def run(parameters: Discover) -> str:
             log_image(f"traversals/z{dimension}.png", strip)
         example = example_images(data.particles(data.rows(TEST)))
         log_bundle(Bundle(bundle.model, head, found.model), example)
-        return str(active.info.run_id)
+        return Discovered(str(active.info.run_id), found)
 
 
 def told_apart(

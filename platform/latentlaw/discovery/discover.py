@@ -59,6 +59,8 @@ class Discovery:
     """What was found: the frontier, the chosen equations, the models and how they were made."""
 
     rungs: tuple[Rung, ...]
+    black_box: Rung | None
+    equation: Rung
     equations: tuple[Equation, ...]
     model: EquationModel
     dense: LatentNetwork
@@ -133,11 +135,19 @@ def discover(
         left_s = max(1.0, CLOCK_SHARE * budget_s - (time.monotonic() - started))
         models, model, limited = search.find(teacher, budget_s, left_s, tell)
     rungs = (*extra_rungs, *_rungs(data, dense, logistic, sparse, models))
-    metrics = _metrics(data, model, dense, extra_rungs)
+    latents, labels = data.test.latents, data.test.labels
+    chosen = score_rung(
+        "equation", "", model.complexity, predicted=model.predict(latents), labels=labels
+    )
+    black_boxes = [rung for rung in extra_rungs if rung.family == "cnn"]
+    black_box = max(black_boxes, key=lambda rung: rung.accuracy, default=None)
+    metrics = _metrics(data, model, dense, chosen, black_box)
     metrics["discovery/seconds"] = time.monotonic() - started
     tell("done", 1.0)
     return Discovery(
         rungs=rungs,
+        black_box=black_box,
+        equation=chosen,
         equations=_equations(data, model),
         model=model,
         dense=dense,
@@ -211,12 +221,13 @@ def _equations(data: LatentData, model: EquationModel) -> tuple[Equation, ...]:
 
 
 def _metrics(
-    data: LatentData, model: EquationModel, dense: LatentNetwork, extra_rungs: Sequence[Rung]
+    data: LatentData,
+    model: EquationModel,
+    dense: LatentNetwork,
+    rung: Rung,
+    black_box: Rung | None,
 ) -> dict[str, float]:
     latents, labels = data.test.latents, data.test.labels
-    rung = score_rung(
-        "equation", "", model.complexity, predicted=model.predict(latents), labels=labels
-    )
     agreement = model.predict(latents) == dense.logits(latents).argmax(axis=1)
     metrics = {
         "discovery/equation_accuracy": rung.accuracy,
@@ -229,11 +240,9 @@ def _metrics(
         "discovery/equation_nan_rate": model.nan_rate(latents),
         "discovery/fidelity_to_dense": float(agreement.mean()),
     }
-    black = [r for r in extra_rungs if r.family == "cnn"]
-    if black:
-        best = max(black, key=lambda r: r.accuracy)
-        metrics["discovery/blackbox_accuracy"] = best.accuracy
-        metrics["discovery/blackbox_complexity"] = float(best.complexity)
-        if best.accuracy > 0:
-            metrics["discovery/accuracy_ratio"] = rung.accuracy / best.accuracy
+    if black_box is not None:
+        metrics["discovery/blackbox_accuracy"] = black_box.accuracy
+        metrics["discovery/blackbox_complexity"] = float(black_box.complexity)
+        if black_box.accuracy > 0:
+            metrics["discovery/accuracy_ratio"] = rung.accuracy / black_box.accuracy
     return metrics
