@@ -81,7 +81,7 @@ def test_tasks_are_separated_by_semicolons():
 
 
 def test_an_unknown_class_is_refused_before_anything_runs(nuclei, tracking_store):
-    with pytest.raises(ConfigError, match="no class 'rond'; did you mean 'round'"):
+    with pytest.raises(ConfigError, match=r"no class 'rond' \(did you mean 'round'\?\)"):
         run(Ladder(data=nuclei, tasks="rond,long"))
     assert not tracking_store.search_runs(["0", "1"])
 
