@@ -17,7 +17,7 @@ def cell(turn: float = 0.0, shift: tuple[float, float] = (0.0, 0.0), mirror: boo
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     matrix = angle_to_matrix(torch.tensor([turn], dtype=torch.float64))[0]
     image = torch.zeros_like(x)
-    for cx, cy, sigma, height in ((-6, -1, 2.5, 1.0), (5, 1, 3.0, 0.5), (1, 5, 2.5, 0.4)):
+    for cx, cy, sigma, height in ((-4, -1, 2.5, 1.0), (8, 1, 3.0, 0.5), (1, 5, 2.5, 0.4)):
         centre = matrix @ torch.tensor([cx, -cy if mirror else cy], dtype=torch.float64)
         apart = (x - shift[0] - centre[0]) ** 2 + (y - shift[1] - centre[1]) ** 2
         image += height * torch.exp(-apart / (2 * sigma**2))
@@ -50,8 +50,8 @@ def test_the_longest_axis_lies_along_x_and_light_is_in_the_centre():
     upright = torch.exp(-((x - 4) ** 2 / (2 * 2.0**2) + (y + 7) ** 2 / (2 * 5.0**2)))
     light = align_by_moments(upright[None, None], flip=True)[0, 0]
     share = light / light.sum()
-    assert float((share * x).sum()) == pytest.approx(0, abs=1e-3)
-    assert float((share * y).sum()) == pytest.approx(0, abs=1e-3)
+    assert float((share * x).sum()) == pytest.approx(0, abs=0.01)
+    assert float((share * y).sum()) == pytest.approx(0, abs=0.01)
     assert float((share * x**2).sum()) == pytest.approx(25, rel=0.03)
     assert float((share * y**2).sum()) == pytest.approx(4, rel=0.15)  # interpolation blurs
 
@@ -71,6 +71,15 @@ def test_a_volume_is_aligned_too():
     assert (align_by_moments(noise, flip=False) - wanted).abs().max() > 0.5
 
 
-def test_an_image_without_light_stays_as_it_is():
+def test_a_neighbour_at_the_edge_and_a_background_pull_little():
+    alone = align_by_moments(cell(0.7, (2.0, -3.0)), flip=True)
+    crowded = cell(0.7, (2.0, -3.0))
+    crowded[..., 44:, 32:36] += 0.6
+    found = align_by_moments(crowded + 0.3, flip=True) - 0.3
+    middle = (..., slice(14, 34), slice(14, 34))
+    assert (found[middle] - alone[middle]).abs().mean() < 0.02
+
+
+def test_a_constant_image_stays_as_it_is():
     images = torch.cat((torch.zeros(1, 1, 9, 9), -torch.ones(1, 1, 9, 9)))
     torch.testing.assert_close(align_by_moments(images, flip=True), images)
