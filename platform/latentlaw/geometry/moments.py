@@ -19,8 +19,8 @@ def align_by_moments(images: Tensor, *, flip: bool) -> Tensor:
     the centre, the eigenvectors of its second the axes (Hu 1962, doi 10.1109/TIT.1962.1057692),
     and the third moment along an axis, its skewness, says which way it points. A Gaussian window
     that moves to the centre of what it shows (mean shift, doi 10.1109/34.400568) keeps neighbours
-    at the edge from pulling. So an image and its turned copy become one, but for interpolation; of a
-    disk, which has no longest axis, the direction is noise.
+    at the edge from pulling. So an image and its turned copy become one, but for interpolation;
+    of a disk, which has no longest axis, the direction is noise.
 
     Parameters
     ----------
