@@ -39,8 +39,8 @@ def test_operon_finds_the_law_and_repeats_for_any_threads():
 
 def test_operon_trees_become_the_same_function():
     z, y = problem()
-    unary = ("square", "exp", "sin", "cos", "tanh", "abs")
-    spec = SearchSpec(binary=("add", "sub", "mul", "div"), unary=unary, generations=4)
+    operators = ("add", "sub", "mul", "div", "square", "exp", "sin", "cos", "tanh", "abs")
+    spec = SearchSpec(operators=operators, generations=4)
     model = _regressor(spec).fit(z, y)
     for entry in model.pareto_front_:
         expression = to_sympy(entry["tree"], model.variables_, NAMES)
@@ -52,9 +52,19 @@ def test_operon_trees_become_the_same_function():
 def test_unknown_names_are_refused_with_a_hint():
     with pytest.raises(ConfigError, match="operon"):
         select_engine("opreon")
-    z, y = problem(20)
-    with pytest.raises(ConfigError, match="operators"):
-        OperonEngine().search(z, y, names=NAMES, spec=SearchSpec(unary=("gamma",)))
+    with pytest.raises(ConfigError, match=r"'tan' is unknown.*tanh"):
+        SearchSpec(operators=("add", "tan"))
+    with pytest.raises(ConfigError, match="one or more of add"):
+        SearchSpec(operators=("tanh",))
+
+
+def test_operon_takes_labels_of_one_and_zero():
+    z, y = problem()
+    spec = SearchSpec(generations=5, population=100, threads=1, loss="logistic")
+    front = OperonEngine().search(z, (y > 0).astype(float), names=NAMES, spec=spec)
+    best = min(front.candidates, key=lambda c: c.loss).expression
+    values = compile_program(best, NAMES).numpy(list(z.T))
+    assert ((values > 0) == (y > 0)).mean() > 0.7
 
 
 def test_pysr_by_name_is_never_replaced(monkeypatch):

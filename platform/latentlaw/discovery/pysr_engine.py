@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OLDEST_JULIA, FIRST_UNSUPPORTED = (1, 10, 3), (2, 0, 0)
-BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+JULIA_NAMES = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+# Cross-entropy of the log-odds z and a label y of 1 or 0, written out: LossFunctions' own margin
+# losses want labels of 1 and -1.
+LOSSES = {
+    "squared": "loss(z, y) = (z - y)^2",
+    "logistic": "loss(z, y) = max(z, 0) - y * z + log1p(exp(-abs(z)))",
+}
 PROBE_SECONDS = 180
 
 
@@ -81,8 +87,9 @@ def regressor_options(spec: SearchSpec) -> dict[str, Any]:
     Serial and deterministic, so that the seed decides; iterations follow `spec.generations`.
     """
     return {
-        "binary_operators": [BINARY.get(name, name) for name in spec.binary],
+        "binary_operators": [JULIA_NAMES[name] for name in spec.binary],
         "unary_operators": list(spec.unary),
+        "elementwise_loss": LOSSES[spec.loss],
         "maxsize": max(7, spec.max_complexity),
         "niterations": max(1, spec.generations),
         "populations": 8,
