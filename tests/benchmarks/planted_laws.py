@@ -139,9 +139,10 @@ def _row(planted: Planted, kind: str, seeds: int) -> str:
             hits += 1
         else:
             missed.append(to_text(result.model.heads[0]))
+    others = "; ".join(f"`{text}`" for text in missed[:2])
     return (
-        f"| {planted.name}: `{planted.text}` | {kind} | {hits} of {seeds} | {near} | {max(times):.1f} | "
-        f"{np.median(sizes):g} | {'; '.join(f'`{text}`' for text in missed[:2])} |"
+        f"| {planted.name}: `{planted.text}` | {kind} | {hits} of {seeds} | {near} | "
+        f"{max(times):.1f} | {np.median(sizes):g} | {others} |"
     )
 
 

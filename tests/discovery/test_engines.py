@@ -1,14 +1,12 @@
-import ast
 import inspect
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from latentlaw.discovery import pysr_engine
 from latentlaw.discovery.engines import SearchSpec, select_engine
-from latentlaw.discovery.expressions import parse, to_text
+from latentlaw.discovery.expressions import to_text
 from latentlaw.discovery.operon import OperonEngine, _regressor, to_sympy
 from latentlaw.discovery.programs import compile_program
 from latentlaw.errors import ConfigError, EngineError
@@ -74,60 +72,6 @@ def test_pysr_by_name_is_never_replaced(monkeypatch):
     engine, reason = select_engine("auto")
     assert engine.name == "operon"
     assert "PySR cannot run" in reason
-
-
-@pytest.mark.parametrize("executable", ["/bin/false", "/bin/echo", "/nowhere/julia"])
-def test_a_false_julia_is_not_available(monkeypatch, executable):
-    monkeypatch.setenv("PYTHON_JULIAPKG_EXE", executable)
-    monkeypatch.delenv("PYTHON_JULIACALL_EXE", raising=False)
-    monkeypatch.setattr(pysr_engine.importlib.util, "find_spec", lambda _name: object())
-    monkeypatch.setattr(pysr_engine.importlib.metadata, "version", lambda _name: "2.7.2")
-    found = pysr_engine.PySREngine().available()
-    assert not found.ok
-    assert "ulia" in found.reason
-
-
-def test_pysr_table_is_read():
-    # hand-written rows in the columns of PySR's equations_; no PySR search made them
-    rows = [
-        {"complexity": 1, "loss": 2.0, "equation": "0.5"},
-        {"complexity": 9, "loss": 0.1, "equation": "((z0 * 2.9) * z1) - (square(z2) * 1.1)"},
-        {"complexity": 4, "loss": 0.3, "equation": "unknown(z0)"},
-    ]
-    front = pysr_engine.read_front(rows, NAMES, 30)
-    assert [c.engine_complexity for c in front.candidates] == [1, 9]
-    assert front.candidates[1].expression == parse("2.9*z0*z1 - 1.1*z2**2", NAMES)
-    with pytest.raises(EngineError, match="no usable"):
-        pysr_engine.read_front(rows[2:], NAMES, 30)
-
-
-def test_pysr_keywords_exist_in_the_installed_source():
-    spec = pysr_engine.importlib.util.find_spec("pysr")
-    if spec is None or spec.origin is None:
-        pytest.skip("pysr is not installed, so its signature cannot be read")
-    source = (Path(spec.origin).parent / "sr.py").read_text(encoding="utf-8")
-    body = next(
-        node
-        for node in ast.parse(source).body
-        if isinstance(node, ast.ClassDef) and node.name == "PySRRegressor"
-    )
-    methods = {m.name: m for m in body.body if isinstance(m, ast.FunctionDef)}
-    made = methods["__init__"].args
-    known = {a.arg for a in (*made.args, *made.kwonlyargs)}
-    assert set(pysr_engine.regressor_options(SearchSpec())) <= known
-    fit = methods["fit"].args
-    assert "variable_names" in {a.arg for a in (*fit.args, *fit.kwonlyargs)}
-
-
-@pytest.mark.skipif(pysr_engine.find_julia() is None, reason="no Julia: PySR's search is not run")
-def test_pysr_searches_where_julia_is():
-    engine = pysr_engine.PySREngine()
-    found = engine.available()
-    if not found.ok:
-        pytest.skip(found.reason)
-    z, y = problem()
-    front = engine.search(z, y, names=NAMES, spec=SearchSpec(generations=20))
-    assert min(c.loss for c in front.candidates) < 1e-2
 
 
 def test_importing_discovery_starts_no_julia_and_equations_need_no_torch():

@@ -204,7 +204,7 @@ def _power_complexity(expression: sympy.Expr) -> int:
 def tidy(expression: sympy.Expr) -> sympy.Expr:
     """Return the shortest of a few equal forms.
 
-    As it is, constants pushed into sums, constants pulled out of the factors of products, expanded.
+    As it is, constants pushed into sums, constants pulled out of the sums in products, expanded.
     """
     forms = [expression, _push_constants(expression)]
     if any(
@@ -217,7 +217,7 @@ def tidy(expression: sympy.Expr) -> sympy.Expr:
 
 
 def _pull_constants(expression: sympy.Expr) -> sympy.Expr:
-    """Make the first coefficient of each sum 1 that is a factor or a base: `(2x + 6)y = 2(x + 3)y`.
+    """Make the first coefficient 1 of each sum in a product or a power: `(2x + 6)y = 2(x + 3)y`.
 
     So a product holds no constant that another could take up.
     """
