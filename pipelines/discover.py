@@ -4,11 +4,13 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.data.tasks import task_labels
 from latentlaw.discovery.discover import Discovery, discover
+from latentlaw.discovery.engines import SearchSpec
 from latentlaw.discovery.frontier import Rung, score_rung
 from latentlaw.discovery.latents import LatentData, LatentSplit
 from latentlaw.discovery.robustness import attack_accuracies
@@ -46,6 +48,7 @@ BLACK_BOX, EQUATION = "black box", "equations"
 _ATTACKED = 200
 # Small, for many steps: a black box that is not trained out would flatter the equations.
 _CNN_BATCH = 16
+Operators = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
 Epsilons = Annotated[
     tuple[Annotated[float, Field(ge=0, le=10)], ...], BeforeValidator(split_commas)
 ]
@@ -61,8 +64,14 @@ class Discover(Entry):
         description="classes to tell apart, as in Interphase=G1+S+G2,Prophase; none: all",
     )
     engine: Literal["auto", "operon", "pysr"] = Field("auto", description="symbolic regression")
-    budget_s: float = Field(60.0, gt=0, description="seconds for the symbolic search")
+    budget_s: float = Field(60.0, gt=0, description="seconds for the equations")
     max_complexity: int = Field(30, ge=3, le=100, description="most nodes of one expression")
+    targets: Literal["both", "distil", "labels"] = Field(
+        "both", description="what equations are fitted to: a network's logits, labels, or both"
+    )
+    operators: Operators = Field(
+        SearchSpec.operators, description="what equations may use, such as add,mul,div,tanh"
+    )
     epochs: int = Field(30, ge=1, description="passes over the data of the CNN on pixels")
     epsilons: Epsilons = Field(
         (0.0, 0.05, 0.1, 0.2), description="sizes of the attack, in units of normalised images"
@@ -111,10 +120,12 @@ def discovered(p: Discover) -> Discovered:
         progress = ProgressBar()
         cnn = train_black_box(p, data, bundle.model, progress)
         found = discover(
-            latent_data(data, codes),
+            latent_data(data, codes, pd.factorize(stack.table["group"])[0]),
             engine=p.engine,
             budget_s=p.budget_s,
             max_complexity=p.max_complexity,
+            targets=p.targets,
+            operators=p.operators,
             seed=p.seed,
             threads=threads,
             extra_rungs=(black_box_rung(data, cnn, bundle.model),),
@@ -162,12 +173,15 @@ def known_rows(data: PreparedData, split: str) -> NDArray[np.integer[Any]]:
     return rows[data.indices(rows) >= 0]
 
 
-def latent_data(data: PreparedData, codes: Embedding) -> LatentData:
-    """Latents of the three splits."""
+def latent_data(
+    data: PreparedData, codes: Embedding, groups: NDArray[np.int64] | None = None
+) -> LatentData:
+    """Latents of the three splits, and the group `(n,)` of each particle."""
     splits = []
     for name in (TRAIN, VAL, TEST):
         rows = known_rows(data, name)
-        splits.append(LatentSplit(codes.mu[rows], data.indices(rows)))
+        own = None if groups is None else groups[rows]
+        splits.append(LatentSplit(codes.mu[rows], data.indices(rows), own))
     names = tuple(f"z{i}" for i in range(codes.mu.shape[1]))
     return LatentData(splits[0], splits[1], splits[2], tuple(data.class_names), names)
 

@@ -43,7 +43,7 @@ def main(data: Path, out: Path) -> None:
     mlflow.set_tracking_uri(f"sqlite:///{out / 'mlflow.db'}")
     mlflow.set_experiment("law transfer")
     archive = np.load(data / "jurkat" / "jurkat_dna.npz")
-    phases = np.array([str(archive["class_names"][i]) for i in archive["labels"]])
+    phases = archive["class_names"].astype("<U16")[archive["labels"]]
     phases[np.isin(phases, _G)] = INTERPHASE
     jurkat = archive["images"].astype(np.float32)
     table = pd.read_csv(data / "cells" / "labels.csv")

@@ -169,7 +169,14 @@ def _discover(store: Store, parent: str, family: str, seed: int) -> None:
         run,
         names.EQUATIONS,
         [
-            {"class": c, "expression": e, "latex": tex, "complexity": n, "accuracy": 0.954}
+            {
+                "class": c,
+                "expression": e,
+                "latex": tex,
+                "complexity": n,
+                "accuracy": 0.954,
+                "found": {"times": 3, "of": 4},
+            }
             for c, e, tex, n in EQUATIONS
         ],
     )

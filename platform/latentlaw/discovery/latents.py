@@ -19,10 +19,15 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class LatentSplit:
-    """Latent means `latents` `(n, d)` float32 and class indices `labels` `(n,)` int64."""
+    """Latent means `latents` `(n, d)` float32 and class indices `labels` `(n,)` int64.
+
+    Particles of the same number in `groups` `(n,)` int64 (copies of a cell, say) are kept together
+    by cross-validation; None: each stands for itself.
+    """
 
     latents: NDArray[np.float32]
     labels: NDArray[np.int64]
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
