@@ -1,4 +1,4 @@
-"""Discover laws: networks, sparse networks and equations on one latent space, on one frontier.
+"""Discover laws: trees, networks, sparse networks and equations on one latent space, one frontier.
 
 Choices (early stopping, strengths, expressions, their size) use the training and validation
 splits; every reported score is on the test split.
@@ -10,20 +10,22 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from latentlaw.discovery.boosting import BoostedTrees, fit_boosting
 from latentlaw.discovery.engines import select_engine
 from latentlaw.discovery.expressions import complexity, latents_of, to_latex, to_text
-from latentlaw.discovery.frontier import Rung, score_rung
+from latentlaw.discovery.frontier import Rung, black_box, model_rung, score_rung
 from latentlaw.discovery.latents import LatentData, check_latents
 from latentlaw.discovery.networks import LatentNetwork, fit_dense, fit_logistic, one_thread
-from latentlaw.discovery.scores import log_losses, one_vs_rest_accuracy
+from latentlaw.discovery.scores import balanced_log_loss, log_losses, one_vs_rest_accuracy
 from latentlaw.discovery.search import EquationSearch
-from latentlaw.discovery.sparse import SparseModel, fit_sparse
+from latentlaw.discovery.sparse import SparseMethod, SparseModel, fit_sparse
 from latentlaw.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from latentlaw.discovery.equations import EquationModel
+    from latentlaw.discovery.frontier import Scorer
 
     Progress = Callable[[str, float], None]
 
@@ -63,6 +65,7 @@ class Discovery:
     model: EquationModel
     dense: LatentNetwork
     logistic: LatentNetwork
+    boosting: BoostedTrees
     sparse: tuple[SparseModel, ...]
     engine: str
     engine_reason: str
@@ -87,6 +90,7 @@ def discover(
     engine: str = "auto",
     budget_s: float = 60,
     max_complexity: int = 30,
+    sparse_method: SparseMethod = "magnitude",
     seed: int = 0,
     threads: int = 2,
     extra_rungs: Sequence[Rung] = (),
@@ -103,8 +107,11 @@ def discover(
         search is also capped by the clock, and `Discovery.time_limited` says if that happened.
     max_complexity
         Most nodes of one class's expression.
+    sparse_method
+        How the sparse networks are found, `magnitude` or `rigl`.
     extra_rungs
-        Rungs computed elsewhere, such as family `cnn`, the black box of the accuracy ratio.
+        Rungs computed elsewhere. Of families `cnn` and `resnet` the better one on validation is
+        the black box of the accuracy ratio.
     progress
         Called with a step's name and the share of the work done, 0 to 1.
 
@@ -126,13 +133,14 @@ def discover(
     with one_thread():
         dense = fit_dense(data, scaling, seed=seed)
         logistic = fit_logistic(data, scaling, seed=seed)
+        boosting = fit_boosting(data, seed=seed)
         tell("sparse", 0.05)
-        sparse = fit_sparse(data, scaling, seed=seed)
+        sparse = fit_sparse(data, scaling, method=sparse_method, seed=seed)
         search = EquationSearch(data, scaling, chosen_engine, max_complexity, seed, threads)
         teacher = min((dense, logistic), key=lambda net: _val_loss(net, data))
         left_s = max(1.0, CLOCK_SHARE * budget_s - (time.monotonic() - started))
         models, model, limited = search.find(teacher, budget_s, left_s, tell)
-    rungs = (*extra_rungs, *_rungs(data, dense, logistic, sparse, models))
+    rungs = (*extra_rungs, *_rungs(data, dense, logistic, boosting, sparse, models))
     metrics = _metrics(data, model, dense, extra_rungs)
     metrics["discovery/seconds"] = time.monotonic() - started
     tell("done", 1.0)
@@ -142,6 +150,7 @@ def discover(
         model=model,
         dense=dense,
         logistic=logistic,
+        boosting=boosting,
         sparse=tuple(sparse),
         engine=chosen_engine.name,
         engine_reason=reason,
@@ -164,33 +173,25 @@ def _check_options(budget_s: float, max_complexity: int, threads: int) -> None:
 
 
 def _val_loss(net: LatentNetwork, data: LatentData) -> float:
-    return float(log_losses(net.logits(data.val.latents), data.val.labels).mean())
+    return balanced_log_loss(net.logits(data.val.latents), data.val.labels, data.class_weights)
 
 
 def _rungs(
     data: LatentData,
     dense: LatentNetwork,
     logistic: LatentNetwork,
+    boosting: BoostedTrees,
     sparse: Sequence[SparseModel],
     equations: Sequence[EquationModel],
 ) -> list[Rung]:
-    named: list[tuple[str, str, LatentNetwork | EquationModel]] = [
+    named: list[tuple[str, str, Scorer]] = [
+        ("boosting", "boosted trees", boosting),
         ("dense", "dense network", dense),
         ("logistic", "logistic regression", logistic),
         *(("sparse", f"sparse, {m.budget} weights", m.network) for m in sparse),
         *(("equation", f"equations, {m.complexity} nodes", m) for m in equations),
     ]
-    labels = data.test.labels
-    return [
-        score_rung(
-            family,
-            name,
-            model.complexity,
-            predicted=model.logits(data.test.latents).argmax(axis=1),
-            labels=labels,
-        )
-        for family, name, model in named
-    ]
+    return [model_rung(data, model, family, name) for family, name, model in named]
 
 
 def _equations(data: LatentData, model: EquationModel) -> tuple[Equation, ...]:
@@ -229,9 +230,8 @@ def _metrics(
         "discovery/equation_nan_rate": model.nan_rate(latents),
         "discovery/fidelity_to_dense": float(agreement.mean()),
     }
-    black = [r for r in extra_rungs if r.family == "cnn"]
-    if black:
-        best = max(black, key=lambda r: r.accuracy)
+    best = black_box(extra_rungs)
+    if best:
         metrics["discovery/blackbox_accuracy"] = best.accuracy
         metrics["discovery/blackbox_complexity"] = float(best.complexity)
         if best.accuracy > 0:

@@ -1,4 +1,4 @@
-"""Training of the black box, a supervised classifier on pixels."""
+"""Training of the black boxes, supervised classifiers on pixels."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,14 +7,19 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from latentlaw.data.loading import LabelledImages, Particles
+from latentlaw.losses.balance import balanced_weights
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.normalisation import Normalisation
+from latentlaw.models.resnet import ResNet
 from latentlaw.training.batches import augmented, held_out_batches, training_batches
 from latentlaw.training.config import TrainConfig
 
+BlackBox = Classifier | ResNet
+BLACK_BOXES: dict[str, type[BlackBox]] = {"cnn": Classifier, "resnet": ResNet}
+
 
 def fit_classifier(
-    model: Classifier,
+    model: BlackBox,
     train: Particles,
     val: Particles,
     config: TrainConfig,
@@ -24,14 +29,13 @@ def fit_classifier(
 ) -> None:
     """Train in place with classes weighed alike; keep the weights of the best validation loss.
 
-    `beta`, `gamma`, `tc` and `schedule` of the configuration have no meaning here. All images
-    must be labelled.
+    Classes weigh alike (`losses.balance`). `beta`, `gamma`, `tc` and `schedule` of the
+    configuration have no meaning here. All images must be labelled.
     """
     generator = torch.Generator().manual_seed(config.seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-    counts = torch.bincount(train.labels).float()
     device = next(model.parameters()).device
-    balance = (counts.sum() / counts.clamp_min(1) / len(counts)).to(device)
+    balance = balanced_weights(train.labels, model.classes).to(device)
     labels = val.labels.to(device)
     shuffled = training_batches(train, config, device)
     best_loss = float("inf")
@@ -54,7 +58,7 @@ def fit_classifier(
     model.eval()
 
 
-def predict_logits(model: Classifier, batches: Iterable[LabelledImages]) -> Tensor:
+def predict_logits(model: BlackBox, batches: Iterable[LabelledImages]) -> Tensor:
     """Return logits `(n, classes)` of batches of normalised images."""
     model.eval()
     with torch.inference_mode():
