@@ -40,7 +40,13 @@ from latentlaw.tracking.runs import (
 )
 from latentlaw.tracking.splits import load_split
 from latentlaw.training.batches import held_out_batches
-from latentlaw.training.classifier import BLACK_BOXES, BlackBox, fit_classifier, predict_logits
+from latentlaw.training.classifier import (
+    BLACK_BOXES,
+    REGULARISED,
+    BlackBox,
+    fit_classifier,
+    predict_logits,
+)
 from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.prepare import PreparedData
 from latentlaw.training.seeds import seeded_initialisation

@@ -34,7 +34,7 @@ class Scorer(Protocol):
 class Rung:
     """A model's place on the frontier: its family, complexity and scores on unseen data.
 
-    `val_balanced_accuracy` is what a choice between models may look at; None where it is not known.
+    `val_balanced_accuracy` is what a choice between models may look at; None where not known.
     """
 
     family: str
