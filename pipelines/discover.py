@@ -106,6 +106,15 @@ class Discovered:
 
     run_id: str
     discovery: Discovery
+    meanings: tuple[Meaning, ...]
+
+    @property
+    def laws(self) -> str:
+        """The equations chosen, and what the latents in them mean."""
+        found = [f"{each.class_name}: {each.expression}" for each in self.discovery.equations]
+        used = {name for each in self.discovery.equations for name in each.latents}
+        said = [f"{m.latent}: {m.text}" for m in self.meanings if m.latent in used and m.text]
+        return "; ".join(found) + (f" ({', '.join(said)})" if said else "")
 
     def records(self) -> list[dict[str, Any]]:
         """Return a record a model: the networks, the black box and the equations chosen."""
@@ -120,6 +129,7 @@ class Discovered:
                 "model": name,
                 **asdict(rung),
                 "nodes": largest if rung.family == "equation" else np.nan,
+                "laws": self.laws if rung.family == "equation" else "",
             }
             for name, rung in chosen
             if rung is not None
@@ -176,7 +186,7 @@ def discovered(p: Discover) -> Discovered:
             log_image(f"traversals/z{dimension}.png", strip)
         example = example_images(data.particles(data.rows(TEST)))
         log_bundle(Bundle(bundle.model, head, found.model), example)
-        return Discovered(str(active.info.run_id), found)
+        return Discovered(str(active.info.run_id), found, tuple(meanings))
 
 
 def told_apart(
