@@ -3,8 +3,8 @@
 `python -m tests.benchmarks.choice_rules [SPLITS [PROBLEM …]]` draws small training (3/4) and
 validation (1/4) sets at random, lets `discover` find models, and chooses one of them
 
-* by validation: the smallest whose log-loss is within three standard errors of the lowest and whose
-  accuracy is within 0.01 of the highest there;
+* by validation: the smallest whose log-loss is within three standard errors of the lowest, and
+  whose accuracy is within 0.01 of the highest there;
 * by cross-validation: constants refitted a fold, the smallest within one standard error;
 * by the same with training and validation particles counting half each: what `discover` does.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Heads = tuple[sympy.Expr, ...]
 SMOOTHING = 1e-3  # weight of the mean squared logit: keeps separable classes finite
 ROUNDING_LOSS = 2e-3  # relative rise of the loss that rounded constants may cost
-CONVERGED = 1e-8  # relative fall of the loss at which a fit ends
+CONVERGED = 1e-6  # relative fall of the loss at which a fit ends
 NEAR_ZERO = 1e-3  # where a new intercept starts
 
 
