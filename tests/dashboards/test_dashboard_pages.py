@@ -209,6 +209,19 @@ def test_runs_that_recorded_nothing_still_render(empty_store: Store, open_page: 
     assert "was not recorded" in app.info[0].value
 
 
+def test_a_class_name_with_latex_in_it_is_shown_as_it_is(
+    empty_store: Store, open_page: Open
+) -> None:
+    name = r"$\beta$-tubulin_{2} & co"
+    run = empty_store.add("discover")
+    equation = {"expression": "z0", "latex": "z_{0}", "complexity": 1, "accuracy": 1}
+    empty_store.put(run, names.EQUATIONS, [{**equation, "class": name}])
+    app = open_page("equations", empty_store.uri, run)
+    _assert_sound(app)
+    assert r"**\$\\beta\$\-tubulin\_\{2\} \& co**" in [m.value for m in app.markdown]
+    assert "z_{0}" in app.latex[0].value
+
+
 def test_scripts_in_names_are_text_on_every_page(tmp_path: Path, open_page: Open) -> None:
     store = fill(Store(tmp_path), classes=(HOSTILE, "x" * 10_000, "plain"))
     for run in store.client.search_runs([store.experiment]):

@@ -1,4 +1,4 @@
-"""Discover laws: networks, sparse networks and equations on one latent space, on one frontier.
+"""Discover laws: trees, networks, sparse networks and equations on one latent space, one frontier.
 
 Choices (early stopping, strengths, expressions, their size) use the training and validation
 splits; every reported score is on the test split.
@@ -10,20 +10,22 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from latentlaw.discovery.boosting import BoostedTrees, fit_boosting
 from latentlaw.discovery.engines import SearchSpec, select_engine
 from latentlaw.discovery.expressions import complexity, latents_of, to_latex, to_text
-from latentlaw.discovery.frontier import Rung, score_rung
+from latentlaw.discovery.frontier import Rung, black_box, model_rung
 from latentlaw.discovery.latents import LatentData, check_latents
 from latentlaw.discovery.networks import LatentNetwork, fit_dense, fit_logistic, one_thread
-from latentlaw.discovery.scores import log_losses, one_vs_rest_accuracy
+from latentlaw.discovery.scores import balanced_log_loss, log_losses, one_vs_rest_accuracy
 from latentlaw.discovery.search import TARGETS, EquationSearch
-from latentlaw.discovery.sparse import SparseModel, fit_sparse
+from latentlaw.discovery.sparse import SparseMethod, SparseModel, fit_sparse
 from latentlaw.errors import ConfigError, nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from latentlaw.discovery.equations import EquationModel
+    from latentlaw.discovery.frontier import Scorer
     from latentlaw.discovery.search import FoundEquations, Targets, Teacher
 
     Progress = Callable[[str, float], None]
@@ -68,11 +70,14 @@ class Discovery:
     """
 
     rungs: tuple[Rung, ...]
+    black_box: Rung | None
+    equation: Rung
     equations: tuple[Equation, ...]
     model: EquationModel
     equation_models: tuple[EquationModel, ...]
     dense: LatentNetwork
     logistic: LatentNetwork
+    boosting: BoostedTrees
     sparse: tuple[SparseModel, ...]
     engine: str
     engine_reason: str
@@ -100,6 +105,7 @@ def discover(
     targets: Targets = "both",
     operators: Sequence[str] = SearchSpec.operators,
     teacher: Teacher | None = None,
+    sparse_method: SparseMethod = "magnitude",
     seed: int = 0,
     threads: int = 2,
     extra_rungs: Sequence[Rung] = (),
@@ -126,8 +132,11 @@ def discover(
         Operators that expressions may use: names in `engines.BINARY` and `engines.UNARY`.
     teacher
         Model of latents to distil; the better network on validation if None.
+    sparse_method
+        How the sparse networks are found, `magnitude` or `rigl`.
     extra_rungs
-        Rungs computed elsewhere, such as family `cnn`, the black box of the accuracy ratio.
+        Rungs computed elsewhere. Of families `cnn` and `resnet` the better one on validation is
+        the black box of the accuracy ratio.
     progress
         Called with a step's name and the share of the work done, 0 to 1.
 
@@ -150,8 +159,9 @@ def discover(
     with one_thread():
         dense = fit_dense(data, scaling, seed=seed)
         logistic = fit_logistic(data, scaling, seed=seed)
+        boosting = fit_boosting(data, seed=seed)
         tell("sparse", 0.05)
-        sparse = fit_sparse(data, scaling, seed=seed)
+        sparse = fit_sparse(data, scaling, method=sparse_method, seed=seed)
         searching = time.monotonic()
         search = EquationSearch(
             data,
@@ -167,18 +177,23 @@ def discover(
         found = search.find(teacher, budget_s, tell)
         searched_s = time.monotonic() - searching
     model = found.chosen
-    rungs = (*extra_rungs, *_rungs(data, dense, logistic, sparse, found.models))
-    metrics = _metrics(data, model, dense, extra_rungs)
+    rungs = (*extra_rungs, *_rungs(data, dense, logistic, boosting, sparse, found.models))
+    chosen = model_rung(data, model, "equation", "")
+    best = black_box(extra_rungs)
+    metrics = _metrics(data, model, dense, chosen, best)
     metrics["discovery/equation_seconds"] = searched_s
     metrics["discovery/seconds"] = time.monotonic() - started
     tell("done", 1.0)
     return Discovery(
         rungs=rungs,
+        black_box=best,
+        equation=chosen,
         equations=_equations(data, found),
         model=model,
         equation_models=found.models,
         dense=dense,
         logistic=logistic,
+        boosting=boosting,
         sparse=tuple(sparse),
         engine=chosen_engine.name,
         engine_reason=reason,
@@ -206,33 +221,25 @@ def _check_options(budget_s: float, max_complexity: int, threads: int, targets: 
 
 
 def _val_loss(net: LatentNetwork, data: LatentData) -> float:
-    return float(log_losses(net.logits(data.val.latents), data.val.labels).mean())
+    return balanced_log_loss(net.logits(data.val.latents), data.val.labels, data.class_weights)
 
 
 def _rungs(
     data: LatentData,
     dense: LatentNetwork,
     logistic: LatentNetwork,
+    boosting: BoostedTrees,
     sparse: Sequence[SparseModel],
     equations: Sequence[EquationModel],
 ) -> list[Rung]:
-    named: list[tuple[str, str, LatentNetwork | EquationModel]] = [
+    named: list[tuple[str, str, Scorer]] = [
+        ("boosting", "boosted trees", boosting),
         ("dense", "dense network", dense),
         ("logistic", "logistic regression", logistic),
         *(("sparse", f"sparse, {m.budget} weights", m.network) for m in sparse),
         *(("equation", f"equations, {m.complexity} nodes", m) for m in equations),
     ]
-    labels = data.test.labels
-    return [
-        score_rung(
-            family,
-            name,
-            model.complexity,
-            predicted=model.logits(data.test.latents).argmax(axis=1),
-            labels=labels,
-        )
-        for family, name, model in named
-    ]
+    return [model_rung(data, model, family, name) for family, name, model in named]
 
 
 def _equations(data: LatentData, found: FoundEquations) -> tuple[Equation, ...]:
@@ -257,12 +264,13 @@ def _equations(data: LatentData, found: FoundEquations) -> tuple[Equation, ...]:
 
 
 def _metrics(
-    data: LatentData, model: EquationModel, dense: LatentNetwork, extra_rungs: Sequence[Rung]
+    data: LatentData,
+    model: EquationModel,
+    dense: LatentNetwork,
+    rung: Rung,
+    best: Rung | None,
 ) -> dict[str, float]:
     latents, labels = data.test.latents, data.test.labels
-    rung = score_rung(
-        "equation", "", model.complexity, predicted=model.predict(latents), labels=labels
-    )
     agreement = model.predict(latents) == dense.logits(latents).argmax(axis=1)
     metrics = {
         "discovery/equation_accuracy": rung.accuracy,
@@ -275,9 +283,7 @@ def _metrics(
         "discovery/equation_nan_rate": model.nan_rate(latents),
         "discovery/fidelity_to_dense": float(agreement.mean()),
     }
-    black = [r for r in extra_rungs if r.family == "cnn"]
-    if black:
-        best = max(black, key=lambda r: r.accuracy)
+    if best is not None:
         metrics["discovery/blackbox_accuracy"] = best.accuracy
         metrics["discovery/blackbox_complexity"] = float(best.complexity)
         if best.accuracy > 0:

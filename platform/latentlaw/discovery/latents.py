@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from latentlaw.errors import DataError
+from latentlaw.losses.balance import balanced_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +50,12 @@ class LatentData:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    @cached_property
+    def class_weights(self) -> NDArray[np.float64]:
+        """The weight of each class in every loss, `(K,)`: alike, by their numbers in training."""
+        labels = torch.as_tensor(self.train.labels)
+        return balanced_weights(labels, self.classes).double().numpy()
 
     @property
     def dims(self) -> int:

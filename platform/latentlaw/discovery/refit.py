@@ -15,7 +15,7 @@ import sympy
 
 from latentlaw.discovery.expressions import complexity, snap, symbol, tidy
 from latentlaw.discovery.programs import LIMIT, bounded, compile_program
-from latentlaw.discovery.scores import balanced_weights, log_losses, log_softmax
+from latentlaw.discovery.scores import particle_weights, log_losses, log_softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,7 @@ class Sample:
 
     def balanced(self) -> Sample:
         """Return the sample with weights that let the classes count alike."""
-        return replace(self, weights=balanced_weights(self.labels))
+        return replace(self, weights=particle_weights(self.labels))
 
     def one_vs_rest(self, k: int) -> Sample:
         """Return the same latents for head `k` alone: its logits, labels 1 for its class, else 0.
