@@ -15,7 +15,7 @@ import sympy
 
 from latentlaw.discovery.expressions import complexity, snap, symbol, tidy
 from latentlaw.discovery.programs import LIMIT, bounded, compile_program
-from latentlaw.discovery.scores import particle_weights, log_losses, log_softmax
+from latentlaw.discovery.scores import log_losses, log_softmax, particle_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
