@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from latentlaw.discovery.deadline import Deadline
 
-MOST_MODELS = 12
+MOST_MODELS = 24
 
 
 @dataclass
@@ -125,9 +125,10 @@ def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:
 def ladder(fronts: Sequence[Sequence[Candidate]], sample: Sample) -> list[Heads]:
     """Return whole models of growing size, one expression from each head's front.
 
-    From the smallest expressions on, the head grows that gains the most loss a node; heads grow
-    apart, so an easy class keeps a short expression. Heads are compared as they were fitted, one
-    class against the rest, which is fast; whole models are refitted by the caller.
+    From the smallest expressions on, the head takes the next of its front that gains the most loss
+    a node; heads grow apart, so an easy class keeps a short expression for long. Heads are compared
+    as they were fitted, one class against the rest, which is fast; whole models are refitted by
+    the caller.
     """
     values = [[head_values((c.expression,), sample)[:, 0] for c in front] for front in fronts]
     place = [0] * len(fronts)
@@ -138,17 +139,14 @@ def ladder(fronts: Sequence[Sequence[Candidate]], sample: Sample) -> list[Heads]
         return float(sample.losses(heads).mean())
 
     now = loss(place)
-    while True:
-        gains = []
-        for k, front in enumerate(fronts):
-            for i in range(place[k] + 1, len(front)):
-                there = [*place[:k], i, *place[k + 1 :]]
-                nodes = front[i].complexity - front[place[k]].complexity
-                gains.append(((now - loss(there)) / nodes, there))
-        rate, there = max(gains, default=(0.0, place), key=lambda gain: gain[0])
-        if rate <= 0:
-            break
-        place, now = there, loss(there)
+    while growing := [k for k, front in enumerate(fronts) if place[k] + 1 < len(front)]:
+        steps = []
+        for k in growing:
+            there = [*place[:k], place[k] + 1, *place[k + 1 :]]
+            nodes = fronts[k][there[k]].complexity - fronts[k][place[k]].complexity
+            steps.append(((now - loss(there)) / nodes, there))
+        _, place = max(steps, key=lambda step: step[0])
+        now = loss(place)
         models.append(place)
     return [tuple(fronts[k][i].expression for k, i in enumerate(m)) for m in spread(models)]
 
