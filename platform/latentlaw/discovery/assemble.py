@@ -126,9 +126,9 @@ def ladder(fronts: Sequence[Sequence[Candidate]], sample: Sample) -> list[Heads]
     """Return whole models of growing size, one expression from each head's front.
 
     From the smallest expressions on, the head takes the next of its front that gains the most loss
-    a node; heads grow apart, so an easy class keeps a short expression for long. Heads are compared
-    as they were fitted, one class against the rest, which is fast; whole models are refitted by
-    the caller.
+    a node; heads grow apart, so an easy class keeps a short expression for long. Heads are
+    compared as they were fitted, one class against the rest, which is fast; whole models are
+    refitted by the caller.
     """
     values = [[head_values((c.expression,), sample)[:, 0] for c in front] for front in fronts]
     place = [0] * len(fronts)
