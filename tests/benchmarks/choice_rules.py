@@ -3,7 +3,7 @@
 `python -m tests.benchmarks.choice_rules [SPLITS [PROBLEM …]]` draws small training (3/4) and
 validation (1/4) sets at random, lets `discover` find models, and chooses one of them
 
-* by validation: the smallest whose log-loss is within three standard errors of the lowest and
+* by validation: the smallest whose log-loss is within three standard errors of the lowest, and
   whose accuracy is within 0.01 of the highest there;
 * by cross-validation: constants refitted a fold, the smallest within one standard error;
 * by the same with training and validation particles counting half each: what `discover` does.
@@ -81,7 +81,7 @@ class Judged:
 
     model: EquationModel
     val_losses: NDArray[np.float64]
-    val_balanced_accuracy: float
+    val_accuracy: float
     cross: Assembled
 
 
@@ -112,11 +112,11 @@ def judge(model: EquationModel, data: LatentData, seed: int) -> Judged:
 def by_validation(models: Sequence[Judged]) -> EquationModel:
     """Choose by the validation split alone."""
     best = min(models, key=lambda m: m.val_losses.mean())
-    top = max(m.val_balanced_accuracy for m in models)
+    top = max(m.val_accuracy for m in models)
     for m in models:
         worse = m.val_losses - best.val_losses
         if worse.mean() <= 3 * worse.std(ddof=1) / len(worse) ** 0.5 and (
-            m.val_balanced_accuracy >= top - 0.01
+            m.val_accuracy >= top - 0.01
         ):
             return m.model
     return best.model

@@ -1,8 +1,7 @@
 """Run in a process of its own: PySR's reading of a hall of fame, with a stub for `juliacall`.
 
-`python stub_julia.py FOLDER NAMES BINARY UNARY` prints as JSON what `from_file` of PySR's
-regressor makes of FOLDER/hall_of_fame.csv. The stub accepts any call: it shows nothing of PySR's
-search.
+`python stub_julia.py FOLDER NAMES BINARY UNARY` prints as JSON what PySR's `from_file` makes of
+FOLDER/hall_of_fame.csv. The stub accepts any call: it shows nothing of PySR's search.
 """
 
 import inspect

@@ -173,9 +173,10 @@ def test_ladder_grows_the_head_that_gains_most():
         found = [(parse(text, NAMES), 0)]
         own = data.one_vs_rest(k)
         fronts.append(pareto_front(head_candidates(found, own, largest=9, deadline=Deadline(60))))
-    models = ladder(fronts, data, draw_folds(data.labels, seed=0))
+    models = ladder(fronts, data)
     sizes = [sum(map(complexity, heads)) for heads in models]
     assert sizes == sorted(sizes)
+    assert len(models) == sum(map(len, fronts)) - 2  # every step of every head
     losses = [mean_loss(refit(heads, data), data) for heads in models]
     assert losses == sorted(losses, reverse=True)
     assert {name for head in models[-1] for name in latents_of(head)} == {"z0", "z1"}

@@ -16,6 +16,7 @@ from latentlaw.discovery.refit import (
     Heads,
     Sample,
     elimination_path,
+    head_values,
     loosened,
     mean_loss,
     refit,
@@ -28,17 +29,21 @@ if TYPE_CHECKING:
 
     from latentlaw.discovery.deadline import Deadline
 
-MOST_MODELS = 12
+MOST_MODELS = 24
 
 
 @dataclass
 class Candidate:
-    """A refitted expression of one head, its nodes and loss, and the searches that led to it."""
+    """A refitted expression of one head, its nodes and loss, and the searches that led to it.
+
+    `smaller` is what is left of it when the constant that is worth least is dropped.
+    """
 
     expression: sympy.Expr
     complexity: int
     loss: float
     searches: set[int] = field(default_factory=set)
+    smaller: Candidate | None = None
 
 
 def head_candidates(
@@ -60,21 +65,36 @@ def head_candidates(
         Most nodes of an expression.
     """
     pool: dict[str, Candidate] = {}
-    paths: dict[str, list[Candidate]] = {}
+    starts: dict[str, Candidate] = {}
     for expression, search in sorted(found, key=lambda pair: complexity(pair[0])):
         start = structure_text(expression)
-        if start not in paths:
+        if start not in starts:
             if pool and deadline.passed():
                 continue
-            paths[start] = [
-                pool.setdefault(structure_text(each), Candidate(each, complexity(each), loss))
-                for each, loss in _refitted_path(expression, sample)
-            ]
-        if search is not None:
-            for candidate in paths[start]:
-                candidate.searches.add(search)
+            starts[start] = _descend(expression, sample, pool)
+        at: Candidate | None = starts[start]
+        while at is not None and search is not None:
+            at.searches.add(search)
+            at = at.smaller
     allowed = [c for c in pool.values() if c.complexity <= largest]
     return allowed or [_constant(sample)]
+
+
+def _descend(expression: sympy.Expr, sample: Sample, pool: dict[str, Candidate]) -> Candidate:
+    """Refit an expression, add it and what is left of it to `pool`, down to what is known."""
+    fitted = refit((loosened(expression),), sample)
+    chain: list[Candidate] = []
+    for heads in itertools.chain([fitted], elimination_path(fitted, sample)):
+        structure = structure_text(heads[0])
+        known = structure in pool
+        if not known:
+            pool[structure] = Candidate(heads[0], complexity(heads[0]), mean_loss(heads, sample))
+        chain.append(pool[structure])
+        if known:
+            break
+    for larger, smaller in itertools.pairwise(chain):
+        larger.smaller = smaller
+    return chain[0]
 
 
 def searches_that_found(law: sympy.Expr, candidates: Iterable[Candidate]) -> set[int]:
@@ -102,38 +122,31 @@ def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:
     return front
 
 
-def ladder(
-    fronts: Sequence[Sequence[Candidate]], sample: Sample, fold_of: NDArray[np.int64]
-) -> list[Heads]:
+def ladder(fronts: Sequence[Sequence[Candidate]], sample: Sample) -> list[Heads]:
     """Return whole models of growing size, one expression from each head's front.
 
-    From the smallest expressions on, the head grows that gains the most cross-validated loss a
-    node; heads grow apart, so an easy class keeps a short expression. Heads are compared by their
-    own one-vs-rest fits, which is fast; whole models are refitted by the caller.
+    From the smallest expressions on, the head takes the next of its front that gains the most loss
+    a node; heads grow apart, so an easy class keeps a short expression for long. Heads are
+    compared as they were fitted, one class against the rest, which is fast; whole models are
+    refitted by the caller.
     """
-    held_out = [
-        [out_of_fold_values((c.expression,), own, fold_of)[:, 0] for c in front]
-        for own, front in zip(_own_samples(fronts, sample), fronts, strict=True)
-    ]
+    values = [[head_values((c.expression,), sample)[:, 0] for c in front] for front in fronts]
     place = [0] * len(fronts)
     models = [place]
 
     def loss(where: Sequence[int]) -> float:
-        values = np.stack([held_out[k][i] for k, i in enumerate(where)], axis=1)
-        return float(sample.losses(values).mean())
+        heads = np.stack([values[k][i] for k, i in enumerate(where)], axis=1)
+        return float(sample.losses(heads).mean())
 
     now = loss(place)
-    while True:
-        gains = []
-        for k, front in enumerate(fronts):
-            for i in range(place[k] + 1, len(front)):
-                there = [*place[:k], i, *place[k + 1 :]]
-                nodes = front[i].complexity - front[place[k]].complexity
-                gains.append(((now - loss(there)) / nodes, there))
-        rate, there = max(gains, default=(0.0, place), key=lambda gain: gain[0])
-        if rate <= 0:
-            break
-        place, now = there, loss(there)
+    while growing := [k for k, front in enumerate(fronts) if place[k] + 1 < len(front)]:
+        steps = []
+        for k in growing:
+            there = [*place[:k], place[k] + 1, *place[k + 1 :]]
+            nodes = fronts[k][there[k]].complexity - fronts[k][place[k]].complexity
+            steps.append(((now - loss(there)) / nodes, there))
+        _, place = max(steps, key=lambda step: step[0])
+        now = loss(place)
         models.append(place)
     return [tuple(fronts[k][i].expression for k, i in enumerate(m)) for m in spread(models)]
 
@@ -160,34 +173,20 @@ def assemble(
     The largest of the ladder is also pruned constant by constant, which finds smaller models that
     heads by themselves do not show.
     """
-    models = ladder(fronts, sample, fold_of)
-    joint = [refit(heads, sample) for heads in models] if len(fronts) > 1 else models
-    pruned = itertools.takewhile(
-        lambda _: not deadline.passed(),
-        elimination_path(joint[-1], sample) if len(fronts) > 1 else (),
-    )
+    models = list(reversed(ladder(fronts, sample)))  # the best first: time may be short
+    if len(fronts) > 1:
+        models[0] = refit(models[0], sample)
     found: dict[tuple[str, ...], Assembled] = {}
-    for heads in (*joint, *pruned):
+    for heads in itertools.chain(models, elimination_path(models[0], sample)):
         key = tuple(map(structure_text, heads))
         if key in found or max(map(complexity, heads)) > largest:
             continue
         if found and deadline.passed():
             break
-        losses = sample.losses(out_of_fold_values(heads, sample, fold_of))
-        found[key] = Assembled(heads, sum(map(complexity, heads)), counts * losses)
+        fitted = refit(heads, sample) if len(fronts) > 1 else heads
+        losses = counts * sample.losses(out_of_fold_values(fitted, sample, fold_of))
+        found[key] = Assembled(fitted, sum(map(complexity, fitted)), losses)
     return sorted(found.values(), key=lambda m: (m.complexity, float(m.losses.mean())))
-
-
-def _refitted_path(expression: sympy.Expr, sample: Sample) -> Iterable[tuple[sympy.Expr, float]]:
-    heads = refit((loosened(expression),), sample)
-    for each in itertools.chain([heads], elimination_path(heads, sample)):
-        yield each[0], mean_loss(each, sample)
-
-
-def _own_samples(fronts: Sequence[Sequence[Candidate]], sample: Sample) -> list[Sample]:
-    if len(fronts) == 1:
-        return [sample]
-    return [sample.one_vs_rest(k) for k in range(len(fronts))]
 
 
 def _constant(sample: Sample) -> Candidate:

@@ -39,6 +39,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Abs": sympy.Abs,
     "Sqrt": sympy.sqrt,
 }
+TUNED_SHARE = 0.3  # of the offspring have their constants fitted; more costs generations
 
 
 class OperonEngine:
@@ -117,6 +118,7 @@ def _regressor(spec: SearchSpec) -> Any:
         allowed_symbols=",".join((*spec.operators, "constant", "variable")),
         objectives=["r2", "length"],
         optimizer_iterations=3,
+        local_search_probability=TUNED_SHARE,
         max_length=max(3, spec.max_complexity),
         max_depth=8,
         initialization_max_length=max(3, min(10, spec.max_complexity)),

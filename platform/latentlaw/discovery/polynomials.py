@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from latentlaw.discovery.refit import Sample
 
 MOST_LATENTS = 10  # of the quadratic sum, which has a term for each pair
-SHARE_AT_ONCE = 0.1  # of the terms, dropped together while there are more than `FEW`
-FEW = 30
+SHARE_AT_ONCE = 0.2  # of the terms, dropped together while there are more than `FEW`
+FEW = 10  # terms; more of them are longer than a readable law
 
 
 def polynomial_laws(

@@ -15,7 +15,7 @@ import sympy
 
 from latentlaw.discovery.expressions import complexity, snap, symbol, tidy
 from latentlaw.discovery.programs import LIMIT, bounded, compile_program
-from latentlaw.discovery.scores import balanced_weights, log_losses, log_softmax
+from latentlaw.discovery.scores import log_losses, log_softmax, particle_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Heads = tuple[sympy.Expr, ...]
 SMOOTHING = 1e-3  # weight of the mean squared logit: keeps separable classes finite
 ROUNDING_LOSS = 2e-3  # relative rise of the loss that rounded constants may cost
-CONVERGED = 1e-8  # relative fall of the loss at which a fit ends
+CONVERGED = 1e-6  # relative fall of the loss at which a fit ends
 NEAR_ZERO = 1e-3  # where a new intercept starts
 
 
@@ -51,7 +51,7 @@ class Sample:
 
     def balanced(self) -> Sample:
         """Return the sample with weights that let the classes count alike."""
-        return replace(self, weights=balanced_weights(self.labels))
+        return replace(self, weights=particle_weights(self.labels))
 
     def one_vs_rest(self, k: int) -> Sample:
         """Return the same latents for head `k` alone: its logits, labels 1 for its class, else 0.

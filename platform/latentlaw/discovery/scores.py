@@ -24,7 +24,7 @@ def log_losses(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArr
     return losses
 
 
-def balanced_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def particle_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return a weight `(n,)` a particle, `n / (K n_k)`: the `K` classes seen count alike."""
     _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weights: NDArray[np.float64] = len(labels) / (len(counts) * counts[classes])

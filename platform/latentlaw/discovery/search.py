@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 Targets = Literal["both", "distil", "labels"]
 TARGETS = ("both", "distil", "labels")
-SEARCH_SHARE = 0.6  # of the budget that searches are planned for
-CUT_SHARE = 0.7  # of the budget: when searches that are slower than planned are cut
-FIT_SHARE = 0.95  # of the budget: when refits and cross-validation are cut
-GENERATIONS_PER_S = 10.0  # a cautious rate (15 measured) for 500 individuals and 600 rows
+SEARCH_SHARE = 0.5  # of the budget that searches are planned for
+CUT_SHARE = 0.55  # of the budget: when searches that are slower than planned are cut
+FIT_SHARE = 0.9  # of the budget: when refits and cross-validation are cut
+GENERATIONS_PER_S = 30.0  # a cautious rate (38 to 52 measured) for 500 individuals and 600 rows
 MOST_SEARCHED = 1000  # rows of a search
 MOST_FITTED = 3000  # rows that constants are fitted to
 LARGEST_LOGIT = 20.0
@@ -114,7 +114,7 @@ class EquationSearch:
         sample = self._sample(teacher)
         candidates: list[list[Candidate]] = []
         for done, (k, pool) in enumerate(zip(self.heads, pools, strict=True), start=1):
-            share = (FIT_SHARE - CUT_SHARE) / 2 * done / len(self.heads)
+            share = 0.8 * (FIT_SHARE - CUT_SHARE) * done / len(self.heads)
             deadline = until(CUT_SHARE + share)
             own = sample if len(self.heads) == 1 else sample.one_vs_rest(k)
             simple = polynomial_laws(
@@ -217,8 +217,8 @@ def planned_work(budget_s: float, heads: int, rows: int, largest: int) -> tuple[
     """
     rate = GENERATIONS_PER_S * min(1.0, 600 / rows) * min(1.0, 30 / largest)
     total = SEARCH_SHARE * budget_s / heads * rate
-    restarts = 4 if total >= 60 else 2
-    return max(5, min(100, math.floor(total / restarts))), restarts
+    restarts = 4 if total >= 120 else 2
+    return max(5, min(200, math.floor(total / restarts))), restarts
 
 
 def _joined(first: LatentSplit, second: LatentSplit) -> LatentSplit:
