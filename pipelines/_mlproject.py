@@ -21,6 +21,7 @@ ENTRIES = (
     "evaluate",
     "compare",
     "discover",
+    "explain",
     "register",
     "dashboard",
 )

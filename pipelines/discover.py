@@ -1,19 +1,22 @@
 """Discover laws on the latents of a trained model."""
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from latentlaw.data.particles import open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
+from latentlaw.discovery.attacks import Logits
 from latentlaw.discovery.discover import Discovery, discover
 from latentlaw.discovery.frontier import Rung, score_rung
 from latentlaw.discovery.latents import LatentData, LatentSplit
-from latentlaw.discovery.robustness import attack_accuracies
+from latentlaw.discovery.probing import ProbeImages, Probes
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip
 from latentlaw.evaluation.image_features import image_features
 from latentlaw.evaluation.meanings import Meaning, latent_meanings
+from latentlaw.evaluation.shifts import Shift
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
@@ -35,15 +38,30 @@ from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.prepare import PreparedData
 from latentlaw.training.seeds import seeded_initialisation
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
+from pipelines._robustness import attacked_rows, log_robustness
 
-_ATTACKED = 200
 # Small, for many steps: a black box that is not trained out would flatter the equations.
 _CNN_BATCH = 16
-Epsilons = Annotated[
-    tuple[Annotated[float, Field(ge=0, le=10)], ...], BeforeValidator(split_commas)
+
+
+def some_above_zero(radii: tuple[float, ...]) -> tuple[float, ...]:
+    """Refuse radii of which none is a change."""
+    if not any(radii):
+        raise ValueError("expected at least one radius above 0")
+    return radii
+
+
+Radii = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=1000)], ...],
+    BeforeValidator(split_commas),
+    AfterValidator(some_above_zero),
+]
+Shifts = Annotated[
+    tuple[Annotated[str, AfterValidator(lambda text: Shift.parse(text).name)], ...],
+    BeforeValidator(split_commas),
 ]
 
 
@@ -56,8 +74,28 @@ class Discover(Entry):
     budget_s: float = Field(60.0, gt=0, description="seconds for the symbolic search")
     max_complexity: int = Field(30, ge=3, le=100, description="most nodes of one expression")
     epochs: int = Field(30, ge=1, description="passes over the data of the CNN on pixels")
-    epsilons: Epsilons = Field(
-        (0.0, 0.05, 0.1, 0.2), description="sizes of the attack, in units of normalised images"
+    epsilons: Radii = Field(
+        (0.0, 0.05, 0.1, 0.2),
+        description="attacks: most change of a pixel, in units of normalised images",
+    )
+    epsilons_l2: Radii = Field(
+        (0.5, 1.0, 2.0), description="attacks: L2 norm of the change, in the same units"
+    )
+    shifts: Shifts = Field(
+        (
+            "noise_0.1",
+            "noise_0.3",
+            "blur_1",
+            "blur_2",
+            "intensity_0.8",
+            "intensity_1.25",
+            "rotation_15",
+            "rotation_90",
+            "translation_2",
+            "translation_4",
+            "equal_intensity",
+        ),
+        description="natural shifts of the test images, KIND_STRENGTH or equal_intensity",
     )
 
 
@@ -88,11 +126,8 @@ def run(parameters: Discover) -> str:
         say(f"discover: {found.engine} ({found.engine_reason})")
         meanings = name_latents(data, codes, bundle.model)
         collapsed = sum(meaning.collapsed for meaning in meanings)
-        log_metrics(
-            found.metrics
-            | robustness(p, data, bundle.model, cnn, found)
-            | {"discovery/collapsed_latents": collapsed}
-        )
+        log_metrics(found.metrics | {"discovery/collapsed_latents": collapsed})
+        probe(p, data, bundle.model, rungs(bundle.model, cnn, found), progress)
         log_json(FRONTIER, found.frontier_records())
         log_json(LATENTS, [meaning.to_dict() for meaning in meanings])
         log_json(EQUATIONS, found.equation_records({m.latent: m.text for m in meanings}))
@@ -166,25 +201,36 @@ def black_box_rung(data: PreparedData, cnn: Classifier, model: AutoEncoder) -> R
     )
 
 
-def robustness(
-    p: Discover, data: PreparedData, model: AutoEncoder, cnn: Classifier, found: Discovery
-) -> dict[str, float]:
-    """Accuracy of each family on test images moved by FGSM against that family."""
-    test = data.particles(known_rows(data, TEST))
-    images = model.config.normalisation(torch.from_numpy(test[:_ATTACKED]))
-    labels = test.labels[:_ATTACKED]
-    model.eval()
-    families = {"dense": found.dense.torch_logits, "equation": found.model.torch_logits}
+def rungs(model: AutoEncoder, cnn: Classifier, found: Discovery) -> dict[str, Logits]:
+    """Return each family as one function of normalised images to logits."""
+    heads: dict[str, Logits] = {"dense": found.dense.torch_logits}
     if found.sparse:
-        families["sparse"] = found.sparse[-1].network.torch_logits
-    attacked = {"cnn": lambda x: cnn(x)} | {
-        name: lambda x, head=head: head(model.encode(x).mu) for name, head in families.items()
-    }
-    return {
-        f"robustness/{family}/eps_{epsilon:g}": accuracy
-        for family, logits in attacked.items()
-        for epsilon, accuracy in attack_accuracies(logits, images, labels, p.epsilons).items()
-    }
+        heads["sparse"] = found.sparse[-1].network.torch_logits
+    heads["equation"] = found.model.torch_logits
+    model.eval()
+    cnn.eval()
+    return {"cnn": cnn, **{family: on_images(model, head) for family, head in heads.items()}}
+
+
+def on_images(model: AutoEncoder, head: Logits) -> Logits:
+    """Return a function of latents as one of normalised images."""
+    return lambda images: head(model.encode(images).mu)
+
+
+def probe(
+    p: Discover,
+    data: PreparedData,
+    model: AutoEncoder,
+    rungs: dict[str, Logits],
+    progress: ProgressBar,
+) -> None:
+    """Log how robust each family is, on test particles drawn once."""
+    rows = known_rows(data, TEST)
+    rows = rows[attacked_rows(len(rows), math.prod(model.config.image_shape), p.seed)]
+    images = ProbeImages(data.images.read(rows), data.indices(rows), model.config.normalisation)
+    shifts = [Shift.parse(text) for text in p.shifts]
+    probes = Probes(p.epsilons, p.epsilons_l2, shifts, p.seed)
+    log_robustness(rungs, images, probes, data.class_names, progress)
 
 
 if __name__ == "__main__":
