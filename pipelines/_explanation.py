@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _INCHES = 1.9
-_LONGEST = 44  # characters of a term in the picture
+_LONGEST = 60  # characters of a term in the picture
+_SEEN = 0.01  # of the whole change: what less a latent moves is not worth a line
 _TITLES = ("image", "decoded", "smallest flip", "difference")
 
 
@@ -27,8 +28,8 @@ class Explained:
     label
         The class that it was labelled, if it was.
     image, decoded, flipped
-        `(c, [z,] y, x)`: as measured, decoded, and decoded after the smallest change of the
-        latents that flips the class; None where there is no such change.
+        `(c, [z,] y, x)`, normalised: as measured, decoded, and decoded after the smallest change
+        of the latents that flips the class; None where there is no such change.
     """
 
     particle_id: str
@@ -69,8 +70,9 @@ def explanation_text(explained: Explained, meanings: Mapping[str, str]) -> str:
     lines.append(f"  {_flip_text(e.flip)}")
     if e.flip is not None:
         lines += [
-            f"    {name:<4} {before:>8.3f} -> {after:>8.3f}  {meanings.get(name, '')}".rstrip()
-            for name, before, after in _moved(e, e.flip)
+            f"    {name:<4} {before:>8.3f} -> {after:>8.3f}  {step:>+6.2f} sd  "
+            f"{meanings.get(name, '')}".rstrip()
+            for name, before, after, step in _moved(e, e.flip)
         ]
     return "\n".join(lines)
 
@@ -97,10 +99,17 @@ def _flip_text(flip: Flip | None) -> str:
     return f"smallest change that flips it: {flip.distance:.3g} sd, to {flip.class_name}"
 
 
-def _moved(e: Explanation, flip: Flip) -> list[tuple[str, float, float]]:
-    """Return the latents that change: name, before and after."""
-    rows = zip(e.latent_names, e.latents.tolist(), flip.latents.tolist(), strict=True)
-    return [row for row in rows if row[1] != row[2]]
+def _moved(e: Explanation, flip: Flip) -> list[tuple[str, float, float, float]]:
+    """Return the latents that change, most first: name, before, after, standard deviations."""
+    rows = zip(
+        e.latent_names,
+        e.latents.tolist(),
+        flip.latents.tolist(),
+        flip.steps.tolist(),
+        strict=True,
+    )
+    seen = [row for row in rows if abs(row[3]) > _SEEN * flip.distance]
+    return sorted(seen, key=lambda row: -abs(row[3]))
 
 
 def _pictures(places: NDArray[Any], each: Explained) -> None:
@@ -109,20 +118,15 @@ def _pictures(places: NDArray[Any], each: Explained) -> None:
     for place, title, name in zip(places, _TITLES, names, strict=True):
         place.set_title(f"{title}\n{name}", fontsize=8, parse_math=False)
         place.set_axis_off()
-    decoded = central_slice(each.decoded)
-    limits = float(decoded.min()), float(decoded.max())
-    _grey(places[0], central_slice(each.image), limits)
-    _grey(places[1], decoded, limits)
+    shown = [each.image, each.decoded, *([] if each.flipped is None else [each.flipped])]
+    slices = [central_slice(image) for image in shown]
+    limits = float(np.min(slices)), float(np.max(slices))
+    for place, image in zip(places, slices, strict=False):
+        place.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1])
     if each.flipped is not None:
-        flipped = central_slice(each.flipped)
-        _grey(places[2], flipped, limits)
-        change = flipped - decoded
+        change = slices[2] - slices[1]
         most = max(float(np.abs(change).max()), 1e-12)
         places[3].imshow(change, cmap="RdBu_r", vmin=-most, vmax=most)
-
-
-def _grey(place: "Axes", image: NDArray[Any], limits: tuple[float, float]) -> None:
-    place.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1])
 
 
 def _bars(place: "Axes", e: Explanation) -> None:
@@ -130,9 +134,13 @@ def _bars(place: "Axes", e: Explanation) -> None:
     terms = e.terms[e.winner][::-1]
     names = [t.text if len(t.text) <= _LONGEST else f"{t.text[: _LONGEST - 1]}…" for t in terms]
     values = [t.value for t in terms]
-    colours = ["#0072B2" if value >= 0 else "#D55E00" for value in values]
+    colours = ["#56B4E9" if value >= 0 else "#E69F00" for value in values]
     place.barh(range(len(terms)), values, color=colours)
-    place.set_yticks(range(len(terms)), names, fontsize=7, parse_math=False)
+    for line, name in enumerate(names):
+        where = place.get_yaxis_transform()
+        place.text(0.01, line, name, fontsize=7, va="center", transform=where, parse_math=False)
+    place.set_yticks([])
     place.axvline(0, color="black", linewidth=0.8)
-    place.set_title(f"terms of {e.winner}, {e.values[e.winner]:.3g}", fontsize=8, parse_math=False)
+    title = f"terms of {e.winner}, {e.values[e.winner]:.3g}"
+    place.set_title(title, fontsize=8, parse_math=False)
     place.tick_params(axis="x", labelsize=7)

@@ -127,24 +127,18 @@ def explain_rows(
     explanations = [explain(equations, mu, sigma) for mu in codes.mu]
     flipped = np.array([e.latents if e.flip is None else e.flip.latents for e in explanations])
     normalised = model.config.normalisation(torch.from_numpy(images)).numpy()
-    decoded = decode(model, codes.mu, codes.pose)
+    decoded, after = decode(model, codes.mu, codes.pose), decode(model, flipped, codes.pose)
+    labels = stack.table["label"].iloc[rows].tolist()
     return [
         Explained(
             particle_id=str(stack.table["particle_id"].iloc[row]),
-            label=None if pd.isna(label := stack.table["label"].iloc[row]) else str(label),
-            explanation=explanation,
-            image=image,
-            decoded=before,
-            flipped=None if explanation.flip is None else after,
+            label=None if pd.isna(label) else str(label),
+            explanation=each,
+            image=normalised[i],
+            decoded=decoded[i],
+            flipped=None if each.flip is None else after[i],
         )
-        for row, explanation, image, before, after in zip(
-            rows,
-            explanations,
-            normalised,
-            decoded,
-            decode(model, flipped, codes.pose),
-            strict=True,
-        )
+        for i, (row, label, each) in enumerate(zip(rows, labels, explanations, strict=True))
     ]
 
 

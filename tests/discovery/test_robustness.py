@@ -30,11 +30,11 @@ def changes(norm, radii, logits=linear, margins=MARGINS, **options):
 
 @pytest.mark.parametrize(("norm", "dual"), [("linf", 1), ("l2", 2)])
 def test_the_radius_of_a_linear_model_is_its_margin_over_the_dual_norm(norm, dual):
-    target, found = changes(norm, [0.1, 0.5], rounds=14)
+    target, found = changes(norm, [0.1, 0.5])
     wanted = MARGINS.clamp_min(0) / torch.linalg.vector_norm(WEIGHTS, ord=dual)
-    torch.testing.assert_close(found.radii, wanted, rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(found.radii, wanted, rtol=0.02, atol=0)
     assert (found.radii >= wanted - 1e-6).all()  # no smaller change can do it
-    assert found.median == pytest.approx(float(wanted[wanted > 0].median()), rel=1e-2)
+    assert found.median == pytest.approx(float(wanted[wanted > 0].median()), rel=0.02)
     torch.testing.assert_close(sizes(found.images - target.images, norm), found.radii)
     assert target.at(found.images).errs.all()
     assert found.search_share == 0

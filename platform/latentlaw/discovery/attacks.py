@@ -123,7 +123,7 @@ def fgsm(target: Target, radius: Tensor) -> Attacked:
         Of each image's ball, `(n,)`.
     """
     _, slope = target.slopes(target.images)
-    step = _as_images(radius, slope) * steepest(slope, target.norm)
+    step = as_images(radius, slope) * steepest(slope, target.norm)
     return target.at(target.images - step)
 
 
@@ -148,7 +148,7 @@ def pgd(target: Target, radius: Tensor, *, steps: int, generator: Generator) -> 
         # The gradient comes with the state there, so a step costs one pass forward and back.
         state, slope = part.slopes(moved[standing])
         best = best.or_better(state, standing)
-        step = _as_images(_STRIDE / steps * within, slope) * steepest(slope, part.norm)
+        step = as_images(_STRIDE / steps * within, slope) * steepest(slope, part.norm)
         change = project(state.images - step - part.images, within, part.norm)
         moved[standing] = part.images + change
     return best.or_better(target.at(moved), torch.ones_like(best.errs))
@@ -178,7 +178,7 @@ def random_search(
         block = steepest(_random_blocks(part.images, generator), part.norm)
         # Across the ball at most: from -radius to radius.
         length = 2 * within * torch.rand(len(part), generator=generator)
-        change = best.images[standing] - part.images + _as_images(length, block) * block
+        change = best.images[standing] - part.images + as_images(length, block) * block
         state = part.at(part.images + project(change, within, part.norm))
         best = best.or_better(state, standing)
     return best
@@ -193,19 +193,19 @@ def sizes(change: Tensor, norm: Norm) -> Tensor:
 
 def project(change: Tensor, radius: Tensor, norm: Norm) -> Tensor:
     """Return the nearest changes, by Euclid's distance, of norms up to `radius` `(n,)`."""
-    most = _as_images(radius, change)
+    most = as_images(radius, change)
     if norm == "linf":
         return torch.minimum(torch.maximum(change, -most), most)
     # 0 / 0: a change of nothing is in every ball.
     shrink = torch.nan_to_num(radius / sizes(change, norm), nan=1.0).clamp(max=1.0)
-    return change * _as_images(shrink, change)
+    return change * as_images(shrink, change)
 
 
 def steepest(slope: Tensor, norm: Norm) -> Tensor:
     """Return the changes of norm 1 along which functions with gradients `slope` grow most."""
     if norm == "linf":
         return slope.sign()
-    return slope / _as_images(sizes(slope, norm), slope).clamp_min(1e-30)
+    return slope / as_images(sizes(slope, norm), slope).clamp_min(1e-30)
 
 
 def _margins(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -215,7 +215,7 @@ def _margins(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return margins, logits.argmax(dim=1) != labels
 
 
-def _as_images(values: Tensor, images: Tensor) -> Tensor:
+def as_images(values: Tensor, images: Tensor) -> Tensor:
     """View `(n,)` as `(n, 1, …)`, to broadcast against images."""
     return values.view(-1, *[1] * (images.ndim - 1))
 
@@ -224,9 +224,9 @@ def _random_change(images: Tensor, radius: Tensor, norm: Norm, generator: Genera
     """Draw changes within the ball: uniform for `linf`, of uniform direction and norm for `l2`."""
     if norm == "linf":
         change = 2 * torch.rand(images.shape, generator=generator) - 1
-        return change * _as_images(radius, images)
+        return change * as_images(radius, images)
     direction = steepest(torch.randn(images.shape, generator=generator), norm)
-    return direction * _as_images(radius * torch.rand(len(radius), generator=generator), images)
+    return direction * as_images(radius * torch.rand(len(radius), generator=generator), images)
 
 
 def _random_blocks(images: Tensor, generator: Generator) -> Tensor:

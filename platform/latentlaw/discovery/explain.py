@@ -55,13 +55,18 @@ class Flip:
         The class that wins after it.
     latents
         Latents `(d,)` after it; those that no expression uses are as before.
-    distance
-        `|(latents - before) / sigma|`, in standard deviations.
+    steps
+        `(latents - before) / sigma`, in standard deviations, `(d,)`.
     """
 
     class_name: str
     latents: Array
-    distance: float
+    steps: Array
+
+    @property
+    def distance(self) -> float:
+        """Length of the change, in standard deviations."""
+        return float(np.linalg.norm(self.steps))
 
 
 @dataclass(frozen=True)
@@ -99,11 +104,15 @@ class Explanation:
         named = dict(zip(self.latent_names, self.latents.tolist(), strict=True))
         flip = None
         if self.flip is not None:
-            moved = dict(zip(self.latent_names, self.flip.latents.tolist(), strict=True))
+            moves = zip(self.flip.latents.tolist(), self.flip.steps.tolist(), strict=True)
             flip = {
                 "class": self.flip.class_name,
                 "distance_sd": self.flip.distance,
-                "latents": {z: [named[z], v] for z, v in moved.items() if v != named[z]},
+                "latents": {
+                    name: {"before": before, "after": after, "step_sd": step}
+                    for (name, before), (after, step) in zip(named.items(), moves, strict=True)
+                    if step
+                },
             }
         return {
             "class": self.winner,
@@ -182,8 +191,9 @@ def smallest_flip(model: EquationModel, latents: Array, sigma: Array) -> Flip | 
     if best is None:
         return None
     reached = int(walk.classes(best[None])[0])
-    distance = float(np.linalg.norm(best))
-    return Flip(model.class_names[reached], walk.latents(best[None])[0], distance)
+    steps = np.zeros_like(latents)
+    steps[used] = best
+    return Flip(model.class_names[reached], walk.latents(best[None])[0], steps)
 
 
 def _terms(model: EquationModel, z: Array) -> dict[str, tuple[TermShare, ...]]:

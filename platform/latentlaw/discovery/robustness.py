@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from latentlaw.discovery.attacks import (
+    as_images,
     fgsm,
     pgd,
     random_search,
@@ -78,7 +79,7 @@ def smallest_changes(
     radii: Sequence[float],
     *,
     generator: Generator,
-    steps: int = 10,
+    steps: int = 8,
     rounds: int = 4,
 ) -> SmallestChanges:
     """Find, for each image, the smallest ball within which an attack makes the model err.
@@ -86,7 +87,7 @@ def smallest_changes(
     At a radius, FGSM goes first, PGD has those that still stand, and random search, with as many
     evaluations of the model as PGD, those that stand then; so the best of the three counts.
     `radii`, and up to five doublings of the largest, bracket the smallest; bisection narrows it
-    down.
+    down, first of the radius and then along the change that was found.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def smallest_changes(
     steps
         Of PGD; random search has twice as many queries, since a gradient costs about one more.
     rounds
-        Of bisection: a smallest radius is known to 2^-rounds of its bracket.
+        Of either bisection, each of which leaves 2^-rounds of its bracket.
 
     Raises
     ------
@@ -110,6 +111,7 @@ def smallest_changes(
         search.try_at(torch.full_like(search.high, radius), search.high.isinf())
     for _ in range(rounds):
         search.try_at((search.low + search.high) / 2, search.high.isfinite() & (search.high > 0))
+    search.shorten(rounds)
     return SmallestChanges(search.high, search.images, search.by_search_only)
 
 
@@ -148,6 +150,25 @@ class _Search:
         fell[rows] = found.errs
         self.images[fell] = found.images[found.errs]
         self.by_search_only[fell] = by_search_only[found.errs]
+
+    def shorten(self, rounds: int) -> None:
+        """Go back along every change for as long as the model errs; no gradient is needed."""
+        rows = self.high.isfinite() & (self.high > 0)
+        if not rows.any():
+            return
+        target = self._target.rows(rows)
+        change = self.images[rows] - target.images
+        # As shares of the change: a ball of radius `low` held nothing.
+        right, wrong = self.low[rows] / self.high[rows], torch.ones(len(target))
+        images = self.images[rows]
+        for _ in range(rounds):
+            middle = (right + wrong) / 2
+            state = target.at(target.images + as_images(middle, change) * change)
+            images[state.errs] = state.images[state.errs]
+            right = torch.where(state.errs, right, middle)
+            wrong = torch.where(state.errs, middle, wrong)
+        self.images[rows] = images
+        self.high[rows] *= wrong
 
     def _strongest(self, target: Target, radius: Tensor) -> tuple[Attacked, Tensor]:
         """Return the best of the three attacks, and where only random search succeeds."""
