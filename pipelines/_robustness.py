@@ -14,13 +14,18 @@ from numpy.typing import NDArray
 from pipelines._entry import ProgressBar, say
 from pipelines._perturbation_figure import perturbation_figure
 
-#: Voxels that are attacked: 200 images of 40 x 40, but `_FEWEST` particles at least.
+#: Voxels that are attacked unless told: 200 images of 40 x 40, but `_FEWEST` particles at least.
 _VOXELS, _MOST, _FEWEST = 320_000, 200, 32
 
 
-def attacked_rows(particles: int, voxels: int, seed: int) -> NDArray[np.intp]:
-    """Draw which of the test particles to attack, images of `voxels` each; sorted."""
-    count = int(np.clip(_VOXELS // voxels, _FEWEST, _MOST))
+def attacked_rows(
+    particles: int, voxels: int, seed: int, most: int | None = None
+) -> NDArray[np.intp]:
+    """Draw which of the test particles to attack, images of `voxels` each; sorted.
+
+    `most` is how many at most; None: as many as take seconds.
+    """
+    count = int(np.clip(_VOXELS // voxels, _FEWEST, _MOST)) if most is None else most
     drawn = np.random.default_rng(seed).permutation(particles)[:count]
     return np.asarray(np.sort(drawn))
 

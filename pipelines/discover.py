@@ -81,6 +81,9 @@ class Discover(Entry):
     epsilons_l2: Radii = Field(
         (0.5, 1.0, 2.0), description="attacks: L2 norm of the change, in the same units"
     )
+    attacked: int | None = Field(
+        None, ge=1, description="test particles to attack; none: up to 200, fewer of large ones"
+    )
     shifts: Shifts = Field(
         (
             "noise_0.1",
@@ -226,7 +229,8 @@ def probe(
 ) -> None:
     """Log how robust each family is, on test particles drawn once."""
     rows = known_rows(data, TEST)
-    rows = rows[attacked_rows(len(rows), math.prod(model.config.image_shape), p.seed)]
+    voxels = math.prod(model.config.image_shape)
+    rows = rows[attacked_rows(len(rows), voxels, p.seed, p.attacked)]
     images = ProbeImages(data.images.read(rows), data.indices(rows), model.config.normalisation)
     shifts = [Shift.parse(text) for text in p.shifts]
     probes = Probes(p.epsilons, p.epsilons_l2, shifts, p.seed)

@@ -78,4 +78,5 @@ def test_particles_to_attack_are_drawn_from_all_and_fewer_where_they_are_large()
     assert len(rows) == len(set(rows.tolist())) == 200
     assert rows.max() > 900  # not the first, which are of one class
     assert len(attacked_rows(1000, 32**3, seed=0)) == 32
+    assert len(attacked_rows(1000, 32**3, seed=0, most=300)) == 300
     assert len(attacked_rows(10, 40 * 40, seed=0)) == 10
