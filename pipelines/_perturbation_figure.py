@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from latentlaw.data.previews import central_slice
 from latentlaw.discovery.probing import ProbeImages, RungProbe
-from latentlaw.evaluation.image_features import foregrounds
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -29,13 +28,12 @@ def perturbation_figure(
 
     rows = _shown_rows(found, images.labels)
     normalised = images.normalised.numpy()
-    masks = foregrounds(normalised)
     columns = 1 + 2 * len(found)
     size = (_INCHES * columns, 1.3 * _INCHES * len(rows) + 0.3)
     figure = Figure(figsize=size, layout="constrained", dpi=110)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for line, (row, places) in enumerate(zip(rows, grid, strict=True)):
-        before, mask = central_slice(normalised[row]), central_slice(masks[row])
+        before, mask = central_slice(normalised[row]), central_slice(images.masks[row])
         limits = float(before.min()), float(before.max())
         _grey(places[0], before, limits, class_names[images.labels[row]])
         for probe, left, right in zip(found, places[1::2], places[2::2], strict=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,10 +52,15 @@ class ProbeImages:
     labels: NDArray[np.int64]
     normalisation: Normalisation
 
-    @property
+    @cached_property
     def normalised(self) -> Tensor:
-        """Return the images as models take them."""
+        """The images as models take them."""
         return self.normalisation(torch.from_numpy(self.raw))
+
+    @cached_property
+    def masks(self) -> NDArray[np.bool_]:
+        """The foregrounds of the images in grey levels, `(n, c, [z,] y, x)`."""
+        return foregrounds(self.in_grey_levels(self.normalised))
 
     def in_grey_levels(self, normalised: Tensor) -> NDArray[np.float32]:
         """Return normalised images, moved or not, in the grey levels of the raw ones."""
@@ -174,8 +180,7 @@ def probe_rungs(
     }
     normalised = images.normalised
     labels = torch.from_numpy(images.labels)
-    before = images.in_grey_levels(normalised)
-    features, masks = named_features(before), foregrounds(before)
+    features, masks = named_features(images.in_grey_levels(normalised)), images.masks
     area = masks.mean(axis=tuple(range(1, masks.ndim)))
     for family, logits in rungs.items():
         linf, l2 = (
