@@ -80,7 +80,7 @@ def smallest_changes(
     *,
     generator: Generator,
     steps: int = 8,
-    rounds: int = 4,
+    rounds: int = 3,
 ) -> SmallestChanges:
     """Find, for each image, the smallest ball within which an attack makes the model err.
 
