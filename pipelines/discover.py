@@ -1,5 +1,6 @@
 """Discover laws on the latents of a trained model."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
@@ -10,13 +11,14 @@ import torch
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.data.tasks import task_labels
+from latentlaw.discovery.attacks import Logits
 from latentlaw.discovery.discover import Discovery, discover
 from latentlaw.discovery.engines import SearchSpec
 from latentlaw.discovery.features import feature_data
 from latentlaw.discovery.frontier import Rung, model_rung, score_rung
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
 from latentlaw.discovery.networks import fit_logistic
-from latentlaw.discovery.robustness import attack_accuracies
+from latentlaw.discovery.probing import ProbeImages, Probes
 from latentlaw.discovery.scores import balanced_accuracy
 from latentlaw.discovery.sparse import SparseMethod
 from latentlaw.errors import DataError
@@ -25,6 +27,7 @@ from latentlaw.evaluation.figures import traversal_strip
 from latentlaw.evaluation.head import LatentHead, fit_head
 from latentlaw.evaluation.image_features import image_features
 from latentlaw.evaluation.meanings import Meaning, latent_meanings
+from latentlaw.evaluation.shifts import Shift
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, load_logged_bundle, log_bundle
@@ -51,18 +54,33 @@ from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.prepare import PreparedData
 from latentlaw.training.seeds import seeded_initialisation
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
+from pipelines._robustness import attacked_rows, log_robustness
 
 BLACK_BOX, EQUATION = "black box", "equations"
-_ATTACKED = 200
 # Small, for many steps: a black box that is not trained out would flatter the equations.
 _PIXELS_BATCH, _PIXELS_RATE = 32, 2e-3
 _PIXELS = {"cnn": "CNN on pixels", "resnet": "ResNet on pixels"}
+
+
+def some_above_zero(radii: tuple[float, ...]) -> tuple[float, ...]:
+    """Refuse radii of which none is a change."""
+    if not any(radii):
+        raise ValueError("expected at least one radius above 0")
+    return radii
+
+
 Operators = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
-Epsilons = Annotated[
-    tuple[Annotated[float, Field(ge=0, le=10)], ...], BeforeValidator(split_commas)
+Radii = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=1000)], ...],
+    BeforeValidator(split_commas),
+    AfterValidator(some_above_zero),
+]
+Shifts = Annotated[
+    tuple[Annotated[str, AfterValidator(lambda text: Shift.parse(text).name)], ...],
+    BeforeValidator(split_commas),
 ]
 BlackBoxes = Annotated[
     tuple[Literal["cnn", "resnet"], ...], Field(min_length=1), BeforeValidator(split_commas)
@@ -95,8 +113,33 @@ class Discover(Entry):
         description="networks on pixels; laws are held to the best",
     )
     epochs: int = Field(30, ge=1, description="passes over the data of the networks on pixels")
-    epsilons: Epsilons = Field(
-        (0.0, 0.05, 0.1, 0.2), description="sizes of the attack, in units of normalised images"
+    epsilons: Radii = Field(
+        (0.0, 0.05, 0.1, 0.2),
+        description="attacks: most change of a pixel, in units of normalised images",
+    )
+    epsilons_l2: Radii = Field(
+        (0.5, 1.0, 2.0), description="attacks: L2 norm of the change, in the same units"
+    )
+    attacked: int | None = Field(
+        None,
+        ge=0,
+        description="test particles to attack; 0: none; none: up to 200, fewer of large ones",
+    )
+    shifts: Shifts = Field(
+        (
+            "noise_0.1",
+            "noise_0.3",
+            "blur_1",
+            "blur_2",
+            "intensity_0.8",
+            "intensity_1.25",
+            "rotation_15",
+            "rotation_90",
+            "translation_2",
+            "translation_4",
+            "equal_intensity",
+        ),
+        description="natural shifts of the test images, KIND_STRENGTH or equal_intensity",
     )
 
 
@@ -173,11 +216,9 @@ def discovered(p: Discover) -> Discovered:
         say(f"discover: {found.engine} ({found.engine_reason})")
         meanings = name_latents(data, codes, features, bundle.model)
         collapsed = sum(meaning.collapsed for meaning in meanings)
-        log_metrics(
-            found.metrics
-            | robustness(p, data, bundle.model, boxes, found)
-            | {"discovery/collapsed_latents": collapsed}
-        )
+        log_metrics(found.metrics | {"discovery/collapsed_latents": collapsed})
+        if p.attacked != 0:
+            probe(p, data, bundle.model, rungs_by_family(bundle.model, boxes, found), progress)
         log_json(FRONTIER, found.frontier_records())
         log_json(LATENTS, [meaning.to_dict() for meaning in meanings])
         log_json(EQUATIONS, found.equation_records({m.latent: m.text for m in meanings}))
@@ -300,29 +341,39 @@ def feature_rungs(
     return [model_rung(measured, model, "features", "logistic regression on image features")]
 
 
-def robustness(
+def rungs_by_family(
+    model: AutoEncoder, boxes: Mapping[str, BlackBox], found: Discovery
+) -> dict[str, Logits]:
+    """Return each family as one function of normalised images to logits."""
+    heads: dict[str, Logits] = {"dense": found.dense.torch_logits}
+    if found.sparse:
+        heads["sparse"] = found.sparse[-1].network.torch_logits
+    heads["equation"] = found.model.torch_logits
+    model.eval()
+    pixels: dict[str, Logits] = {kind: box.eval() for kind, box in boxes.items()}
+    return pixels | {family: on_images(model, head) for family, head in heads.items()}
+
+
+def on_images(model: AutoEncoder, head: Logits) -> Logits:
+    """Return a function of latents as one of normalised images."""
+    return lambda images: head(model.encode(images).mu)
+
+
+def probe(
     p: Discover,
     data: PreparedData,
     model: AutoEncoder,
-    boxes: Mapping[str, BlackBox],
-    found: Discovery,
-) -> dict[str, float]:
-    """Accuracy of each family on test images moved by FGSM against that family."""
-    test = data.particles(known_rows(data, TEST))
-    images = model.config.normalisation(torch.from_numpy(test[:_ATTACKED]))
-    labels = test.labels[:_ATTACKED]
-    model.eval()
-    families = {"dense": found.dense.torch_logits, "equation": found.model.torch_logits}
-    if found.sparse:
-        families["sparse"] = found.sparse[-1].network.torch_logits
-    attacked = {name: box.forward for name, box in boxes.items()} | {
-        name: lambda x, head=head: head(model.encode(x).mu) for name, head in families.items()
-    }
-    return {
-        f"robustness/{family}/eps_{epsilon:g}": accuracy
-        for family, logits in attacked.items()
-        for epsilon, accuracy in attack_accuracies(logits, images, labels, p.epsilons).items()
-    }
+    rungs: dict[str, Logits],
+    progress: ProgressBar,
+) -> None:
+    """Log how robust each family is, on test particles drawn once."""
+    rows = known_rows(data, TEST)
+    voxels = math.prod(model.config.image_shape)
+    rows = rows[attacked_rows(len(rows), voxels, p.seed, p.attacked)]
+    images = ProbeImages(data.images.read(rows), data.indices(rows), model.config.normalisation)
+    shifts = [Shift.parse(text) for text in p.shifts]
+    probes = Probes(p.epsilons, p.epsilons_l2, shifts, p.seed)
+    log_robustness(rungs, images, probes, data.class_names, progress)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def climb(job: Fold) -> list[dict[str, Any]]:
                     budget_s=p.budget_s,
                     max_complexity=p.max_complexity,
                     epochs=p.black_box_epochs,
-                    epsilons=(),
+                    attacked=0,
                     seed=job.seed,
                 )
             )

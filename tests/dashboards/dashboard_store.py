@@ -38,6 +38,20 @@ FRONTIER = (
     ("equation", "equations, 35 nodes", 35, 0.954, 0.951),
     ("equation", "equations, 61 nodes", 61, 0.957, 0.953),
 )
+ROBUSTNESS = {
+    f"{kind}/{family}/{measure}": value - (0.2 if family == "cnn" else 0)
+    for family in ("cnn", "equation")
+    for kind, measure, value in (
+        ("robustness", "eps_0", 0.95),
+        ("robustness", "eps_0.05", 0.7),
+        ("robustness", "eps_0.1", 0.4),
+        ("robustness", "median_l2", 1.3),
+        ("robustness", "inside", 0.62),
+        ("robustness", "inside_chance", 0.25),
+        ("shifts", "none", 0.95),
+        ("shifts", "equal_intensity", 0.9),
+    )
+}
 
 
 @dataclass
@@ -189,7 +203,9 @@ def _discover(store: Store, parent: str, family: str, seed: int) -> None:
         "discovery/accuracy_ratio": 0.982,
         "discovery/equation_complexity": 35,
         "discovery/blackbox_complexity": 184_342,
+        **ROBUSTNESS,
     }
+    store.put(run, names.PERTURBATIONS, strip(3))
     store.log(run, params={"engine": "operon", "budget_s": 60}, metrics=metrics)
     store.end(run)
 

@@ -7,7 +7,7 @@ from dashboard_store import CLASSES, FRONTIER, Store, affinity_of, embeddings
 from latentlaw.discovery.frontier import FAMILIES
 from latentlaw.tracking import queries
 
-from dashboards import charts, measures, text
+from dashboards import charts, measures, robustness, text
 from dashboards.frontier_chart import frontier_chart
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
@@ -158,3 +158,22 @@ def test_text_is_cut_and_escaped() -> None:
     assert not text.is_plain_latex("x $$ <b>")
     assert not text.is_plain_latex("")
     assert not text.is_plain_latex("x" * 10_000)
+
+
+def test_robustness_has_a_row_and_a_line_a_family_in_order_of_radius() -> None:
+    run = pd.Series(
+        {
+            "metrics.robustness/a/b/eps_0.1": 0.4,
+            "metrics.robustness/a/b/eps_0": 0.9,
+            "metrics.robustness/a/b/eps_0.05": 0.7,
+            "metrics.robustness/a/b/median_l2": 1.5,
+            "metrics.robustness/cnn/median_l2": float("nan"),
+            "metrics.discovery/equation_accuracy": 0.9,
+            "run_id": "x",
+        }
+    )
+    table = robustness.robustness_table(run)
+    assert table.to_dict("index") == {"a/b": {"Median radius, L2": 1.5}}
+    (line,) = robustness.attack_curves(run).data
+    assert (list(line.x), list(line.y)) == ([0, 0.05, 0.1], [0.9, 0.7, 0.4])
+    assert robustness.robustness_table(run[-2:]).empty

@@ -130,6 +130,17 @@ def test_the_slider_names_the_simplest_model(full_store: Store, open_page: Open)
     assert "CNN on pixels" in app.success[0].value
 
 
+def test_robustness_is_shown_a_row_a_family(full_store: Store, open_page: Open) -> None:
+    app = open_page("frontier", full_store.uri, full_store.ids["discover"])
+    _assert_sound(app)
+    table = app.dataframe[1].value
+    assert list(table.index) == ["cnn", "equation"]
+    assert table.loc["equation", "Median radius, L2"] == pytest.approx(1.3)
+    assert table.loc["cnn", "Accuracy at equal intensity"] == pytest.approx(0.7)
+    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("image")) == 1
+
+
 def test_equations_are_typeset_with_their_strips(full_store: Store, open_page: Open) -> None:
     app = open_page("equations", full_store.uri, full_store.ids["discover"])
     _assert_sound(app)

@@ -134,6 +134,10 @@ def test_frontier_has_every_family_and_each_class_its_equation(client: MlflowCli
     ratio = metrics["discovery/equation_accuracy"] / metrics["discovery/blackbox_accuracy"]
     assert metrics["discovery/accuracy_ratio"] == pytest.approx(ratio)
     assert "robustness/equation/eps_0.1" in metrics
+    robustness = json.loads(artifact(client, discover, "robustness.json").read_text())
+    assert [record["family"] for record in robustness] == ["cnn", "dense", "sparse", "equation"]
+    assert {"shifts/cnn/none", "shifts/equation/equal_intensity"} <= set(metrics)
+    assert artifact(client, discover, "figures/perturbations.png").exists()
 
 
 @contextmanager

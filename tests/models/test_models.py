@@ -10,7 +10,7 @@ from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig, deepest
 from latentlaw.models.decoders import interleave
 from latentlaw.models.layers import UpConv3d
-from latentlaw.models.normalisation import Normalisation
+from latentlaw.models.normalisation import Normalisation, NormalisationKind
 from latentlaw.models.pose import pose_matrix
 from latentlaw.models.resnet import ResidualBlock, ResNet
 from latentlaw.models.splats import SplatDecoder
@@ -152,6 +152,16 @@ def test_global_normalisation_keeps_brightness() -> None:
     assert float(dark.min()) == float(bright.min()) == 0
     expected = math.asinh(3 * math.sinh(float(dark.max())))
     assert float(bright.max()) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["particle", "global", "unit"])
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+def test_normalisation_is_undone_to_grey_levels(kind: NormalisationKind, smoothing: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    raw = 100 * torch.rand(3, 2, 8, 8, generator=generator) + 30
+    raw[2] = 40  # a constant image comes back too
+    normalise = Normalisation(kind=kind, scale=20, smoothing=smoothing)
+    torch.testing.assert_close(normalise.undo(normalise(raw), raw), normalise.smoothed(raw))
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (3, 7), (40, 40), (8, 9, 10)])
