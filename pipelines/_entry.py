@@ -31,7 +31,7 @@ class Entry(BaseModel):
 
 def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = None) -> NoReturn:
     """Parse `--key value` pairs, run, and exit: 0, or 2 with one line that says what to mend."""
-    _quiet()
+    quiet()
     arguments = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(arguments):
         print(usage(entry))
@@ -174,7 +174,7 @@ def _words(annotation: Any) -> set[Any]:
     return set().union(*map(_words, parts))
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Silence what others say of themselves and users cannot act on."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("alembic").setLevel(logging.WARNING)

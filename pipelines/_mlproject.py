@@ -20,6 +20,7 @@ ENTRIES = (
     "train",
     "evaluate",
     "compare",
+    "ladder",
     "discover",
     "explain",
     "register",

@@ -121,9 +121,9 @@ def summarise(every: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells, index=mean.index)
 
 
-def as_markdown(table: pd.DataFrame) -> str:
-    """Write measures as the rows of a Markdown table, methods as its columns."""
-    head = ["measure", *map(str, table.index)]
+def as_markdown(table: pd.DataFrame, rows: str = "measure") -> str:
+    """Write the columns of a table of text as the rows of one in Markdown, called `rows`."""
+    head = [rows, *map(str, table.index)]
     lines = [head, ["---"] * len(head)]
     lines += [[str(name), *table[name].tolist()] for name in table]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -10,6 +10,7 @@ from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import fit_head
+from latentlaw.geometry.moments import Alignment
 from latentlaw.losses.divergence import TCEstimator
 from latentlaw.losses.reconstruction import ReconstructionKind
 from latentlaw.losses.schedules import ScheduleKind
@@ -102,6 +103,9 @@ class Train(Keeping):
     smoothing: float = Field(
         0.0, ge=0, le=16, description="Gaussian that blurs images first, voxels; 1 for noisy ones"
     )
+    alignment: Auto | Alignment = Field(
+        "auto", description="of images, each centred and turned by its moments of light"
+    )
     augmentation: Auto | Augmentation = Field("auto", description="of training images")
     wedge: Literal["none", "fixed", "random"] = Field(
         "none", description="train with missing wedges too, the microscope's or of any direction"
@@ -113,6 +117,9 @@ class Train(Keeping):
         description="half tilt range of the data, degrees; none: whole volumes",
     )
     hold_out: Names = Field(None, description="classes kept from training, comma-separated")
+    fold: int | None = Field(
+        None, ge=0, lt=5, description="of five, which to test on; none: one that costs no class"
+    )
     patience: int | None = Field(
         None, ge=1, description="epochs without a better validation loss to stop after"
     )
@@ -132,7 +139,7 @@ def run(parameters: Train) -> str:
         stack = open_stack(p.data)
         shape = stack.images.shape[1:]
         check_box(p, shape)
-        data = prepare(stack, seed=p.seed, hold_out=p.hold_out or ())
+        data = prepare(stack, seed=p.seed, hold_out=p.hold_out or (), fold=p.fold)
         prior = load_prior(p, data.class_names)
         log_data(p.data, stack.digest, stack.table, "training")
         tag_run(family=p.model)
@@ -147,7 +154,11 @@ def run(parameters: Train) -> str:
             settings={
                 "model": config.model_dump(),
                 "train": training.model_dump(),
-                "data": {"hold_out": p.hold_out or (), "classes": data.class_names},
+                "data": {
+                    "hold_out": p.hold_out or (),
+                    "classes": data.class_names,
+                    "fold": p.fold,
+                },
             },
             data_digest=stack.digest,
             affinity=matrix,
@@ -219,8 +230,10 @@ def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
     """Hyperparameters of the run; gamma counts only for the family that has a prior."""
     augmentation = p.augmentation
     if augmentation == "auto":
-        # Letters and molecules are chiral; cells in a dish are not.
-        augmentation = "rotate-flip" if len(item_shape) == 3 and p.model == "tc-vae" else "rotate"
+        cells = len(item_shape) == len("cyx") and p.model == "tc-vae"
+        augmentation = "rotate-flip" if cells else "rotate"  # letters and molecules are chiral
+        if alignment_of(p, item_shape) != "none":
+            augmentation = "none"  # it would undo the alignment
     return TrainConfig(
         epochs=p.epochs,
         batch_size=p.batch_size,
@@ -247,8 +260,20 @@ def model_config(p: Train, data: PreparedData) -> ModelConfig:
         kind = "unit"
     elif kind == "auto":
         kind = "global" if p.model == "tc-vae" else "particle"
-    fitted = {"normalisation": data.fit_normalisation(kind, p.smoothing)}
-    return architecture(p, data.images.shape[1:]).model_copy(update=fitted)
+    shape = data.images.shape[1:]
+    normalisation = data.fit_normalisation(kind, p.smoothing, alignment_of(p, shape))
+    return architecture(p, shape).model_copy(update={"normalisation": normalisation})
+
+
+def alignment_of(p: Train, item_shape: tuple[int, ...]) -> Alignment:
+    """How images `(c, [z,] y, x)` are aligned: where it is left open, cells of a tc-vae are.
+
+    A cell in a dish is its own mirror image; its light stands out from the background, which that
+    of a molecule in a tomogram does not.
+    """
+    if p.alignment != "auto":
+        return p.alignment
+    return "rotate-flip" if len(item_shape) == len("cyx") and p.model == "tc-vae" else "none"
 
 
 def architecture(p: Train, item_shape: tuple[int, ...]) -> ModelConfig:

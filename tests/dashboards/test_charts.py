@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dashboard_store import CLASSES, FRONTIER, Store, affinity_of, embeddings
+from latentlaw.discovery.frontier import FAMILIES
 from latentlaw.tracking import queries
 
 from dashboards import charts, measures, robustness, text
@@ -113,6 +114,23 @@ def test_the_frontier_has_a_log_axis_a_front_a_threshold_and_a_ring(
     assert figure.data[-1].x == (35,)
     points = sum(len(t.x) for t in figure.data if t.hovertemplate)
     assert points == len(frontier)
+
+
+def test_a_family_has_one_colour_of_its_own_whichever_others_there_are(
+    frontier: pd.DataFrame,
+) -> None:
+    every = pd.DataFrame([{**frontier.iloc[0], "family": family} for family in FAMILIES])
+
+    def colours(table: pd.DataFrame) -> dict[str, str]:
+        keys = [t for t in frontier_chart({"a": table}, {}).data if t.x == (None,)]
+        return {t.name: t.marker.color for t in keys}
+
+    all_colours = colours(every)
+    assert len(set(all_colours.values())) == len(FAMILIES)
+    assert charts.GREY not in all_colours.values()
+    assert colours(every[3:5]).items() < all_colours.items()
+    unknown = every[:2].assign(family=["cnn", "new"])
+    assert colours(unknown)["new"] == charts.GREY
 
 
 def test_hostile_names_are_text_in_every_figure(frontier: pd.DataFrame, full_store: Store) -> None:

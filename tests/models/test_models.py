@@ -12,6 +12,7 @@ from latentlaw.models.decoders import interleave
 from latentlaw.models.layers import UpConv3d
 from latentlaw.models.normalisation import Normalisation, NormalisationKind
 from latentlaw.models.pose import pose_matrix
+from latentlaw.models.resnet import ResidualBlock, ResNet
 from latentlaw.models.splats import SplatDecoder
 from latentlaw.models.vae import AutoEncoder
 
@@ -29,7 +30,20 @@ def test_reconstruction_has_the_shape_of_the_image(shape: tuple[int, ...], norm:
     assert encoding.mu.shape == (2, 8)
     assert encoding.pose.shape == (2, 3)
     assert model.decode(encoding.mu, encoding.pose).shape == (2, *shape)
-    assert Classifier(model.config, 5)(torch.rand(2, *shape)).shape == (2, 5)
+    for black_box in (Classifier, ResNet):
+        assert black_box(model.config, 5)(torch.rand(2, *shape)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 40), (1, 64, 64), (1, 32, 32, 32)])
+def test_the_residual_network_is_small_and_has_shortcuts(
+    shape: tuple[int, ...],
+) -> None:
+    network = ResNet(config(shape), 7)
+    assert 1e5 < sum(p.numel() for p in network.parameters()) < 3e5
+    block = ResidualBlock(4, 4, 1, len(shape) - 1, "none")
+    torch.nn.init.zeros_(block.body[-2].weight)
+    x = torch.randn(2, 4, *shape[1:])
+    torch.testing.assert_close(block(x), torch.nn.functional.silu(x))
 
 
 def test_depth_that_does_not_divide_the_box_is_refused() -> None:

@@ -224,6 +224,15 @@ def test_flips_mirror_half_of_the_images() -> None:
     assert draw_transforms("none", 4, 2, torch.Generator()).matrices is None
 
 
+def test_flips_alone_leave_each_axis_in_its_place() -> None:
+    matrices = draw_transforms("flip", 400, 2, torch.Generator().manual_seed(0)).matrices
+    assert matrices is not None
+    torch.testing.assert_close(matrices.abs(), torch.eye(2).expand(400, 2, 2))
+    signs = torch.diagonal(matrices, dim1=1, dim2=2)
+    assert signs.mean(0).abs().max() < 0.15
+    assert abs(float((signs[:, 0] * signs[:, 1]).mean())) < 0.15
+
+
 @pytest.mark.parametrize("direction", ["fixed", "random"])
 def test_impulse_has_no_power_in_the_wedge(direction: Literal["fixed", "random"]) -> None:
     impulses = torch.zeros(6, 1, 16, 12, 9)

@@ -7,14 +7,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentlaw.errors import DataError
+from latentlaw.errors import ConfigError, DataError
 
 TRAIN, VAL, TEST, HELD_OUT = "train", "val", "test", "held_out"
 _UNLABELLED = "unlabelled"
 
 
 def split_particles(
-    table: pd.DataFrame, *, seed: int, hold_out: tuple[str, ...] = (), folds: int = 5
+    table: pd.DataFrame,
+    *,
+    seed: int,
+    hold_out: tuple[str, ...] = (),
+    folds: int = 5,
+    fold: int | None = None,
 ) -> NDArray[np.str_]:
     """Assign each particle to `train`, `val`, `test` or `held_out`.
 
@@ -27,6 +32,9 @@ def split_particles(
     ----------
     table
         Particle table with `label` and `group`.
+    fold
+        Which of the `folds` parts that a seed cuts the groups into is `test`, for
+        cross-validation; None: one that costs the fewest classes.
 
     Returns
     -------
@@ -38,6 +46,8 @@ def split_particles(
     DataError
         If there are fewer than two groups, a class to hold out does not occur, or there are too
         few particles of a class, or of all, to be on both sides.
+    ConfigError
+        If there is no such fold.
     """
     labels = table["label"].fillna("").to_numpy(dtype=str)
     groups = table["group"].to_numpy(dtype=str)
@@ -59,8 +69,14 @@ def split_particles(
             f"split: class {name!r} has 1 particle ({listed(counts)}); training and test need "
             f"one each: leave it out, or keep it from training by hold_out={name}"
         )
-    test = known[_best_fold(labels[known], groups[known], folds, seed)]
-    split[test] = TEST
+    parts = _cut(labels[known], groups[known], folds, seed)
+    if fold is None:
+        test = _best_fold(labels[known], parts)
+    elif 0 <= fold < len(parts):
+        test = parts[fold]
+    else:
+        raise ConfigError(f"fold={fold}: there are {len(parts)}, numbered from 0")
+    split[known[test]] = TEST
     rest = np.flatnonzero(split == TRAIN)
     left = class_counts(labels[rest])
     if max(left.values(), default=0) < 2:
@@ -90,25 +106,31 @@ def _validation_fold(
 ) -> NDArray[Any]:
     """Choose whole groups, or single particles where groups would cost a side a class."""
     if len(set(groups)) >= 3:
-        chosen = _best_fold(labels, groups, folds, seed)
+        chosen = _best_fold(labels, _cut(labels, groups, folds, seed))
         if not _missing(labels, np.delete(labels, chosen)) + _missing(labels, labels[chosen]):
             return chosen
-    return _best_fold(labels, np.arange(len(labels)).astype(str), folds, seed)
+    single = np.arange(len(labels)).astype(str)
+    return _best_fold(labels, _cut(labels, single, folds, seed))
 
 
-def _best_fold(
+def _cut(
     labels: NDArray[np.str_], groups: NDArray[np.str_], folds: int, seed: int
-) -> NDArray[Any]:
-    """Return the indices of the balanced fold of whole groups that costs the fewest classes.
-
-    A class that training loses weighs before one that the fold itself lacks.
-    """
+) -> list[NDArray[Any]]:
+    """Return the indices of each fold of whole groups, balanced over classes."""
     largest_class = int(np.unique(labels, return_counts=True)[1].max())
     folds = max(2, min(folds, len(set(groups)), largest_class))
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    candidates = [chosen for _, chosen in splitter.split(np.zeros(len(labels)), labels, groups)]
+    parts = splitter.split(np.zeros(len(labels)), labels, groups)
+    return [np.asarray(part) for _, part in parts if len(part)]
+
+
+def _best_fold(labels: NDArray[np.str_], parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return the fold that costs the fewest classes.
+
+    A class that training loses weighs before one that the fold itself lacks.
+    """
     return min(
-        (np.asarray(chosen) for chosen in candidates if len(chosen)),
+        parts,
         key=lambda chosen: (
             _missing(labels, np.delete(labels, chosen)),
             _missing(labels, labels[chosen]),

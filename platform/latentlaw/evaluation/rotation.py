@@ -24,15 +24,15 @@ def latent_cosine_under_rotation(model: AutoEncoder, images: Images, *, seed: in
     generator = torch.Generator().manual_seed(seed)
     original = torch.from_numpy(embed(model, images).mu)
     turns = random_rotations(len(images), model.config.dims, generator)
-    device = next(model.parameters()).device
+    device, normalisation = next(model.parameters()).device, model.config.normalisation
     model.eval()
     cosines = []
     with torch.inference_mode():
         for start in range(0, len(images), _BATCH):
             part = slice(start, start + _BATCH)
             raw = torch.as_tensor(images[part], dtype=torch.float32, device=device)
-            # Normalised first, so that the corners which turn into the box hold the mean, 0.
-            upright = model.config.normalisation(raw)
-            mu = model.encode(rotate_images(upright, turns[part])).mu.cpu()
+            # Scaled first, so that the corners which turn into the box hold the background, 0.
+            turned = rotate_images(normalisation.scaled(raw), turns[part])
+            mu = model.encode(normalisation.aligned(turned)).mu.cpu()
             cosines.append(cosine_similarity(original[part], mu, dim=-1))
     return float(torch.cat(cosines).mean())

@@ -9,7 +9,7 @@ from torch.nn.functional import grid_sample
 _REACH = 8.0  # standard deviations: a Gaussian is 1e-14 of its height there
 
 
-def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
+def rotate_images(images: Tensor, matrices: Tensor, *, about: Tensor | None = None) -> Tensor:
     """Rotate each image about its centre voxel n//2, by linear interpolation.
 
     Parameters
@@ -19,6 +19,9 @@ def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
     matrices
         `(n, 2, 2)` or `(n, 3, 3)`, acting on `(x, y[, z])`: what was at p goes to R p. A
         reflection is as good as a rotation. What comes from outside the box is zero.
+    about
+        Points `(n, dims)` in order x, y[, z], in voxels from the centre voxel: to turn about, and
+        to move to the centre voxel.
     """
     sizes = images.shape[2:]
     axes = [torch.arange(size, device=images.device, dtype=images.dtype) for size in sizes]
@@ -31,6 +34,8 @@ def rotate_images(images: Tensor, matrices: Tensor) -> Tensor:
     points = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1) - centre
     # Output voxel p shows input voxel R^T p; as rows, p^T R.
     flat = points.reshape(1, -1, len(sizes)) @ matrices.to(images)
+    if about is not None:
+        flat = flat + about[:, None]
     grid = (flat + centre) * (2 / extent) - 1
     rotated: Tensor = grid_sample(
         images,

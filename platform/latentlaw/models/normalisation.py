@@ -8,6 +8,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
+from latentlaw.geometry.moments import Alignment, align_by_moments
 from latentlaw.geometry.volumes import gaussian_blur
 
 NormalisationKind = Literal["particle", "global", "unit"]
@@ -23,7 +24,9 @@ class Normalisation(BaseModel):
     `unit`: each image's range to [0, 1], as cross-entropy wants; a constant image becomes zeros.
 
     Before either, images are blurred by a Gaussian of `smoothing` voxels: noise beyond the
-    resolution of a specimen says nothing of it.
+    resolution of a specimen says nothing of it. After either, they may be aligned, each in the
+    frame of its own light (`align_by_moments`): then latents need not say where a cell lies in its
+    box and which way. `rotate-flip` takes mirror images for the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,13 +34,19 @@ class Normalisation(BaseModel):
     kind: NormalisationKind = "particle"
     scale: PositiveFloat = 1.0
     smoothing: NonNegativeFloat = 0.0
+    alignment: Alignment = "none"
 
     @classmethod
     def fit(
-        cls, kind: NormalisationKind, batches: Iterable[Tensor], *, smoothing: float = 0.0
+        cls,
+        kind: NormalisationKind,
+        batches: Iterable[Tensor],
+        *,
+        smoothing: float = 0.0,
+        alignment: Alignment = "none",
     ) -> "Normalisation":
         """Learn the global scale, a standard deviation, from batches `(n, c, [z,] y, x)`."""
-        unscaled = cls(kind=kind, smoothing=smoothing)
+        unscaled = cls(kind=kind, smoothing=smoothing, alignment=alignment)
         if kind != "global":
             return unscaled
         count, mean, squares = 0, 0.0, 0.0
@@ -49,10 +58,14 @@ class Normalisation(BaseModel):
             mean += shift * n / (count + n)
             count += n
         scale = max(math.sqrt(squares / max(count - 1, 1)), 1e-6)
-        return cls(kind=kind, scale=scale, smoothing=smoothing)
+        return unscaled.model_copy(update={"scale": scale})
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return normalised float images of the same shape `(n, c, [z,] y, x)`."""
+        return self.aligned(self.scaled(images))
+
+    def scaled(self, images: Tensor) -> Tensor:
+        """Return smoothed images with their background, or their mean, at 0."""
         images = self.smoothed(images)
         if self.kind == "global":
             return torch.asinh((images - _background(images)) / self.scale)
@@ -85,6 +98,12 @@ class Normalisation(BaseModel):
         largest = torch.maximum(images.amax(axes, True), -images.amin(axes, True))
         constant = deviation <= 1e-6 * largest
         return mean, torch.where(constant, 0.0, 1 / deviation.clamp_min(1e-12))
+
+    def aligned(self, images: Tensor) -> Tensor:
+        """Return scaled images in their own frames."""
+        if self.alignment == "none":
+            return images
+        return align_by_moments(images, flip=self.alignment == "rotate-flip")
 
     def smoothed(self, images: Tensor) -> Tensor:
         """Return images with what lies beyond the resolution taken away."""

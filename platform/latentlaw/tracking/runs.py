@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,7 @@ from latentlaw.tracking.names import (
 
 _PARAM_LIMIT = 6000  # MLflow cuts longer values
 _TAG_LIMIT = 5000
+_PARENT: ContextVar[str | None] = ContextVar("parent run", default=None)
 
 
 def configure_tracking() -> None:
@@ -61,7 +63,10 @@ def stage_run(
     """
     nested = mlflow.active_run() is not None
     known = run_id if run_id is not None and _exists(run_id) else None
-    with mlflow.start_run(run_id=known, run_name=stage, nested=nested) as run:
+    parent = None if nested else _PARENT.get()
+    with mlflow.start_run(
+        run_id=known, run_name=stage, nested=nested, parent_run_id=parent
+    ) as run:
         if not nested:
             mlflow.set_tag("mlflow.runName", stage)
         mlflow.set_tag(TAG_STAGE, stage)
@@ -76,6 +81,16 @@ def stage_run(
         except (PreemptedError, ResumeError):
             mlflow.end_run("KILLED")
             raise
+
+
+@contextmanager
+def children_of(run_id: str) -> Iterator[None]:
+    """Make the runs that are opened in the block children of one that another process holds."""
+    token = _PARENT.set(run_id)
+    try:
+        yield
+    finally:
+        _PARENT.reset(token)
 
 
 def tag_run(

@@ -12,7 +12,7 @@ from latentlaw.geometry.rotations import random_rotations
 from latentlaw.geometry.volumes import rotate_images
 from latentlaw.geometry.wedges import Wedges, apply_wedges
 
-Augmentation = Literal["none", "rotate", "rotate-flip"]
+Augmentation = Literal["none", "flip", "rotate", "rotate-flip"]
 
 
 class Wedge(BaseModel):
@@ -64,6 +64,8 @@ def draw_transforms(
 ) -> Transforms:
     """Draw transforms for `n` images; `rotate-flip` also mirrors half of them.
 
+    `flip` mirrors each axis of half of them, which leaves aligned images in their frames.
+
     Raises
     ------
     ConfigError
@@ -71,7 +73,9 @@ def draw_transforms(
     """
     check_wedge(wedge, dims)
     matrices = None
-    if kind != "none":
+    if kind == "flip":
+        matrices = torch.diag_embed(2.0 * torch.randint(2, (n, dims), generator=generator) - 1)
+    elif kind != "none":
         matrices = random_rotations(n, dims, generator)
         if kind == "rotate-flip":
             matrices[torch.rand(n, generator=generator) < 0.5, :, 0] *= -1

@@ -12,6 +12,7 @@ from latentlaw.data.loading import Particles, in_order, read_ahead
 from latentlaw.data.particles import ParticleStack
 from latentlaw.data.splits import TRAIN, class_counts, listed, split_particles
 from latentlaw.errors import DataError
+from latentlaw.geometry.moments import Alignment
 from latentlaw.losses.affinity import UNLABELLED
 from latentlaw.models.normalisation import Normalisation, NormalisationKind
 
@@ -51,15 +52,19 @@ class PreparedData:
         """Images and class indices of `rows`."""
         return Particles(self.images, rows, torch.from_numpy(self.indices(rows)))
 
-    def fit_normalisation(self, kind: NormalisationKind, smoothing: float) -> Normalisation:
+    def fit_normalisation(
+        self, kind: NormalisationKind, smoothing: float, alignment: Alignment
+    ) -> Normalisation:
         """Learn a normalisation from the training images, a batch at a time."""
         train = self.particles(self.rows(TRAIN))
         batches = read_ahead(train, in_order(len(train), self.images.rows_per_chunk))
         images = (batch.images for batch in batches)
-        return Normalisation.fit(kind, images, smoothing=smoothing)
+        return Normalisation.fit(kind, images, smoothing=smoothing, alignment=alignment)
 
 
-def prepare(stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = ()) -> PreparedData:
+def prepare(
+    stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = (), fold: int | None = None
+) -> PreparedData:
     """Split a stack by group, and look once at all of its images.
 
     Raises
@@ -68,7 +73,7 @@ def prepare(stack: ParticleStack, *, seed: int, hold_out: tuple[str, ...] = ()) 
         If a split cannot be made or leaves fewer than two classes to train on, both of which is
         told before an image is read; if values are not finite, or a chunk is damaged.
     """
-    split = split_particles(stack.table, seed=seed, hold_out=hold_out)
+    split = split_particles(stack.table, seed=seed, hold_out=hold_out, fold=fold)
     labels = stack.table["label"].fillna("").to_numpy(dtype=str)
     trained = sorted(set(labels[split == TRAIN]) - {""})
     if len(trained) < 2:

@@ -1,0 +1,234 @@
+"""Cross-validate the ladder of models, from black boxes on pixels to equations on latents."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, Literal, NamedTuple
+
+import mlflow
+import numpy as np
+import pandas as pd
+from latentlaw.data.particles import open_stack
+from latentlaw.data.tasks import task_labels
+from latentlaw.evaluation.intervals import mean_interval, ratio_interval
+from latentlaw.tracking.names import FRONTIER
+from latentlaw.tracking.runs import (
+    children_of,
+    configure_tracking,
+    log_data,
+    log_json,
+    stage_run,
+    tag_run,
+)
+from pydantic import Field
+
+from pipelines import discover as discovery
+from pipelines import train as training
+from pipelines._entry import Entry, command, quiet, say
+from pipelines.compare import as_markdown
+from pipelines.discover import BLACK_BOX, EQUATION, Discover
+from pipelines.train import Train
+
+FOLDS = 5
+SCORES = ("balanced_accuracy", "accuracy", "macro_f1")
+
+
+class Ladder(Entry):
+    """Cross-validate networks, sparse networks and equations against a black box, over seeds.
+
+    A latent space is trained for each fold without its cells, and shared by the tasks.
+    """
+
+    data: str = Field(description="particle stack, NAME.particles.zarr")
+    tasks: str | None = Field(
+        None,
+        description="classes to tell apart, tasks separated by ;, as in G1,G2;Early=G1+S,Prophase;"
+        " none: all classes",
+    )
+    seeds: int = Field(3, ge=1, le=100, description="seeds, each with five folds of its own")
+    epochs: int = Field(60, ge=1, description="passes over the data of a latent space")
+    black_box_epochs: int = Field(30, ge=1, description="passes of each network on pixels")
+    latent_dims: int = Field(8, ge=1, le=512, description="latent dimensions")
+    beta: float = Field(5e-4, ge=0, description="weight of KL, nats")
+    tc: float = Field(2e-3, ge=0, description="weight of total correlation, nats")
+    engine: Literal["auto", "operon", "pysr"] = Field("auto", description="symbolic regression")
+    budget_s: float = Field(30.0, gt=0, description="seconds for the search of each fold and task")
+    max_complexity: int = Field(15, ge=3, le=100, description="most nodes of one expression")
+    workers: int = Field(1, ge=1, le=64, description="processes, each with its share of the cores")
+
+
+class Fold(NamedTuple):
+    """One latent space and the tasks on it."""
+
+    ladder: Ladder
+    seed: int
+    fold: int
+    parent: str
+
+
+def run(parameters: Ladder) -> pd.DataFrame:
+    """Cross-validate, log, print and return the table: a row a task and model."""
+    p = parameters
+    stack = open_stack(p.data)
+    labels = stack.table["label"].fillna("").to_numpy(dtype=str)
+    for task in tasks_of(p):
+        if task is not None:
+            task_labels(labels, task)  # refused before anything is trained
+    with stage_run("ladder", p.model_dump()) as active:
+        tag_run(family="tc-vae")
+        log_data(p.data, stack.digest, stack.table, "cross-validation")
+        jobs = [
+            Fold(p, seed, fold, active.info.run_id)
+            for seed in range(p.seed, p.seed + p.seeds)
+            for fold in range(FOLDS)
+        ]
+        rows: list[dict[str, Any]] = []
+        for done in climbed(jobs, p.workers):
+            rows += done
+            for line in done:
+                if line["model"] in (BLACK_BOX, EQUATION):
+                    say(
+                        f"seed {line['seed']} fold {line['fold']}, {line['task']}: {line['model']}"
+                        f" {line['balanced_accuracy']:.3f}, complexity {line['complexity']}"
+                    )
+        every = pd.DataFrame(rows)
+        table = summarise(every)
+        mlflow.log_text(every.to_csv(index=False), "ladder_folds.csv")
+        mlflow.log_text(table.to_csv(index=False), "ladder.csv")
+        for place, task in enumerate(every["task"].unique()):
+            part = table[table["task"] == task]
+            log_json(f"{place}/{FRONTIER}" if place else FRONTIER, frontier(part))
+            print(f"\n{task}\n\n{as_markdown(shown(part).T, 'model')}")
+        return table
+
+
+def tasks_of(p: Ladder) -> list[str | None]:
+    """Return the tasks; None: all classes."""
+    return [None] if p.tasks is None else [task.strip() for task in p.tasks.split(";")]
+
+
+def climbed(jobs: list[Fold], workers: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the records of each fold, in their order."""
+    if workers == 1:
+        yield from map(climb, jobs)
+        return
+    # The children read it as they start, so that threads do not multiply.
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    try:
+        context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+        with ProcessPoolExecutor(workers, context, initializer=start_worker) as pool:
+            yield from pool.map(climb, jobs)
+    finally:
+        os.environ.pop("OMP_NUM_THREADS")
+        if before is not None:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def start_worker() -> None:
+    """Set up a child process as `command` does its own."""
+    quiet()
+    configure_tracking()
+
+
+def climb(job: Fold) -> list[dict[str, Any]]:
+    """Train a latent space without the cells of a fold, and every model of every task on it."""
+    p, records = job.ladder, []
+    with children_of(job.parent):
+        trained = training.run(
+            Train(
+                data=p.data,
+                model="tc-vae",
+                epochs=p.epochs,
+                latent_dims=p.latent_dims,
+                beta=p.beta,
+                tc=p.tc,
+                seed=job.seed,
+                fold=job.fold,
+            )
+        )
+        for task in tasks_of(p):
+            found = discovery.discovered(
+                Discover(
+                    model=trained,
+                    data=p.data,
+                    classes=task,
+                    engine=p.engine,
+                    budget_s=p.budget_s,
+                    max_complexity=p.max_complexity,
+                    epochs=p.black_box_epochs,
+                    attacked=0,
+                    seed=job.seed,
+                )
+            )
+            shared = {"task": task or "all classes", "seed": job.seed, "fold": job.fold}
+            records += [shared | record for record in found.records()]
+    return records
+
+
+def summarise(every: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a task and model: means over folds and seeds with bootstrap intervals.
+
+    Parameters
+    ----------
+    every
+        A row a task, seed, fold and model, with `SCORES`, `complexity` and `nodes`. A model that
+        some fold lacks is left out.
+    """
+    rows = []
+    for task, of_task in every.groupby("task", sort=False):
+        folds = of_task.groupby(["seed", "fold"]).ngroups
+        black = of_task[of_task["model"] == BLACK_BOX].set_index(["seed", "fold"])
+        for model, part in of_task.groupby("model", sort=False):
+            if len(part) < folds:
+                continue
+            family = part["family"].iloc[0]
+            row: dict[str, Any] = {"task": task, "model": model, "family": family}
+            ordered = part.set_index(["seed", "fold"]).loc[black.index]
+            for score in SCORES:
+                found = mean_interval(ordered[score].to_numpy())
+                row |= {score: found.mean, f"{score}_low": found.low, f"{score}_high": found.high}
+            found = ratio_interval(
+                ordered["balanced_accuracy"].to_numpy(), black["balanced_accuracy"].to_numpy()
+            )
+            row |= {"ratio": found.mean, "ratio_low": found.low, "ratio_high": found.high}
+            row |= {"complexity": ordered["complexity"].mean(), "nodes": ordered["nodes"].max()}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def shown(part: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures of one task as text, a row a model."""
+    cells = {
+        score: [
+            f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+            for mean, low, high in zip(
+                part[score], part[f"{score}_low"], part[f"{score}_high"], strict=True
+            )
+        ]
+        for score in (*SCORES, "ratio")
+    }
+    cells["complexity"] = [f"{value:.0f}" for value in part["complexity"]]
+    cells["nodes of an expression, at most"] = [
+        "" if np.isnan(value) else f"{value:.0f}" for value in part["nodes"]
+    ]
+    return pd.DataFrame(cells, index=pd.Index(part["model"]))
+
+
+def frontier(part: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the records of `frontier.json`, with the intervals of accuracy."""
+    return [
+        {
+            "family": row["family"],
+            "name": row["model"],
+            "complexity": round(row["complexity"]),
+            **{key: row[key] for key in (*SCORES, "accuracy_low", "accuracy_high")},
+        }
+        for _, row in part.iterrows()
+    ]
+
+
+if __name__ == "__main__":
+    configure_tracking()
+    command(Ladder, run)
