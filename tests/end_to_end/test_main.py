@@ -135,7 +135,8 @@ def test_frontier_has_every_family_and_each_class_its_equation(client: MlflowCli
     assert metrics["discovery/accuracy_ratio"] == pytest.approx(ratio)
     assert "robustness/equation/eps_0.1" in metrics
     robustness = json.loads(artifact(client, discover, "robustness.json").read_text())
-    assert [record["family"] for record in robustness] == ["cnn", "dense", "sparse", "equation"]
+    families = {record["family"] for record in robustness}
+    assert {"cnn", "dense", "sparse", "equation"} <= families
     assert {"shifts/cnn/none", "shifts/equation/equal_intensity"} <= set(metrics)
     assert artifact(client, discover, "figures/perturbations.png").exists()
 
