@@ -22,6 +22,7 @@ ENTRIES = (
     "compare",
     "ladder",
     "discover",
+    "tune",
     "register",
     "dashboard",
 )
