@@ -62,7 +62,7 @@ class Tune(Entry):
     trials: int = Field(20, ge=1, le=100_000, description="trials of the study, earlier ones too")
     timeout: float | None = Field(None, gt=0, description="seconds after which no trial begins")
     sampler: SamplerName = Field("tpe", description="tpe, gp, nsga2 or random")
-    pruner: Literal["auto"] | PrunerName = Field(
+    pruner: Literal["auto", PrunerName] = Field(
         "auto", description="median, hyperband or none; auto: median where trials can be pruned"
     )
     study: str = Field("auto", description="its name; auto: made of what it searches")

@@ -12,7 +12,7 @@ from latentlaw.tracking.runs import configure_tracking, stage_run
 from latentlaw.tuning.optimise import optimise
 from latentlaw.tuning.pool import Pool, cluster_pool, local_pool
 from latentlaw.tuning.runs import close_left_runs
-from latentlaw.tuning.search import PrunerName
+from latentlaw.tuning.search import PrunerName, make_sampler
 from latentlaw.tuning.space import parse_space
 from latentlaw.tuning.study import StudyRef, begin_study, open_study, study_key, trial_states
 from latentlaw.tuning.supervise import Task
@@ -54,7 +54,8 @@ def tune(
     ranges = parse_space(space, "test")
     with stage_run("tune", {}) as active:
         study = begun_study(ref, space)
-        study.sampler = sampler or optuna.samplers.RandomSampler(seed=0)
+        done = len(study.get_trials(deepcopy=False))
+        study.sampler = sampler or make_sampler("random", seed=0, done=done, parallel=False)
         mlflow.set_tag(TAG_STUDY, study_key(study))
         task = Task(
             study=ref,

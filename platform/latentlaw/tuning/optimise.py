@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from latentlaw.tuning.pool import Pool
 from latentlaw.tuning.study import count_trials, open_study, storage_of
-from latentlaw.tuning.supervise import Drawn, Task, supervise
+from latentlaw.tuning.supervise import RUN_ID, Drawn, Task, supervise
 
 
 def optimise(
@@ -38,22 +38,31 @@ def optimise(
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         # One that died before its first beat would never be missed. If it lives, no harm is done.
         storage_of(task.study).record_heartbeat(trial._trial_id)
-    running: set[Future[str]] = set()
+    running: dict[Future[str], Drawn] = {}
     while True:
+        for drawn in running.values():
+            _beat_until_begun(study, task, drawn)
         fail_stale_trials(study)
         while len(running) < pool.slots and time.monotonic() < deadline:
             drawn = _next(study, task, distributions, trials)
             if drawn is None:
                 break
-            running.add(pool.executor.submit(supervise, task, drawn))
+            running[pool.executor.submit(supervise, task, drawn)] = drawn
         if running:
-            ended, running = wait(running, timeout=beat_s, return_when=FIRST_COMPLETED)
-            for future in ended:
+            for future in wait(running, timeout=beat_s, return_when=FIRST_COMPLETED).done:
+                del running[future]
                 say(_line(future))
         elif study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             time.sleep(beat_s)  # somebody else's, or dead and not yet missed
         else:
             return
+
+
+def _beat_until_begun(study: optuna.Study, task: Task, drawn: Drawn) -> None:
+    """Give a sign of life for a trial that waits for a worker; its supervisor does later."""
+    trial = study.get_trials(deepcopy=False)[drawn.number]
+    if trial.state == TrialState.RUNNING and RUN_ID not in trial.user_attrs:
+        storage_of(task.study).record_heartbeat(drawn.trial_id)
 
 
 def _next(

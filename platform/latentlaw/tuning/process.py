@@ -50,6 +50,7 @@ class TrialServer:
             start_new_session=True,
         )
         theirs.close()
+        self._closed = False
 
     def run(
         self,
@@ -89,16 +90,21 @@ class TrialServer:
         except (EOFError, OSError):
             self.close()
             return Outcome("dead", error=f"the process of trials {_ending(self._process.poll())}")
+        except BaseException:
+            self.close()  # the trial waits for an answer
+            raise
 
     @property
     def alive(self) -> bool:
         """Whether it can run another task."""
-        return self._process.poll() is None
+        return not self._closed and self._process.poll() is None
 
     def close(self) -> None:
         """End it, and the trial that runs; any thread may."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if not self._closed:
+            self._closed = True  # once only: a number may be given to another group later
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 

@@ -111,25 +111,25 @@ def begin_study(ref: StudyRef, settings: Mapping[str, Any]) -> optuna.Study:
     """
     storage = storage_of(ref)
     asked = json.loads(json.dumps(settings))
-    if ref.name not in optuna.get_all_study_names(storage):
-        study = optuna.create_study(
-            study_name=ref.name,
-            storage=storage,
-            directions=[DIRECTIONS[name] for name in asked["objective"]],
-            load_if_exists=True,
-        )
+    study = optuna.create_study(
+        study_name=ref.name,
+        storage=storage,
+        directions=[DIRECTIONS[name] for name in asked["objective"]],
+        load_if_exists=True,
+    )
+    found = study.user_attrs.get(SETTINGS)
+    if found is None:
+        if study.get_trials(deepcopy=False):
+            raise ConfigError(f"study: {ref.name!r} was made by something else; use another name")
         study.set_metric_names(asked["objective"])
         study.set_user_attr(KEY, uuid.uuid4().hex[:8])
         study.set_user_attr(SETTINGS, asked)
-    study = open_study(ref)
-    found = study.user_attrs.get(SETTINGS)
-    if found is None:
-        raise ConfigError(f"study: {ref.name!r} was made by something else; use another name")
+        found = asked
     if differing := _differences(found, asked):
         raise ConfigError(
             f"study: {ref.name!r} is another study: {'; '.join(differing)}; use another `study`"
         )
-    return study
+    return open_study(ref)
 
 
 def study_key(study: optuna.Study) -> str:

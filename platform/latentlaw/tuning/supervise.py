@@ -1,6 +1,7 @@
 """One trial: its run, its process, its heartbeat, and what the study is told of it."""
 
 import math
+import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from latentlaw.tuning.pool import trial_server
@@ -53,7 +55,8 @@ class Task:
     @property
     def environment(self) -> dict[str, str]:
         """Variables of the process."""
-        return {"PYTHONPATH": self.path, "MLFLOW_TRACKING_URI": self.study.tracking_uri}
+        path = os.pathsep.join(filter(None, (self.path, os.environ.get("PYTHONPATH"))))
+        return {"PYTHONPATH": path, "MLFLOW_TRACKING_URI": self.study.tracking_uri}
 
 
 @dataclass(frozen=True)
@@ -86,36 +89,39 @@ def supervise(task: Task, drawn: Drawn) -> str:
     if RUN_ID in trial.user_attrs:
         # Dask starts a task again whose worker died; its heartbeat will tell, and it is retried.
         return f"trial {drawn.number}: its worker died"
-    pulse = Pulse(task.study, drawn.trial_id)
-    pulse()
     uri = task.study.tracking_uri
     run_id = begin_trial_run(uri, task.parent, study_key(study), drawn.number, drawn.params)
-    trial.set_user_attr(RUN_ID, run_id)
+    with tempfile.TemporaryDirectory() as scratch:
+        log = Path(scratch) / "trial.log"
+        try:
+            trial.set_user_attr(RUN_ID, run_id)
+            outcome = _run(task, drawn, trial, run_id, log)
+            _tell(study, trial, drawn.number, outcome, task.objectives)
+        except UpdateFinishedTrialError:  # somebody took it for dead, and queued it again
+            outcome = Outcome("dead", error="was silent for too long and given up")
+        else:
+            if outcome.state == "dead":
+                retry_dead(study, task.study, drawn.number)
+        end_trial_run(
+            uri, run_id, outcome.state, error=outcome.error, measures=outcome.measures, log=log
+        )
+    return _line(drawn.number, outcome, task.objectives)
+
+
+def _run(task: Task, drawn: Drawn, trial: optuna.Trial, run_id: str, log: Path) -> Outcome:
+    """Run the trial in this thread's process of trials."""
 
     def prune(epoch: int, value: float) -> bool:
         trial.report(value, epoch)
         return trial.should_prune()
 
-    with tempfile.TemporaryDirectory() as scratch:
-        log = Path(scratch) / "trial.log"
-        server = trial_server(task.module, task.folder, task.environment)
-        outcome = _checked(
-            server.run(
-                {"values": task.values, "drawn": drawn.params, "run_id": run_id, "log": str(log)},
-                prune=prune,
-                beat=pulse,
-                every_s=task.study.beat_s,
-            ),
-            task.objectives,
-        )
-        if not _tell(study, trial, drawn.number, outcome, task.objectives):
-            outcome = Outcome("dead", error="was silent for too long and given up")
-        end_trial_run(
-            uri, run_id, outcome.state, error=outcome.error, measures=outcome.measures, log=log
-        )
-    if outcome.state == "dead":
-        retry_dead(study, task.study, drawn.number)
-    return _line(drawn.number, outcome, task.objectives)
+    outcome = trial_server(task.module, task.folder, task.environment).run(
+        {"values": task.values, "drawn": drawn.params, "run_id": run_id, "log": str(log)},
+        prune=prune,
+        beat=Pulse(task.study, drawn.trial_id),
+        every_s=task.study.beat_s,
+    )
+    return _checked(outcome, task.objectives)
 
 
 def _checked(outcome: Outcome, objectives: tuple[str, ...]) -> Outcome:
@@ -138,8 +144,14 @@ def _tell(
     number: int,
     outcome: Outcome,
     objectives: tuple[str, ...],
-) -> bool:
-    """Tell the study, and whether it listened: it gives up a trial that was silent for long."""
+) -> None:
+    """Tell the study how a trial ended.
+
+    Raises
+    ------
+    UpdateFinishedTrialError
+        If the study has given it up.
+    """
     if outcome.error:
         trial.set_user_attr(ERROR, outcome.error)
     if outcome.measures:
@@ -147,7 +159,8 @@ def _tell(
     complete = outcome.state == "complete"
     values = [outcome.measures[name] for name in objectives] if complete else None
     state = STATES[outcome.state]
-    return study.tell(number, values, state, skip_if_finished=True).state == state
+    if study.tell(number, values, state, skip_if_finished=True).state != state:
+        raise UpdateFinishedTrialError
 
 
 def _line(number: int, outcome: Outcome, objectives: tuple[str, ...]) -> str:
