@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.models.config import Family
 from latentlaw.priors.files import read_affinity
-from latentlaw.tracking.names import TAG_STUDY
+from latentlaw.tracking.names import TAG_BEST_TRIAL, TAG_STUDY
 from latentlaw.tracking.queries import without_secrets
 from latentlaw.tracking.runs import configure_tracking, log_data, log_metrics, stage_run, tag_run
 from latentlaw.tuning.objectives import LAWS, check_comparable, parse_objectives
@@ -65,7 +66,9 @@ class Tune(Entry):
     pruner: Literal["auto", PrunerName] = Field(
         "auto", description="median, hyperband or none; auto: median where trials can be pruned"
     )
-    study: str = Field("auto", description="its name; auto: made of what it searches")
+    study: str = Field(
+        "auto", pattern=r"^[\w.-]+$", description="its name; auto: made of what it searches"
+    )
     storage: str = Field(
         "auto", description="SQLAlchemy URL; auto: $OPTUNA_STORAGE, or SQLite beside mlflow.db"
     )
@@ -134,7 +137,7 @@ def run(parameters: Tune) -> str:
             last = f"; the last says: {errors.iloc[-1]}" if len(errors) else ""
             raise DataError(f"study: none of the trials of {ref.name!r} is complete{last}")
         log_metrics({f"best/{k}": v for k, v in zip(plan.objectives, best.values, strict=True)})
-        mlflow.set_tag("latentlaw.best_trial", str(best.number))
+        mlflow.set_tag(TAG_BEST_TRIAL, str(best.number))
         say(f"best: trial {best.number}, {best.params}")
         return retrained(plan, best.params)
 
@@ -193,7 +196,8 @@ def study_ref(p: Tune, plan: Plan) -> StudyRef:
         storage = os.environ.get("OPTUNA_STORAGE") or f"{_SQLITE}{beside / 'optuna.db'}"
     name = p.study
     if name == "auto":
-        name = f"{Path(p.data).name.split('.')[0]}-{p.model}-{_digest(plan.settings)[:8]}"
+        stack = re.sub(r"[^\w.-]", "_", Path(p.data).name.split(".")[0])
+        name = f"{stack}-{p.model}-{_digest(plan.settings)[:8]}"
     return StudyRef(
         storage=_absolute(storage),
         name=name,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from latentlaw.data.stack_writer import new_stack
-from latentlaw.tracking.names import TAG_PARENT, TAG_STAGE, TAG_TRIAL
+from latentlaw.tracking.names import TAG_BEST_TRIAL, TAG_PARENT, TAG_STAGE, TAG_TRIAL
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -89,11 +89,10 @@ def test_trials_log_parameters_epochs_and_measures_of_validation(runs: list[Run]
 
 def test_the_best_is_retrained_as_its_trial_was_and_tested(folder: Path, runs: list[Run]) -> None:
     (study,), (trained,) = staged(runs, "tune"), staged(runs, "train")
-    best = staged(runs, "trial")[0]
     (best,) = (
         run
         for run in staged(runs, "trial")
-        if run.data.tags[TAG_TRIAL] == study.data.tags["latentlaw.best_trial"]
+        if run.data.tags[TAG_TRIAL] == study.data.tags[TAG_BEST_TRIAL]
     )
     assert trained.data.metrics["val/loss"] == pytest.approx(best.data.metrics["val/loss"])
     assert "classification/macro_f1" in staged(runs, "evaluate")[0].data.metrics

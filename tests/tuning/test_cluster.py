@@ -38,12 +38,12 @@ def test_trials_run_on_workers_and_survive_the_death_of_one(
             time.sleep(0.02)
         os.kill(victim, signal.SIGKILL)
 
-    killer = threading.Thread(target=kill_when_trials_run)
+    killer = threading.Thread(target=kill_when_trials_run, daemon=True)
     killer.start()
     with cluster_pool(cluster.scheduler_address) as pool:
         assert pool.slots == 2
         study = tune(tmp_path, pool, trials=5, values={"act": "sleep", "seconds": 0.5})
-    killer.join()
+    killer.join(10)
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     (dead,) = (trial for trial in study.trials if trial.state == TrialState.FAIL)
     assert len(complete) == 5

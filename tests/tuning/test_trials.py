@@ -9,6 +9,7 @@ from latentlaw.errors import ConfigError
 from latentlaw.tracking.names import TAG_TRIAL, TAG_TRIAL_ERROR, TAG_TRIAL_STATE
 from latentlaw.tuning import pool as pools
 from latentlaw.tuning.pool import Pool, local_pool, share
+from latentlaw.tuning.study import open_storage
 from mlflow.entities import Run
 from optuna.trial import TrialState
 
@@ -113,6 +114,23 @@ def test_another_study_of_the_same_name_is_refused(
     assert str(refusal.value) == (
         "study: 'fake' is another study: space.x.high was 1, now 2; use another `study`"
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nosuch://me:secret@host/db",
+        "postgresql+pg8000://me:secret@127.0.0.1:1/db",
+        "sqlite:////no/such/folder/optuna.db",
+        "optuna.db",
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        open_storage(url, 1, 1, "sqlite:///mlflow.db")
+    assert str(refusal.value).startswith("storage: ")
+    assert "secret" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ TAG_STUDY = "latentlaw.study"  # of a run of `tune` and of its trials
 TAG_TRIAL = "latentlaw.trial"  # number in the study
 TAG_TRIAL_STATE = "latentlaw.trial_state"  # complete, pruned, failed, or dead with its process
 TAG_TRIAL_ERROR = "latentlaw.trial_error"
+TAG_BEST_TRIAL = "latentlaw.best_trial"
 TAG_PARENT = "mlflow.parentRunId"
 
 EMBEDDINGS = "embeddings.parquet"

@@ -82,7 +82,7 @@ def cluster_pool(address: str) -> Iterator[Pool]:
             # pure=False: the same trial after a failed task must not be a cached result.
             yield Pool(client.get_executor(pure=False), slots)
         finally:
-            client.run(close_servers)
+            client.run(close_servers, on_error="ignore")
 
 
 def share(slot: int, workers: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -76,7 +76,7 @@ def open_storage(storage: str, beat_s: int, retries: int, tracking_uri: str) -> 
             grace_period=_SILENT_BEATS * beat_s,
             heartbeat_stale_trial_callback=bury,
         )
-    except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
+    except (SQLAlchemyError, OptunaError, ImportError, ValueError, RuntimeError) as error:
         reason = without_secrets((str(error).splitlines() or [""])[0])
         raise ConfigError(
             f"storage: {without_secrets(storage)} cannot be opened ({reason}); expected an "
