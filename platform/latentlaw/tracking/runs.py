@@ -65,9 +65,8 @@ def stage_run(
     nested = mlflow.active_run() is not None
     known = run_id if run_id is not None and _exists(run_id) else None
     parent = None if nested else _PARENT.get()
-    with mlflow.start_run(
-        run_id=known, run_name=stage, nested=nested, parent_run_id=parent
-    ) as run:
+    name = stage if known is None else None  # one that goes on has a name
+    with mlflow.start_run(run_id=known, run_name=name, nested=nested, parent_run_id=parent) as run:
         if not nested and known is None:
             mlflow.set_tag("mlflow.runName", stage)
         mlflow.set_tag(TAG_STAGE, stage)
