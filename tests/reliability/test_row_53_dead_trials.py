@@ -23,6 +23,7 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     order: dict[str, Any] = {
         "folder": str(folder),
         "trials": TRIALS,
+        "beat_s": 2,
         "values": {"act": "sleep", "seconds": 0.5},
     }
     return subprocess.Popen(

@@ -23,7 +23,7 @@ X = {"x": {"type": "float", "low": 0, "high": 1}}
 
 def refer(folder: Path, **options: Any) -> StudyRef:
     """A study in a folder, with what the tests do not care for."""
-    told: dict[str, Any] = {"beat_s": 1, "retries": 1, "pruner": "none", "epochs": 1} | options
+    told: dict[str, Any] = {"beat_s": 10, "retries": 1, "pruner": "none", "epochs": 1} | options
     return StudyRef(
         storage=f"sqlite:///{folder}/optuna.db",
         name="fake",
@@ -45,12 +45,13 @@ def tune(
     space: dict[str, Any] = X,
     values: dict[str, Any] | None = None,
     retries: int = 1,
+    beat_s: int = 10,
     pruner: PrunerName = "none",
     sampler: optuna.samplers.BaseSampler | None = None,
     said: list[str] | None = None,
 ) -> optuna.Study:
     """Run a study with the objective `separation/silhouette`, as the entry does."""
-    ref = refer(folder, retries=retries, pruner=pruner)
+    ref = refer(folder, retries=retries, beat_s=beat_s, pruner=pruner)
     ranges = parse_space(space, "test")
     with stage_run("tune", {}) as active:
         study = begun_study(ref, space)

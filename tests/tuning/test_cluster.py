@@ -42,14 +42,14 @@ def test_trials_run_on_workers_and_survive_the_death_of_one(
     killer.start()
     with cluster_pool(cluster.scheduler_address) as pool:
         assert pool.slots == 2
-        study = tune(tmp_path, pool, trials=5, values={"act": "sleep", "seconds": 0.5})
+        study = tune(tmp_path, pool, trials=5, beat_s=2, values={"act": "sleep", "seconds": 0.5})
     killer.join(10)
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     (dead,) = (trial for trial in study.trials if trial.state == TrialState.FAIL)
     assert len(complete) == 5
     assert [trial.params for trial in study.trials].count(dead.params) == 2
-    threads = {trial.user_attrs["measures"]["trial/threads"] for trial in complete}
-    assert threads == {max(1, min(cores(), int(os.environ.get("OMP_NUM_THREADS", 64))) // 2)}
+    threads = max(trial.user_attrs["measures"]["trial/threads"] for trial in complete)
+    assert 2 * threads <= max(2, cores())
     (experiment,) = (e for e in tracking_store.search_experiments() if e.name != "Default")
     status = {
         int(run.data.tags[TAG_TRIAL]): run.info.status

@@ -8,7 +8,7 @@ import pytest
 from latentlaw.errors import ConfigError
 from latentlaw.tracking.names import TAG_TRIAL, TAG_TRIAL_ERROR, TAG_TRIAL_STATE
 from latentlaw.tuning import pool as pools
-from latentlaw.tuning.pool import Pool, local_pool, share
+from latentlaw.tuning.pool import Pool, local_pool, share, visible_gpus
 from latentlaw.tuning.study import open_storage
 from mlflow.entities import Run
 from optuna.trial import TrialState
@@ -146,9 +146,10 @@ def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_workers_take_turns_at_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    assert [share(i, 3)["CUDA_VISIBLE_DEVICES"] for i in range(3)] == ["3", "5", "3"]
+    gpus = visible_gpus()
+    assert [share(i, 3, gpus)["CUDA_VISIBLE_DEVICES"] for i in range(3)] == ["3", "5", "3"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert "CUDA_VISIBLE_DEVICES" not in share(0, 1)
+    assert "CUDA_VISIBLE_DEVICES" not in share(0, 1, visible_gpus())
 
 
 def test_more_workers_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,11 @@ share of the cores and one of the GPUs.
 import itertools
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
 from dask import distributed
 
 from latentlaw.data.scheduler import cluster_client
@@ -52,10 +51,10 @@ def local_pool(workers: int) -> Iterator[Pool]:
             f"workers: found {workers}, expected at most {cores()}, a core each; use "
             f"workers={cores()}, or a cluster by scheduler=tcp://…"
         )
-    slots = itertools.count()
+    slots, gpus = itertools.count(), visible_gpus()
 
     def claim_share() -> None:
-        _here.environment = share(next(slots), workers)
+        _here.environment = share(next(slots), workers, gpus)
 
     executor = ThreadPoolExecutor(workers, initializer=claim_share)
     try:
@@ -85,14 +84,21 @@ def cluster_pool(address: str) -> Iterator[Pool]:
             client.run(close_servers, on_error="ignore")
 
 
-def share(slot: int, workers: int) -> dict[str, str]:
-    """Return the variables that give the `slot`-th of `workers` its cores and its GPU."""
+def visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, by number or name."""
+    import torch  # here, since workers of a cluster are told theirs and need not wait for it
+
+    told = os.environ.get(_GPUS)
+    found = map(str, range(torch.cuda.device_count())) if told is None else told.split(",")
+    return [gpu for gpu in found if gpu]
+
+
+def share(slot: int, workers: int, gpus: Sequence[str] = ()) -> dict[str, str]:
+    """Return the variables that give the `slot`-th of `workers` its cores and one of the GPUs."""
     limit = int(os.environ.get("OMP_NUM_THREADS") or cores())
     threads = max(1, min(limit, cores() // workers))
     environment = dict.fromkeys(_THREADS, str(threads))
-    told = os.environ.get(_GPUS)
-    gpus = list(map(str, range(torch.cuda.device_count()))) if told is None else told.split(",")
-    return environment | ({_GPUS: gpus[slot % len(gpus)]} if any(gpus) else {})
+    return environment | ({_GPUS: gpus[slot % len(gpus)]} if gpus else {})
 
 
 def trial_server(module: str, folder: str, environment: Mapping[str, str]) -> TrialServer:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from latentlaw.tuning.server import PIPE
 
+_LOOK_S = 1.0
 State = Literal["complete", "pruned", "failed", "dead"]
 
 
@@ -58,7 +59,6 @@ class TrialServer:
         *,
         prune: Callable[[int, float], bool],
         beat: Callable[[], None],
-        every_s: float,
     ) -> Outcome:
         """Run a task to its end.
 
@@ -69,14 +69,14 @@ class TrialServer:
         prune
             Told of an epoch and its value; whether to end the trial.
         beat
-            Called at every report, and at least every `every_s` seconds.
+            Called at every report, and at least every second.
         """
         outcome = Outcome("dead", error="the process of trials could not start")
         try:
             self._pipe.send(dict(task))
             while True:
                 beat()
-                if not self._pipe.poll(every_s):
+                if not self._pipe.poll(_LOOK_S):
                     if not self.alive:
                         raise EOFError  # a trial that is left holds the pipe open
                     continue

@@ -119,7 +119,6 @@ def _run(task: Task, drawn: Drawn, trial: optuna.Trial, run_id: str, log: Path) 
         {"values": task.values, "drawn": drawn.params, "run_id": run_id, "log": str(log)},
         prune=prune,
         beat=Pulse(task.study, drawn.trial_id),
-        every_s=task.study.beat_s,
     )
     return _checked(outcome, task.objectives)
 
