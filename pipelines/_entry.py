@@ -96,6 +96,10 @@ def build(entry: type[P], values: dict[str, Any]) -> P:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         found = "" if first["type"] == "missing" else f", found {first['input']!r}"
+        field = entry.model_fields.get(str(first["loc"][0])) if found else None
+        if field is not None:
+            words = sorted(map(str, _words(field.annotation)))
+            found += nearest_hint(str(first["input"]), words)
         raise ConfigError(f"parameter {key!r}: {first['msg']}{found}") from error
 
 

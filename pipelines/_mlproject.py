@@ -23,6 +23,7 @@ ENTRIES = (
     "ladder",
     "discover",
     "explain",
+    "tune",
     "register",
     "dashboard",
 )

@@ -32,6 +32,10 @@ class PreemptedError(LatentlawError):
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
+class PrunedError(LatentlawError):
+    """A trial of a study was ended early, since others were better by then."""
+
+
 class EngineError(LatentlawError):
     """A symbolic-regression engine was asked for that cannot run on this machine."""
 

@@ -88,19 +88,32 @@ def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
         ):
             yield _runner(client, workers)
     elif scheduler.startswith(("tcp://", "tls://")):
-        try:
-            client = _Client(scheduler, timeout=_CONNECT_S)
-        except (OSError, TimeoutError) as error:
-            raise ConfigError(
-                f"scheduler: no Dask scheduler answers at {scheduler} ({error}); "
-                "start one, or use scheduler=local"
-            ) from error
-        with client:
+        with cluster_client(scheduler) as client:
             yield _runner(client, sum(client.nthreads().values()))
     else:
         raise ConfigError(
             f"scheduler: {scheduler!r} is not `local`, `threads` or a `tcp://` address"
         )
+
+
+@contextmanager
+def cluster_client(address: str) -> Iterator[Any]:
+    """Yield a client of a Dask scheduler that runs already, at `tcp://host:port`.
+
+    Raises
+    ------
+    ConfigError
+        If none answers there.
+    """
+    try:
+        client = _Client(address, timeout=_CONNECT_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ConfigError(
+            f"scheduler: no Dask scheduler answers at {address} ({error}); "
+            "start one, or use scheduler=local"
+        ) from error
+    with client:
+        yield client
 
 
 def _runner(client: Any, workers: int) -> TaskRunner:

@@ -9,6 +9,11 @@ TAG_DATA_DIGEST = "latentlaw.data_digest"
 TAG_SOURCE_NOTES = "latentlaw.source_notes"
 TAG_CHANGED = "latentlaw.changed_on_resume"
 TAG_RESUME = "latentlaw.resume"  # folder that a run which was told to stop goes on from
+TAG_STUDY = "latentlaw.study"  # of a run of `tune` and of its trials
+TAG_TRIAL = "latentlaw.trial"  # number in the study
+TAG_TRIAL_STATE = "latentlaw.trial_state"  # complete, pruned, failed, or dead with its process
+TAG_TRIAL_ERROR = "latentlaw.trial_error"
+TAG_BEST_TRIAL = "latentlaw.best_trial"
 TAG_PARENT = "mlflow.parentRunId"
 
 EMBEDDINGS = "embeddings.parquet"

@@ -19,7 +19,7 @@ from mlflow.entities import Metric, Run
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
-from latentlaw.errors import PreemptedError, RegistryError, ResumeError
+from latentlaw.errors import PreemptedError, PrunedError, RegistryError, ResumeError
 from latentlaw.tracking.names import (
     DEFAULT_TRACKING_URI,
     EXPERIMENT,
@@ -49,8 +49,9 @@ def stage_run(
     """Open the run of a stage: the one `mlflow run` made, a child of the active one, or a new one.
 
     The run ends FINISHED, or FAILED when the block raises; KILLED if it was told to stop, or may
-    not go on as asked, since it can go on. (Then `mlflow run` makes it FAILED: MLflow 3.17 means
-    to keep the status of a run that has ended, but compares its name with numbers.)
+    not go on as asked, since it can go on, or was pruned. (Then `mlflow run` makes it FAILED:
+    MLflow 3.17 means to keep the status of a run that has ended, but compares its name with
+    numbers.)
 
     Parameters
     ----------
@@ -64,10 +65,9 @@ def stage_run(
     nested = mlflow.active_run() is not None
     known = run_id if run_id is not None and _exists(run_id) else None
     parent = None if nested else _PARENT.get()
-    with mlflow.start_run(
-        run_id=known, run_name=stage, nested=nested, parent_run_id=parent
-    ) as run:
-        if not nested:
+    name = stage if known is None else None  # one that goes on has a name
+    with mlflow.start_run(run_id=known, run_name=name, nested=nested, parent_run_id=parent) as run:
+        if not nested and known is None:
             mlflow.set_tag("mlflow.runName", stage)
         mlflow.set_tag(TAG_STAGE, stage)
         fresh = {
@@ -78,7 +78,7 @@ def stage_run(
         mlflow.log_params(fresh)
         try:
             yield run
-        except (PreemptedError, ResumeError):
+        except (PreemptedError, ResumeError, PrunedError):
             mlflow.end_run("KILLED")
             raise
 
