@@ -23,6 +23,7 @@ ENTRIES = (
     "ladder",
     "discover",
     "register",
+    "doctor",
     "dashboard",
 )
 _HEADER = "# Made by `make mlproject` from the parameters in pipelines/; edit those.\n"

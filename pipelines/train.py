@@ -28,9 +28,9 @@ from latentlaw.priors.files import read_affinity
 from latentlaw.priors.table import AffinityTable, project, projection_report
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, log_bundle
+from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.names import SPLIT
 from latentlaw.tracking.runs import (
-    EpochLogger,
     configure_tracking,
     log_data,
     log_json,
@@ -169,7 +169,8 @@ def run(parameters: Train) -> str:
             keeping(p, active, found, identity) as keeper,
             EpochLogger(active.info.run_id) as log,
         ):
-            bundle = train_bundle(p, data, model.to(device), training, matrix, keeper, log)
+            bundle, best = train_bundle(p, data, model.to(device), training, matrix, keeper, log)
+        log_metrics({"train/best_epoch": best})
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
         log_bundle(bundle, example_images(data.particles(data.rows(TEST))))
@@ -185,8 +186,8 @@ def train_bundle(
     matrix: torch.Tensor | None,
     keeper: Keeper,
     log: EpochLogger,
-) -> Bundle:
-    """Train `model` and fit the classifier head on its training latents."""
+) -> tuple[Bundle, int]:
+    """Train `model` and fit the classifier head on its training latents; also the best epoch."""
     device = next(model.parameters()).device
     progress = ProgressBar()
 
@@ -203,12 +204,11 @@ def train_bundle(
         on_epoch=on_epoch,
         keeper=keeper,
     )
-    log_metrics({"train/best_epoch": best})
     rows = data.rows(TRAIN, labelled=True)
     codes = embed(model, data.particles(rows)).mu
     held_out = embed(model, data.particles(data.rows(VAL))).mu
     head = fit_head(codes, data.labels[rows], held_out)
-    return Bundle(model.cpu(), head)
+    return Bundle(model.cpu(), head), best
 
 
 def check_box(p: Train, item_shape: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ TAG_DATA_DIGEST = "latentlaw.data_digest"
 TAG_SOURCE_NOTES = "latentlaw.source_notes"
 TAG_CHANGED = "latentlaw.changed_on_resume"
 TAG_RESUME = "latentlaw.resume"  # folder that a run which was told to stop goes on from
+TAG_PROCESS = "latentlaw.process"  # host, process id and start of who makes the run
 TAG_PARENT = "mlflow.parentRunId"
 
 EMBEDDINGS = "embeddings.parquet"
@@ -22,3 +23,8 @@ POSES = "poses.star"
 SPLIT = "split.parquet"
 PRIOR = "prior.json"
 CHECKPOINTS = "checkpoints"
+PARAMS = "params.json"  # parameters that MLflow cannot hold as they are
+
+#: Folder of metrics that the tracking server does not have yet, and what names another.
+SPOOL_FOLDER = "unsent_metrics"
+SPOOL_VARIABLE = "LATENTLAW_SPOOL"
