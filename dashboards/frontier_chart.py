@@ -1,15 +1,27 @@
 """The chart of accuracy against complexity: a pure function from tables to a Plotly figure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts import GREY, PALETTE, SYMBOLS
+from dashboards.charts import GREY, SYMBOLS
 from dashboards.measures import pareto_front
 from dashboards.text import for_plotly
 
+# A family has one colour whichever others are there: black boxes warm, networks blue. The last one
+# is Tol's (2021), as Okabe and Ito's seven are taken.
+_FAMILIES = {
+    "cnn": ("CNN on pixels", "#D55E00"),
+    "resnet": ("ResNet on pixels", "#E69F00"),
+    "boosting": ("Boosted trees on latents", "#CC79A7"),
+    "dense": ("Dense network on latents", "#0072B2"),
+    "logistic": ("Logistic regression on latents", "#F0E442"),
+    "features": ("Logistic regression on image features", "#882255"),
+    "sparse": ("Sparse networks on latents", "#56B4E9"),
+    "equation": ("Equations of latents", "#009E73"),
+}
 _OUTLINE = {"width": 1, "color": "rgba(60,60,60,0.9)"}
 
 
@@ -31,15 +43,16 @@ def frontier_chart(
     """
     frontiers = {label: t[t["complexity"] > 0] for label, t in frontiers.items()}
     everything = pd.concat(list(frontiers.values()))
-    families = sorted(everything["family"].unique())
+    families = _in_order(everything["family"].unique())
     figure = go.Figure()
     _add_front(figure, everything)
     for number, frontier in enumerate(frontiers.values()):
-        for place, family in enumerate(families):
+        for family in families:
             part = frontier[frontier["family"] == family]
-            figure.add_trace(_rungs(part, _marker(PALETTE[place % len(PALETTE)], number)))
-    for place, family in enumerate(families):
-        _add_key(figure, family, _marker(PALETTE[place % len(PALETTE)], 0))
+            figure.add_trace(_rungs(part, _marker(_title_and_colour(family)[1], number)))
+    for family in families:
+        title, colour = _title_and_colour(family)
+        _add_key(figure, title, _marker(colour, 0))
     for number, label in enumerate(frontiers if len(frontiers) > 1 else ()):
         _add_key(figure, label, _marker(GREY, number))
     for number, (label, level) in enumerate(thresholds.items()):
@@ -50,7 +63,7 @@ def frontier_chart(
         type="log",
         dtick=1,
         showgrid=True,
-        title_text="Complexity (weights that are not zero, or nodes of an expression)",
+        title_text="Complexity (weights that are not zero, or nodes of trees or expressions)",
     )
     figure.update_yaxes(title_text="Accuracy on unseen data")
     figure.update_layout(
@@ -59,6 +72,16 @@ def frontier_chart(
         legend={"orientation": "h", "y": -0.14, "yanchor": "top"},
     )
     return figure
+
+
+def _in_order(found: Iterable[str]) -> list[str]:
+    """Return the families that there are, as in `_FAMILIES`, then those it does not know."""
+    names = set(found)
+    return [name for name in _FAMILIES if name in names] + sorted(names - set(_FAMILIES))
+
+
+def _title_and_colour(family: str) -> tuple[str, str]:
+    return _FAMILIES.get(family, (family, GREY))
 
 
 def _add_front(figure: go.Figure, everything: pd.DataFrame) -> None:

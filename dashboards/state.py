@@ -71,9 +71,15 @@ def read_artifact(run_id: str, loader: str, *arguments: Any) -> Any:
 
 def read_strip(run_id: str, latent: str) -> bytes | artifacts.Missing:
     """Read the traversal strip of a latent."""
-    name = f"traversals/{latent}.png"
-    strip: bytes | artifacts.Missing = _artifact(tracking_uri(), run_id, "load_artifact_png", name)
-    return strip
+    return read_picture(run_id, f"traversals/{latent}.png")
+
+
+def read_picture(run_id: str, name: str) -> bytes | artifacts.Missing:
+    """Read a PNG artifact."""
+    content: bytes | artifacts.Missing = _artifact(
+        tracking_uri(), run_id, "load_artifact_png", name
+    )
+    return content
 
 
 def read_meanings(run_id: str) -> dict[str, str]:

@@ -22,6 +22,7 @@ ENTRIES = (
     "compare",
     "ladder",
     "discover",
+    "explain",
     "register",
     "doctor",
     "dashboard",

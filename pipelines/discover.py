@@ -1,23 +1,33 @@
 """Discover laws on the latents of a trained model."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.data.tasks import task_labels
+from latentlaw.discovery.attacks import Logits
 from latentlaw.discovery.discover import Discovery, discover
-from latentlaw.discovery.frontier import Rung, score_rung
-from latentlaw.discovery.latents import LatentData, LatentSplit
-from latentlaw.discovery.robustness import attack_accuracies
+from latentlaw.discovery.engines import SearchSpec
+from latentlaw.discovery.features import feature_data
+from latentlaw.discovery.frontier import Rung, model_rung, score_rung
+from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
+from latentlaw.discovery.networks import fit_logistic
+from latentlaw.discovery.probing import ProbeImages, Probes
+from latentlaw.discovery.scores import balanced_accuracy
+from latentlaw.discovery.sparse import SparseMethod
+from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip
 from latentlaw.evaluation.head import LatentHead, fit_head
 from latentlaw.evaluation.image_features import image_features
 from latentlaw.evaluation.meanings import Meaning, latent_meanings
-from latentlaw.models.classifier import Classifier
+from latentlaw.evaluation.shifts import Shift
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, load_logged_bundle, log_bundle
@@ -33,26 +43,52 @@ from latentlaw.tracking.runs import (
 )
 from latentlaw.tracking.splits import load_split
 from latentlaw.training.batches import held_out_batches
-from latentlaw.training.classifier import fit_classifier, predict_logits
+from latentlaw.training.classifier import (
+    BLACK_BOXES,
+    REGULARISED,
+    BlackBox,
+    fit_classifier,
+    predict_logits,
+)
 from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.prepare import PreparedData
 from latentlaw.training.seeds import seeded_initialisation
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
+from pipelines._robustness import attacked_rows, log_robustness
 
 BLACK_BOX, EQUATION = "black box", "equations"
-_ATTACKED = 200
-# Small, for many steps: a black box that is not trained out would flatter the equations.
-_CNN_BATCH = 16
-Epsilons = Annotated[
-    tuple[Annotated[float, Field(ge=0, le=10)], ...], BeforeValidator(split_commas)
+# For many steps: a black box that is not trained out would flatter the equations.
+_PIXELS_BATCH, _PIXELS_RATE, _PIXELS_AN_EPOCH = 32, 2e-3, 2**21
+_PIXELS = {"cnn": "CNN on pixels", "resnet": "ResNet on pixels"}
+
+
+def some_above_zero(radii: tuple[float, ...]) -> tuple[float, ...]:
+    """Refuse radii of which none is a change."""
+    if not any(radii):
+        raise ValueError("expected at least one radius above 0")
+    return radii
+
+
+Operators = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
+Radii = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=1000)], ...],
+    BeforeValidator(split_commas),
+    AfterValidator(some_above_zero),
+]
+Shifts = Annotated[
+    tuple[Annotated[str, AfterValidator(lambda text: Shift.parse(text).name)], ...],
+    BeforeValidator(split_commas),
+]
+BlackBoxes = Annotated[
+    tuple[Literal["cnn", "resnet"], ...], Field(min_length=1), BeforeValidator(split_commas)
 ]
 
 
 class Discover(Entry):
-    """Fit a CNN, dense and sparse networks and equations; log the frontier and a model of laws."""
+    """Fit models from black boxes to equations; log the frontier and a model of laws."""
 
     model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
     data: str = Field(description="particle stack, NAME.particles.zarr")
@@ -61,11 +97,49 @@ class Discover(Entry):
         description="classes to tell apart, as in Interphase=G1+S+G2,Prophase; none: all",
     )
     engine: Literal["auto", "operon", "pysr"] = Field("auto", description="symbolic regression")
-    budget_s: float = Field(60.0, gt=0, description="seconds for the symbolic search")
+    budget_s: float = Field(60.0, gt=0, description="seconds for the equations")
     max_complexity: int = Field(30, ge=3, le=100, description="most nodes of one expression")
-    epochs: int = Field(30, ge=1, description="passes over the data of the CNN on pixels")
-    epsilons: Epsilons = Field(
-        (0.0, 0.05, 0.1, 0.2), description="sizes of the attack, in units of normalised images"
+    targets: Literal["both", "distil", "labels"] = Field(
+        "both", description="what equations are fitted to: a network's logits, labels, or both"
+    )
+    operators: Operators = Field(
+        SearchSpec.operators, description="what equations may use, such as add,mul,div,tanh"
+    )
+    sparse_method: SparseMethod = Field(
+        "magnitude", description="sparse networks: pruned by magnitude, or sparse from the start"
+    )
+    black_boxes: BlackBoxes = Field(
+        ("cnn", "resnet"),
+        description="networks on pixels; laws are held to the best",
+    )
+    epochs: int = Field(30, ge=1, description="passes over the data of the networks on pixels")
+    epsilons: Radii = Field(
+        (0.0, 0.05, 0.1, 0.2),
+        description="attacks: most change of a pixel, in units of normalised images",
+    )
+    epsilons_l2: Radii = Field(
+        (0.5, 1.0, 2.0), description="attacks: L2 norm of the change, in the same units"
+    )
+    attacked: int | None = Field(
+        None,
+        ge=0,
+        description="test particles to attack; 0: none; none: up to 200, fewer of large ones",
+    )
+    shifts: Shifts = Field(
+        (
+            "noise_0.1",
+            "noise_0.3",
+            "blur_1",
+            "blur_2",
+            "intensity_0.8",
+            "intensity_1.25",
+            "rotation_15",
+            "rotation_90",
+            "translation_2",
+            "translation_4",
+            "equal_intensity",
+        ),
+        description="natural shifts of the test images, KIND_STRENGTH or equal_intensity",
     )
 
 
@@ -75,6 +149,15 @@ class Discovered:
 
     run_id: str
     discovery: Discovery
+    meanings: tuple[Meaning, ...]
+
+    @property
+    def laws(self) -> str:
+        """The equations chosen, and what the latents in them mean."""
+        found = [f"{each.class_name}: {each.expression}" for each in self.discovery.equations]
+        used = {name for each in self.discovery.equations for name in each.latents}
+        said = [f"{m.latent}: {m.text}" for m in self.meanings if m.latent in used and m.text]
+        return "; ".join(found) + (f" ({', '.join(said)})" if said else "")
 
     def records(self) -> list[dict[str, Any]]:
         """Return a record a model: the networks, the black box and the equations chosen."""
@@ -89,6 +172,7 @@ class Discovered:
                 "model": name,
                 **asdict(rung),
                 "nodes": largest if rung.family == "equation" else np.nan,
+                "laws": self.laws if rung.family == "equation" else "",
             }
             for name, rung in chosen
             if rung is not None
@@ -108,26 +192,33 @@ def discovered(p: Discover) -> Discovered:
         tag_run(family=bundle.model.config.family)
         log_data(p.data, stack.digest, stack.table, "discovery")
         data, codes, head = told_apart(p, bundle, stack)
+        latents = latent_data(data, codes, pd.factorize(stack.table["group"])[0])
+        check_latents(latents)  # before the black boxes, which take long
+        features = image_features(data.images)
         progress = ProgressBar()
-        cnn = train_black_box(p, data, bundle.model, progress)
+        boxes: dict[str, BlackBox] = {
+            kind: train_black_box(kind, p, data, bundle.model, progress) for kind in p.black_boxes
+        }
+        rungs = [black_box_rung(kind, data, box, bundle.model) for kind, box in boxes.items()]
         found = discover(
-            latent_data(data, codes),
+            latents,
             engine=p.engine,
             budget_s=p.budget_s,
             max_complexity=p.max_complexity,
+            targets=p.targets,
+            operators=p.operators,
+            sparse_method=p.sparse_method,
             seed=p.seed,
             threads=threads,
-            extra_rungs=(black_box_rung(data, cnn, bundle.model),),
+            extra_rungs=(*rungs, *feature_rungs(data, latents, features, p.seed)),
             progress=lambda step, share: progress(round(100 * share), 100, f"discover {step}"),
         )
         say(f"discover: {found.engine} ({found.engine_reason})")
-        meanings = name_latents(data, codes, bundle.model)
+        meanings = name_latents(data, codes, features, bundle.model)
         collapsed = sum(meaning.collapsed for meaning in meanings)
-        log_metrics(
-            found.metrics
-            | robustness(p, data, bundle.model, cnn, found)
-            | {"discovery/collapsed_latents": collapsed}
-        )
+        log_metrics(found.metrics | {"discovery/collapsed_latents": collapsed})
+        if p.attacked != 0:
+            probe(p, data, bundle.model, rungs_by_family(bundle.model, boxes, found), progress)
         log_json(FRONTIER, found.frontier_records())
         log_json(LATENTS, [meaning.to_dict() for meaning in meanings])
         log_json(EQUATIONS, found.equation_records({m.latent: m.text for m in meanings}))
@@ -136,7 +227,7 @@ def discovered(p: Discover) -> Discovered:
             log_image(f"traversals/z{dimension}.png", strip)
         example = example_images(data.particles(data.rows(TEST)))
         log_bundle(Bundle(bundle.model, head, found.model), example)
-        return Discovered(str(active.info.run_id), found)
+        return Discovered(str(active.info.run_id), found, tuple(meanings))
 
 
 def told_apart(
@@ -162,81 +253,128 @@ def known_rows(data: PreparedData, split: str) -> NDArray[np.integer[Any]]:
     return rows[data.indices(rows) >= 0]
 
 
-def latent_data(data: PreparedData, codes: Embedding) -> LatentData:
-    """Latents of the three splits."""
+def latent_data(
+    data: PreparedData, codes: Embedding, groups: NDArray[np.int64] | None = None
+) -> LatentData:
+    """Latents of the three splits, and the group `(n,)` of each particle."""
     splits = []
     for name in (TRAIN, VAL, TEST):
         rows = known_rows(data, name)
-        splits.append(LatentSplit(codes.mu[rows], data.indices(rows)))
+        own = None if groups is None else groups[rows]
+        splits.append(LatentSplit(codes.mu[rows], data.indices(rows), own))
     names = tuple(f"z{i}" for i in range(codes.mu.shape[1]))
     return LatentData(splits[0], splits[1], splits[2], tuple(data.class_names), names)
 
 
-def name_latents(data: PreparedData, codes: Embedding, model: AutoEncoder) -> list[Meaning]:
+def name_latents(
+    data: PreparedData, codes: Embedding, features: pd.DataFrame, model: AutoEncoder
+) -> list[Meaning]:
     """Name latents by the features of test images, and say which are named or collapsed."""
     rows = data.rows(TEST)
-    features = image_features(data.particles(rows))
-    meanings = latent_meanings(codes.rows(rows), features, variational=model.config.variational)
+    meanings = latent_meanings(
+        codes.rows(rows), features.iloc[rows], variational=model.config.variational
+    )
     said = [f"{each.latent} {each.text}" for each in meanings if each.text]
     say(f"discover: {'; '.join(said) or 'no latent goes with one image feature'}")
     return meanings
 
 
 def train_black_box(
-    p: Discover, data: PreparedData, model: AutoEncoder, progress: ProgressBar
-) -> Classifier:
-    """Train a CNN on the pixels of the same split, with the encoder's own body."""
+    kind: str, p: Discover, data: PreparedData, model: AutoEncoder, progress: ProgressBar
+) -> BlackBox:
+    """Train a network on the pixels of the same split."""
     with seeded_initialisation(p.seed):
-        cnn = Classifier(model.config, len(data.class_names))
+        box = BLACK_BOXES[kind](model.config, len(data.class_names))
     aligned = model.config.normalisation.alignment != "none"
+    shape = model.config.image_shape
     config = TrainConfig(
         epochs=p.epochs,
-        batch_size=_CNN_BATCH,
+        batch_size=_PIXELS_BATCH,
+        learning_rate=_PIXELS_RATE,
         augmentation="flip" if aligned else "rotate",
-        samples_per_epoch=samples_per_epoch(model.config.image_shape),
+        samples_per_epoch=max(samples_per_epoch(shape), _PIXELS_AN_EPOCH // math.prod(shape)),
         seed=p.seed,
     )
     fit_classifier(
-        cnn,
+        box,
         data.particles(known_rows(data, TRAIN)),
         data.particles(known_rows(data, VAL)),
         config,
         normalisation=model.config.normalisation,
-        on_epoch=lambda epoch: progress(epoch + 1, p.epochs, "train cnn"),
+        recipe=REGULARISED,
+        on_epoch=lambda epoch: progress(epoch + 1, p.epochs, f"train {kind}"),
     )
-    return cnn
+    return box
 
 
-def black_box_rung(data: PreparedData, cnn: Classifier, model: AutoEncoder) -> Rung:
-    """Score the CNN on test particles; its complexity is its number of weights."""
-    test = data.particles(known_rows(data, TEST))
-    weights = sum(parameter.numel() for parameter in cnn.parameters())
-    batches = held_out_batches(test, model.config.normalisation, torch.device("cpu"))
-    predicted = predict_logits(cnn, batches).argmax(dim=1).numpy()
+def black_box_rung(kind: str, data: PreparedData, box: BlackBox, model: AutoEncoder) -> Rung:
+    """Score a network on test pixels; its complexity is its number of weights."""
+
+    def predicted(split: str) -> NDArray[np.int64]:
+        particles = data.particles(known_rows(data, split))
+        batches = held_out_batches(particles, model.config.normalisation, torch.device("cpu"))
+        return np.asarray(predict_logits(box, batches).argmax(dim=1))
+
     return score_rung(
-        "cnn", "CNN on pixels", weights, predicted=predicted, labels=test.labels.numpy()
+        kind,
+        _PIXELS[kind],
+        sum(parameter.numel() for parameter in box.parameters()),
+        predicted=predicted(TEST),
+        labels=data.indices(known_rows(data, TEST)),
+        val_balanced_accuracy=balanced_accuracy(
+            predicted(VAL), data.indices(known_rows(data, VAL))
+        ),
     )
 
 
-def robustness(
-    p: Discover, data: PreparedData, model: AutoEncoder, cnn: Classifier, found: Discovery
-) -> dict[str, float]:
-    """Accuracy of each family on test images moved by FGSM against that family."""
-    test = data.particles(known_rows(data, TEST))
-    images = model.config.normalisation(torch.from_numpy(test[:_ATTACKED]))
-    labels = test.labels[:_ATTACKED]
-    model.eval()
-    families = {"dense": found.dense.torch_logits, "equation": found.model.torch_logits}
+def feature_rungs(
+    data: PreparedData, latents: LatentData, features: pd.DataFrame, seed: int
+) -> list[Rung]:
+    """Score logistic regression on plain image features; none where no image has an object."""
+    tables = [features.iloc[known_rows(data, name)] for name in (TRAIN, VAL, TEST)]
+    try:
+        measured = feature_data(latents, tables)
+        scaling, _ = check_latents(measured)
+    except DataError as error:
+        say(f"discover: no model of image features ({error})")
+        return []
+    model = fit_logistic(measured, scaling, seed=seed)
+    return [model_rung(measured, model, "features", "logistic regression on image features")]
+
+
+def rungs_by_family(
+    model: AutoEncoder, boxes: Mapping[str, BlackBox], found: Discovery
+) -> dict[str, Logits]:
+    """Return each family as one function of normalised images to logits."""
+    heads: dict[str, Logits] = {"dense": found.dense.torch_logits}
     if found.sparse:
-        families["sparse"] = found.sparse[-1].network.torch_logits
-    attacked = {"cnn": lambda x: cnn(x)} | {
-        name: lambda x, head=head: head(model.encode(x).mu) for name, head in families.items()
-    }
-    return {
-        f"robustness/{family}/eps_{epsilon:g}": accuracy
-        for family, logits in attacked.items()
-        for epsilon, accuracy in attack_accuracies(logits, images, labels, p.epsilons).items()
-    }
+        heads["sparse"] = found.sparse[-1].network.torch_logits
+    heads["equation"] = found.model.torch_logits
+    model.eval()
+    pixels: dict[str, Logits] = {kind: box.eval() for kind, box in boxes.items()}
+    return pixels | {family: on_images(model, head) for family, head in heads.items()}
+
+
+def on_images(model: AutoEncoder, head: Logits) -> Logits:
+    """Return a function of latents as one of normalised images."""
+    return lambda images: head(model.encode(images).mu)
+
+
+def probe(
+    p: Discover,
+    data: PreparedData,
+    model: AutoEncoder,
+    rungs: dict[str, Logits],
+    progress: ProgressBar,
+) -> None:
+    """Log how robust each family is, on test particles drawn once."""
+    rows = known_rows(data, TEST)
+    voxels = math.prod(model.config.image_shape)
+    rows = rows[attacked_rows(len(rows), voxels, p.seed, p.attacked)]
+    images = ProbeImages(data.images.read(rows), data.indices(rows), model.config.normalisation)
+    shifts = [Shift.parse(text) for text in p.shifts]
+    probes = Probes(p.epsilons, p.epsilons_l2, shifts, p.seed)
+    log_robustness(rungs, images, probes, data.class_names, progress)
 
 
 if __name__ == "__main__":

@@ -47,10 +47,11 @@ class Ladder(Entry):
         " none: all classes",
     )
     seeds: int = Field(3, ge=1, le=100, description="seeds, each with five folds of its own")
-    epochs: int = Field(30, ge=1, description="passes over the data of each network on pixels")
+    epochs: int = Field(60, ge=1, description="passes over the data of a latent space")
+    black_box_epochs: int = Field(30, ge=1, description="passes of each network on pixels")
     latent_dims: int = Field(8, ge=1, le=512, description="latent dimensions")
-    beta: float = Field(1e-3, ge=0, description="weight of KL, nats")
-    tc: float = Field(4e-3, ge=0, description="weight of total correlation, nats")
+    beta: float = Field(5e-4, ge=0, description="weight of KL, nats")
+    tc: float = Field(2e-3, ge=0, description="weight of total correlation, nats")
     engine: Literal["auto", "operon", "pysr"] = Field("auto", description="symbolic regression")
     budget_s: float = Field(30.0, gt=0, description="seconds for the search of each fold and task")
     max_complexity: int = Field(15, ge=3, le=100, description="most nodes of one expression")
@@ -156,8 +157,8 @@ def climb(job: Fold) -> list[dict[str, Any]]:
                     engine=p.engine,
                     budget_s=p.budget_s,
                     max_complexity=p.max_complexity,
-                    epochs=p.epochs,
-                    epsilons=(),
+                    epochs=p.black_box_epochs,
+                    attacked=0,
                     seed=job.seed,
                 )
             )

@@ -2,14 +2,21 @@
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
+from latentlaw.discovery.expressions import parse, snap, to_latex
+from latentlaw.discovery.laws import TOLERANCE, group_laws
+from latentlaw.errors import DataError
 from latentlaw.tracking.artifacts import Missing
-from latentlaw.tracking.queries import METRIC
+from latentlaw.tracking.queries import METRIC, PARAM
 
 from dashboards import state
 from dashboards.text import for_markdown, is_plain_latex
+
+if TYPE_CHECKING:
+    import sympy
 
 _VARIABLE = re.compile(r"\bz\d{1,4}\b")
 _FIGURES = {
@@ -36,6 +43,44 @@ def render() -> None:
         st.info("Pick at least one discover run.")
     for _, run in picked.iterrows():
         _run(run)
+    if len(picked) > 1:
+        _shared_laws(picked)
+
+
+def _shared_laws(picked: pd.DataFrame) -> None:
+    """Show the laws that several of the picked runs found for a class, by the model they explain.
+
+    The latents of two models differ even where they share a name.
+    """
+    found: dict[tuple[str, str], list[tuple[sympy.Expr, str]]] = {}
+    for _, run in picked.iterrows():
+        table = state.read_artifact(run["run_id"], "load_equations")
+        for _, equation in () if table is None else table.iterrows():
+            text = equation["expression"]
+            try:
+                law = parse(text, _latents(text))
+            except DataError:
+                continue  # shown with its run as it stands
+            key = (str(run.get(f"{PARAM}model")), equation["class"])
+            found.setdefault(key, []).append((law, run["run_id"]))
+    rows = [
+        (name, group)
+        for (_, name), laws in sorted(found.items())
+        for group in group_laws(laws)
+        if group.times > 1
+    ]
+    st.header("Found by several runs", divider="gray")
+    st.caption(
+        "Laws of the latents of one model that are equal up to algebra, with constants within "
+        f"{TOLERANCE:.0%}."
+    )
+    if not rows:
+        st.info("No two of the picked runs found the same law of one model.")
+    for name, group in rows:
+        title, law, times = st.columns([2, 7, 3], vertical_alignment="center")
+        title.markdown(f"**{for_markdown(name)}**")
+        law.latex(to_latex(snap(group.expression)))
+        times.caption(f"found by **{group.times} of {len(picked)}** runs")
 
 
 def _run(run: pd.Series) -> None:
@@ -67,6 +112,9 @@ def _equation(equation: pd.Series, meanings: Mapping[str, str]) -> None:
         for label, form in (("complexity", "{:,.0f}"), ("accuracy", "{:.3f}")):
             if pd.notna(equation[label]):
                 numbers.caption(f"{label} **{form.format(equation[label])}**")
+        if pd.notna(equation["times"]) and pd.notna(equation["of"]):
+            times, of = equation["times"], equation["of"]
+            numbers.caption(f"found by **{times:.0f} of {of:.0f}** searches")
         with copy.popover("Copy", help="LaTeX and plain text, with a button that copies each"):
             st.code(equation["latex"], language="latex", wrap_lines=True)
             st.code(equation["expression"], language=None, wrap_lines=True)

@@ -4,11 +4,14 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from latentlaw.tracking.artifacts import Missing
+from latentlaw.tracking.names import PERTURBATIONS
 from latentlaw.tracking.queries import METRIC
 
 from dashboards import state
 from dashboards.frontier_chart import frontier_chart
 from dashboards.measures import black_box_accuracy, simplest_above
+from dashboards.robustness import attack_curves, robustness_table
 from dashboards.text import for_markdown
 
 _BLACK_BOX = METRIC + "discovery/blackbox_accuracy"
@@ -52,6 +55,8 @@ def render() -> None:
     figure = frontier_chart(frontiers, thresholds, chosen)
     st.plotly_chart(figure, alt="Accuracy against complexity of every model")
     _models(frontiers)
+    for _, run in picked.iterrows():
+        _robustness(run)
 
 
 def _answer(label: str, table: pd.DataFrame, box: float, share: float) -> dict[str, Any]:
@@ -94,6 +99,26 @@ def _models(frontiers: dict[str, pd.DataFrame]) -> None:
             "Macro F1": number(format="%.3f"),
         },
     )
+
+
+def _robustness(run: pd.Series) -> None:
+    table = robustness_table(run)
+    if table.empty:
+        return
+    st.subheader(f"Robustness: {for_markdown(state.run_label(run))}")
+    st.caption(
+        "On test particles, units of normalised images. The radius is that of the smallest change "
+        "found that makes a model err; the share is of the energy of the smallest L2 changes, "
+        "within what stands out of the image; movements are medians, in standard deviations."
+    )
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(table, column_config=dict.fromkeys(table.columns, number))
+    st.plotly_chart(attack_curves(run), key=f"attack-{run['run_id']}", alt="Accuracy under attack")
+    picture = state.read_picture(run["run_id"], PERTURBATIONS)
+    if isinstance(picture, Missing):
+        state.explain(picture)
+    else:
+        state.show_png(picture, PERTURBATIONS)
 
 
 if __name__ == "__main__":

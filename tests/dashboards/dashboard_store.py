@@ -33,11 +33,25 @@ FRONTIER = (
     ("dense", "dense network on latents", 2_310, 0.966, 0.964),
     ("sparse", "sparse network, 96 weights", 96, 0.961, 0.958),
     ("sparse", "sparse network, 24 weights", 24, 0.921, 0.911),
-    ("linear", "logistic regression", 54, 0.938, 0.931),
+    ("logistic", "logistic regression", 54, 0.938, 0.931),
     ("equation", "equations, 12 nodes", 12, 0.791, 0.752),
     ("equation", "equations, 35 nodes", 35, 0.954, 0.951),
     ("equation", "equations, 61 nodes", 61, 0.957, 0.953),
 )
+ROBUSTNESS = {
+    f"{kind}/{family}/{measure}": value - (0.2 if family == "cnn" else 0)
+    for family in ("cnn", "equation")
+    for kind, measure, value in (
+        ("robustness", "eps_0", 0.95),
+        ("robustness", "eps_0.05", 0.7),
+        ("robustness", "eps_0.1", 0.4),
+        ("robustness", "median_l2", 1.3),
+        ("robustness", "inside", 0.62),
+        ("robustness", "inside_chance", 0.25),
+        ("shifts", "none", 0.95),
+        ("shifts", "equal_intensity", 0.9),
+    )
+}
 
 
 @dataclass
@@ -169,7 +183,14 @@ def _discover(store: Store, parent: str, family: str, seed: int) -> None:
         run,
         names.EQUATIONS,
         [
-            {"class": c, "expression": e, "latex": tex, "complexity": n, "accuracy": 0.954}
+            {
+                "class": c,
+                "expression": e,
+                "latex": tex,
+                "complexity": n,
+                "accuracy": 0.954,
+                "found": {"times": 3, "of": 4},
+            }
             for c, e, tex, n in EQUATIONS
         ],
     )
@@ -182,7 +203,9 @@ def _discover(store: Store, parent: str, family: str, seed: int) -> None:
         "discovery/accuracy_ratio": 0.982,
         "discovery/equation_complexity": 35,
         "discovery/blackbox_complexity": 184_342,
+        **ROBUSTNESS,
     }
+    store.put(run, names.PERTURBATIONS, strip(3))
     store.log(run, params={"engine": "operon", "budget_s": 60}, metrics=metrics)
     store.end(run)
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from dashboard_store import CLASSES, FRONTIER, Store, affinity_of, embeddings
+from latentlaw.discovery.frontier import FAMILIES
 from latentlaw.tracking import queries
 
-from dashboards import charts, measures, text
+from dashboards import charts, measures, robustness, text
 from dashboards.frontier_chart import frontier_chart
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
@@ -115,6 +116,23 @@ def test_the_frontier_has_a_log_axis_a_front_a_threshold_and_a_ring(
     assert points == len(frontier)
 
 
+def test_a_family_has_one_colour_of_its_own_whichever_others_there_are(
+    frontier: pd.DataFrame,
+) -> None:
+    every = pd.DataFrame([{**frontier.iloc[0], "family": family} for family in FAMILIES])
+
+    def colours(table: pd.DataFrame) -> dict[str, str]:
+        keys = [t for t in frontier_chart({"a": table}, {}).data if t.x == (None,)]
+        return {t.name: t.marker.color for t in keys}
+
+    all_colours = colours(every)
+    assert len(set(all_colours.values())) == len(FAMILIES)
+    assert charts.GREY not in all_colours.values()
+    assert colours(every[3:5]).items() < all_colours.items()
+    unknown = every[:2].assign(family=["cnn", "new"])
+    assert colours(unknown)["new"] == charts.GREY
+
+
 def test_hostile_names_are_text_in_every_figure(frontier: pd.DataFrame, full_store: Store) -> None:
     table = embeddings((HOSTILE, "b"), 0)
     history = queries.loss_history(full_store.uri, full_store.ids["train"])
@@ -140,3 +158,22 @@ def test_text_is_cut_and_escaped() -> None:
     assert not text.is_plain_latex("x $$ <b>")
     assert not text.is_plain_latex("")
     assert not text.is_plain_latex("x" * 10_000)
+
+
+def test_robustness_has_a_row_and_a_line_a_family_in_order_of_radius() -> None:
+    run = pd.Series(
+        {
+            "metrics.robustness/a/b/eps_0.1": 0.4,
+            "metrics.robustness/a/b/eps_0": 0.9,
+            "metrics.robustness/a/b/eps_0.05": 0.7,
+            "metrics.robustness/a/b/median_l2": 1.5,
+            "metrics.robustness/cnn/median_l2": float("nan"),
+            "metrics.discovery/equation_accuracy": 0.9,
+            "run_id": "x",
+        }
+    )
+    table = robustness.robustness_table(run)
+    assert table.to_dict("index") == {"a/b": {"Median radius, L2": 1.5}}
+    (line,) = robustness.attack_curves(run).data
+    assert (list(line.x), list(line.y)) == ([0, 0.05, 0.1], [0.9, 0.7, 0.4])
+    assert robustness.robustness_table(run[-2:]).empty

@@ -130,6 +130,17 @@ def test_the_slider_names_the_simplest_model(full_store: Store, open_page: Open)
     assert "CNN on pixels" in app.success[0].value
 
 
+def test_robustness_is_shown_a_row_a_family(full_store: Store, open_page: Open) -> None:
+    app = open_page("frontier", full_store.uri, full_store.ids["discover"])
+    _assert_sound(app)
+    table = app.dataframe[1].value
+    assert list(table.index) == ["cnn", "equation"]
+    assert table.loc["equation", "Median radius, L2"] == pytest.approx(1.3)
+    assert table.loc["cnn", "Accuracy at equal intensity"] == pytest.approx(0.7)
+    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("image")) == 1
+
+
 def test_equations_are_typeset_with_their_strips(full_store: Store, open_page: Open) -> None:
     app = open_page("equations", full_store.uri, full_store.ids["discover"])
     _assert_sound(app)
@@ -143,6 +154,25 @@ def test_equations_are_typeset_with_their_strips(full_store: Store, open_page: O
     assert r"**z0** area, r \= 0\.93 · **z1** x, r \= \-0\.88" in captions
     assert r"**z0** area, r \= 0\.93" in captions  # ribosome: z3 has no name
     assert not any("collapsed" in caption for caption in captions)  # no equation has z2
+    assert captions.count("found by **3 of 4** searches") == len(EQUATIONS)
+    assert not [header for header in app.header if "several runs" in header.value]
+
+
+def test_laws_that_several_runs_found_are_shown_once(
+    tmp_path_factory: pytest.TempPathFactory, open_page: Open
+) -> None:
+    store = Store(tmp_path_factory.mktemp("laws"))
+    runs = [store.add("discover") for _ in range(3)]
+    texts = ("2.0*z0*z1 - 4.0*z1", "2.1*z1*(z0 - 2.0)", "3.0*z0")
+    for run, text in zip(runs, texts, strict=True):
+        row = {"class": "a", "expression": text, "latex": "x", "complexity": 9, "accuracy": 0.9}
+        store.put(run, names.EQUATIONS, [row])
+    app = open_page("equations", store.uri, *runs)
+    _assert_sound(app)
+    assert "found by **2 of 3** runs" in [caption.value for caption in app.caption]
+    assert "2 z_{0} z_{1} - 4 z_{1}" in [law.value.strip("$\n ") for law in app.latex]
+    app = open_page("equations", store.uri, runs[0], runs[2])
+    assert "No two of the picked runs" in app.info[0].value
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +218,19 @@ def test_runs_that_recorded_nothing_still_render(empty_store: Store, open_page: 
         app = open_page(page, empty_store.uri)
         _assert_sound(app)
     assert "was not recorded" in app.info[0].value
+
+
+def test_a_class_name_with_latex_in_it_is_shown_as_it_is(
+    empty_store: Store, open_page: Open
+) -> None:
+    name = r"$\beta$-tubulin_{2} & co"
+    run = empty_store.add("discover")
+    equation = {"expression": "z0", "latex": "z_{0}", "complexity": 1, "accuracy": 1}
+    empty_store.put(run, names.EQUATIONS, [{**equation, "class": name}])
+    app = open_page("equations", empty_store.uri, run)
+    _assert_sound(app)
+    assert r"**\$\\beta\$\-tubulin\_\{2\} \& co**" in [m.value for m in app.markdown]
+    assert "z_{0}" in app.latex[0].value
 
 
 def test_scripts_in_names_are_text_on_every_page(tmp_path: Path, open_page: Open) -> None:

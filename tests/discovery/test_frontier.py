@@ -2,7 +2,9 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from latentlaw.discovery.frontier import Rung, pareto
+from latentlaw.discovery.frontier import Rung, black_box, model_rung, pareto
+from latentlaw.discovery.latents import check_latents
+from latentlaw.discovery.networks import fit_logistic
 from latentlaw.discovery.scores import (
     accuracy,
     balanced_accuracy,
@@ -10,6 +12,7 @@ from latentlaw.discovery.scores import (
     macro_f1,
     one_vs_rest_accuracy,
 )
+from samples import clusters
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 RUNGS = st.lists(
@@ -62,3 +65,26 @@ def test_scores_agree_with_scikit_learn():
 def test_record_has_the_fields_of_the_design():
     record = Rung("cnn", "CNN", 9, 0.5, 0.4, 0.3).to_dict()
     assert list(record) == ["family", "name", "complexity", "accuracy", "macro_f1"]
+
+
+def test_the_black_box_is_the_better_one_on_validation_not_on_test():
+    cnn = Rung("cnn", "CNN", 300_000, 0.95, 0.9, 0.9, 0.80)
+    resnet = Rung("resnet", "ResNet", 200_000, 0.90, 0.9, 0.9, 0.85)
+    other = Rung("dense", "dense", 1000, 0.99, 0.9, 0.9, 0.99)
+    assert black_box([cnn, other, resnet]) is resnet
+    assert black_box([cnn, other]) is cnn
+    assert black_box([other]) is None
+    tie = Rung("resnet", "ResNet", 200_000, 0.90, 0.9, 0.9, 0.80)
+    assert black_box([cnn, tie]) is tie  # the simpler
+    with pytest.raises(ValueError, match="validation accuracy"):
+        black_box([cnn, Rung("resnet", "ResNet", 200_000, 0.90, 0.9, 0.9)])
+
+
+def test_a_model_is_scored_on_test_and_chosen_on_validation():
+    data = clusters()
+    scaling, _ = check_latents(data)
+    model = fit_logistic(data, scaling)
+    rung = model_rung(data, model, "logistic", "logistic regression")
+    for split, found in ((data.test, rung.accuracy), (data.val, rung.val_balanced_accuracy)):
+        assert found == (model.logits(split.latents).argmax(1) == split.labels).mean()
+    assert rung.complexity == model.complexity

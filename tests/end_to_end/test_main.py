@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from latentlaw.discovery.frontier import FAMILIES
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -118,7 +119,7 @@ def test_runs_record_what_the_design_lists(client: MlflowClient) -> None:
 def test_frontier_has_every_family_and_each_class_its_equation(client: MlflowClient) -> None:
     discover = stages(client)["discover"]
     frontier = json.loads(artifact(client, discover, "frontier.json").read_text())
-    assert {"cnn", "dense", "sparse", "equation"} <= {rung["family"] for rung in frontier}
+    assert {rung["family"] for rung in frontier} == set(FAMILIES)
     equations = json.loads(artifact(client, discover, "equations.json").read_text())
     assert len({equation["class"] for equation in equations}) == 6
     assert all(equation["expression"] and equation["latex"] for equation in equations)
@@ -133,6 +134,10 @@ def test_frontier_has_every_family_and_each_class_its_equation(client: MlflowCli
     ratio = metrics["discovery/equation_accuracy"] / metrics["discovery/blackbox_accuracy"]
     assert metrics["discovery/accuracy_ratio"] == pytest.approx(ratio)
     assert "robustness/equation/eps_0.1" in metrics
+    robustness = json.loads(artifact(client, discover, "robustness.json").read_text())
+    assert [record["family"] for record in robustness] == ["cnn", "dense", "sparse", "equation"]
+    assert {"shifts/cnn/none", "shifts/equation/equal_intensity"} <= set(metrics)
+    assert artifact(client, discover, "figures/perturbations.png").exists()
 
 
 @contextmanager

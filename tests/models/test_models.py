@@ -10,8 +10,9 @@ from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig, deepest
 from latentlaw.models.decoders import interleave
 from latentlaw.models.layers import UpConv3d
-from latentlaw.models.normalisation import Normalisation
+from latentlaw.models.normalisation import Normalisation, NormalisationKind
 from latentlaw.models.pose import pose_matrix
+from latentlaw.models.resnet import ResidualBlock, ResNet
 from latentlaw.models.splats import SplatDecoder
 from latentlaw.models.vae import AutoEncoder
 
@@ -29,7 +30,20 @@ def test_reconstruction_has_the_shape_of_the_image(shape: tuple[int, ...], norm:
     assert encoding.mu.shape == (2, 8)
     assert encoding.pose.shape == (2, 3)
     assert model.decode(encoding.mu, encoding.pose).shape == (2, *shape)
-    assert Classifier(model.config, 5)(torch.rand(2, *shape)).shape == (2, 5)
+    for black_box in (Classifier, ResNet):
+        assert black_box(model.config, 5)(torch.rand(2, *shape)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 40), (1, 64, 64), (1, 32, 32, 32)])
+def test_the_residual_network_is_small_and_has_shortcuts(
+    shape: tuple[int, ...],
+) -> None:
+    network = ResNet(config(shape), 7)
+    assert 1e5 < sum(p.numel() for p in network.parameters()) < 3e5
+    block = ResidualBlock(4, 4, 1, len(shape) - 1, "none")
+    torch.nn.init.zeros_(block.body[-2].weight)
+    x = torch.randn(2, 4, *shape[1:])
+    torch.testing.assert_close(block(x), torch.nn.functional.silu(x))
 
 
 def test_depth_that_does_not_divide_the_box_is_refused() -> None:
@@ -138,6 +152,16 @@ def test_global_normalisation_keeps_brightness() -> None:
     assert float(dark.min()) == float(bright.min()) == 0
     expected = math.asinh(3 * math.sinh(float(dark.max())))
     assert float(bright.max()) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["particle", "global", "unit"])
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+def test_normalisation_is_undone_to_grey_levels(kind: NormalisationKind, smoothing: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    raw = 100 * torch.rand(3, 2, 8, 8, generator=generator) + 30
+    raw[2] = 40  # a constant image comes back too
+    normalise = Normalisation(kind=kind, scale=20, smoothing=smoothing)
+    torch.testing.assert_close(normalise.undo(normalise(raw), raw), normalise.smoothed(raw))
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (3, 7), (40, 40), (8, 9, 10)])

@@ -94,6 +94,7 @@ def test_folds_run_in_processes_as_children_of_one_run(nuclei, tracking_store, m
             tasks="round,long",
             seeds=1,
             epochs=1,
+            black_box_epochs=1,
             budget_s=2,
             latent_dims=2,
             workers=2,

@@ -1,125 +1,194 @@
-"""From a pool of expressions a class to whole models, chosen on the validation split."""
+"""From the expressions that searches found for each class to whole models of growing size."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+import sympy
+
+from latentlaw.discovery.choice import Assembled, out_of_fold_values
 from latentlaw.discovery.expressions import complexity, to_text
+from latentlaw.discovery.laws import canonical_form, structure_text
 from latentlaw.discovery.refit import (
     Heads,
     Sample,
-    evaluate_heads,
+    elimination_path,
+    head_values,
+    loosened,
     mean_loss,
-    refit_if_better,
-    simplify,
-    snap_heads,
+    refit,
 )
-from latentlaw.discovery.scores import accuracy, log_losses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    import numpy as np
-    import sympy
     from numpy.typing import NDArray
 
-CAPS = (3, 5, 7, 9, 12, 16, 20, 25)
-POINTS_LOST = 0.01
-ERRORS_ALLOWED = 3.0
+    from latentlaw.discovery.deadline import Deadline
+
+MOST_MODELS = 24
 
 
-@dataclass(frozen=True)
-class Scored:
-    """An expression of one head with its size and its log-loss on training and validation."""
+@dataclass
+class Candidate:
+    """A refitted expression of one head, its nodes and loss, and the searches that led to it.
+
+    `smaller` is what is left of it when the constant that is worth least is dropped.
+    """
 
     expression: sympy.Expr
     complexity: int
     loss: float
+    searches: set[int] = field(default_factory=set)
+    smaller: Candidate | None = None
 
 
-@dataclass(frozen=True)
-class Assembled:
-    """One expression a head, with the validation losses `(n_val,)` and accuracy of the whole."""
+def head_candidates(
+    found: Iterable[tuple[sympy.Expr, int | None]],
+    sample: Sample,
+    *,
+    largest: int,
+    deadline: Deadline,
+) -> list[Candidate]:
+    """Refit and prune what searches found for one head; return each structure once.
 
-    heads: Heads
-    complexity: int
-    losses: NDArray[np.float64]
-    accuracy: float
-
-
-def score_pool(
-    pool: Sequence[sympy.Expr], train: Sample, val: Sample, *, largest: int
-) -> list[Scored]:
-    """Refit each expression as a one-vs-rest logit and keep the Pareto front of size and loss.
-
-    The loss is the log-loss over training and validation particles together, which is steadier
-    than validation alone on small data; whole models are compared on validation only.
+    Parameters
+    ----------
+    found
+        Pairs of an expression and the number of the search that found it, or None.
+    sample
+        Particles to fit constants on, labelled 1 or 0.
+    largest
+        Most nodes of an expression.
     """
-    scored, seen = [], set()
-    n, m = len(train.labels), len(val.labels)
-    for expression in pool:
-        (fitted,) = refit_if_better((expression,), train, val, largest=largest, iterations=40)
-        text = to_text(fitted)
-        if text in seen:
-            continue
-        seen.add(text)
-        loss = (n * mean_loss((fitted,), train) + m * mean_loss((fitted,), val)) / (n + m)
-        scored.append(Scored(fitted, complexity(fitted), loss))
-    scored.sort(key=lambda s: (s.complexity, s.loss, to_text(s.expression)))
-    front: list[Scored] = []
-    for item in scored:
+    pool: dict[str, Candidate] = {}
+    starts: dict[str, Candidate] = {}
+    for expression, search in sorted(found, key=lambda pair: complexity(pair[0])):
+        start = structure_text(expression)
+        if start not in starts:
+            if pool and deadline.passed():
+                continue
+            starts[start] = _descend(expression, sample, pool)
+        at: Candidate | None = starts[start]
+        while at is not None and search is not None:
+            at.searches.add(search)
+            at = at.smaller
+    allowed = [c for c in pool.values() if c.complexity <= largest]
+    return allowed or [_constant(sample)]
+
+
+def _descend(expression: sympy.Expr, sample: Sample, pool: dict[str, Candidate]) -> Candidate:
+    """Refit an expression, add it and what is left of it to `pool`, down to what is known."""
+    fitted = refit((loosened(expression),), sample)
+    chain: list[Candidate] = []
+    for heads in itertools.chain([fitted], elimination_path(fitted, sample)):
+        structure = structure_text(heads[0])
+        known = structure in pool
+        if not known:
+            pool[structure] = Candidate(heads[0], complexity(heads[0]), mean_loss(heads, sample))
+        chain.append(pool[structure])
+        if known:
+            break
+    for larger, smaller in itertools.pairwise(chain):
+        larger.smaller = smaller
+    return chain[0]
+
+
+def searches_that_found(law: sympy.Expr, candidates: Iterable[Candidate]) -> set[int]:
+    """Return the searches that led to a law, in whatever form it was written.
+
+    Only structures are compared: constants are always refitted to the same particles.
+    """
+    form = canonical_form(law).structure
+    return {
+        search
+        for candidate in candidates
+        if candidate.expression.free_symbols == law.free_symbols
+        and canonical_form(candidate.expression).structure == form
+        for search in candidate.searches
+    }
+
+
+def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates that no other matches in loss with as few nodes, smallest first."""
+    front: list[Candidate] = []
+    ordered = sorted(candidates, key=lambda c: (c.complexity, c.loss, to_text(c.expression)))
+    for item in ordered:
         if not front or item.loss < front[-1].loss:
             front.append(item)
     return front
 
 
+def ladder(fronts: Sequence[Sequence[Candidate]], sample: Sample) -> list[Heads]:
+    """Return whole models of growing size, one expression from each head's front.
+
+    From the smallest expressions on, the head takes the next of its front that gains the most loss
+    a node; heads grow apart, so an easy class keeps a short expression for long. Heads are
+    compared as they were fitted, one class against the rest, which is fast; whole models are
+    refitted by the caller.
+    """
+    values = [[head_values((c.expression,), sample)[:, 0] for c in front] for front in fronts]
+    place = [0] * len(fronts)
+    models = [place]
+
+    def loss(where: Sequence[int]) -> float:
+        heads = np.stack([values[k][i] for k, i in enumerate(where)], axis=1)
+        return float(sample.losses(heads).mean())
+
+    now = loss(place)
+    while growing := [k for k, front in enumerate(fronts) if place[k] + 1 < len(front)]:
+        steps = []
+        for k in growing:
+            there = [*place[:k], place[k] + 1, *place[k + 1 :]]
+            nodes = fronts[k][there[k]].complexity - fronts[k][place[k]].complexity
+            steps.append(((now - loss(there)) / nodes, there))
+        _, place = max(steps, key=lambda step: step[0])
+        now = loss(place)
+        models.append(place)
+    return [tuple(fronts[k][i].expression for k, i in enumerate(m)) for m in spread(models)]
+
+
+def spread(models: Sequence[list[int]], most: int = MOST_MODELS) -> list[list[int]]:
+    """Return at most `most` of the models, evenly spaced, the first and the last among them."""
+    rows = np.unique(np.linspace(0, len(models) - 1, min(most, len(models))).round().astype(int))
+    return [models[i] for i in rows]
+
+
 def assemble(
-    fronts: Sequence[Sequence[Scored]], train: Sample, val: Sample, *, largest: int
+    fronts: Sequence[Sequence[Candidate]],
+    sample: Sample,
+    fold_of: NDArray[np.int64],
+    counts: NDArray[np.float64],
+    *,
+    largest: int,
+    deadline: Deadline,
 ) -> list[Assembled]:
-    """Return whole models for growing caps on the nodes of each expression, smallest first.
+    """Return whole models with constants fitted jointly and a loss cross-validated, by size.
 
-    For each cap: the best expression a head, constants refitted jointly, terms dropped, constants
-    rounded.
+    `counts` `(n,)` of mean 1 say how much each particle's loss counts in the choice.
+
+    The largest of the ladder is also pruned constant by constant, which finds smaller models that
+    heads by themselves do not show.
     """
+    models = list(reversed(ladder(fronts, sample)))  # the best first: time may be short
+    if len(fronts) > 1:
+        models[0] = refit(models[0], sample)
     found: dict[tuple[str, ...], Assembled] = {}
-    done: set[tuple[str, ...]] = set()
-    for cap in (*(c for c in CAPS if c < largest), largest):
-        picks = tuple(_pick(front, cap).expression for front in fronts)
-        key = tuple(map(to_text, picks))
-        if key in done:
+    for heads in itertools.chain(models, elimination_path(models[0], sample)):
+        key = tuple(map(structure_text, heads))
+        if key in found or max(map(complexity, heads)) > largest:
             continue
-        done.add(key)
-        heads = refit_if_better(picks, train, val, largest=largest)
-        heads = snap_heads(simplify(heads, train, val), val)
-        logits = evaluate_heads(heads, val)
-        found[tuple(map(to_text, heads))] = Assembled(
-            heads,
-            sum(map(complexity, heads)),
-            log_losses(logits, val.labels),
-            accuracy(logits.argmax(1), val.labels),
-        )
-    return sorted(found.values(), key=lambda a: (a.complexity, float(a.losses.mean())))
+        if found and deadline.passed():
+            break
+        fitted = refit(heads, sample) if len(fronts) > 1 else heads
+        losses = counts * sample.losses(out_of_fold_values(fitted, sample, fold_of))
+        found[key] = Assembled(fitted, sum(map(complexity, fitted)), losses)
+    return sorted(found.values(), key=lambda m: (m.complexity, float(m.losses.mean())))
 
 
-def choose(models: Sequence[Assembled]) -> Assembled:
-    """Return the smallest model that validation does not show to be worse.
-
-    It loses at most `POINTS_LOST` of accuracy to the most accurate model, and its log-loss is
-    within `ERRORS_ALLOWED` standard errors (of the paired difference) of the lowest. `models`
-    are sorted by complexity.
-    """
-    best = min(models, key=lambda a: (float(a.losses.mean()), a.complexity))
-    top = max(model.accuracy for model in models)
-    for model in models:
-        worse = model.losses - best.losses
-        error = float(worse.std(ddof=1)) / len(worse) ** 0.5 if len(worse) > 1 else 0.0
-        close = float(worse.mean()) <= ERRORS_ALLOWED * error
-        if close and model.accuracy >= top - POINTS_LOST:
-            return model
-    return best
-
-
-def _pick(front: Sequence[Scored], cap: int) -> Scored:
-    small = [item for item in front if item.complexity <= cap]
-    return min(small or front[:1], key=lambda s: (s.loss, s.complexity))
+def _constant(sample: Sample) -> Candidate:
+    (head,) = refit((sympy.Float(0.1),), sample)
+    return Candidate(head, 1, mean_loss((head,), sample))

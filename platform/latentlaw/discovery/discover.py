@@ -1,4 +1,4 @@
-"""Discover laws: networks, sparse networks and equations on one latent space, on one frontier.
+"""Discover laws: trees, networks, sparse networks and equations on one latent space, one frontier.
 
 Choices (early stopping, strengths, expressions, their size) use the training and validation
 splits; every reported score is on the test split.
@@ -10,30 +10,35 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from latentlaw.discovery.engines import select_engine
+from latentlaw.discovery.boosting import BoostedTrees, fit_boosting
+from latentlaw.discovery.engines import SearchSpec, select_engine
 from latentlaw.discovery.expressions import complexity, latents_of, to_latex, to_text
-from latentlaw.discovery.frontier import Rung, score_rung
+from latentlaw.discovery.frontier import Rung, black_box, model_rung
 from latentlaw.discovery.latents import LatentData, check_latents
 from latentlaw.discovery.networks import LatentNetwork, fit_dense, fit_logistic, one_thread
-from latentlaw.discovery.scores import log_losses, one_vs_rest_accuracy
-from latentlaw.discovery.search import EquationSearch
-from latentlaw.discovery.sparse import SparseModel, fit_sparse
-from latentlaw.errors import ConfigError
+from latentlaw.discovery.scores import balanced_log_loss, log_losses, one_vs_rest_accuracy
+from latentlaw.discovery.search import TARGETS, EquationSearch
+from latentlaw.discovery.sparse import SparseMethod, SparseModel, fit_sparse
+from latentlaw.errors import ConfigError, nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from latentlaw.discovery.equations import EquationModel
+    from latentlaw.discovery.frontier import Scorer
+    from latentlaw.discovery.search import FoundEquations, Targets, Teacher
 
     Progress = Callable[[str, float], None]
 
-CLOCK_SHARE = 0.8  # of the budget: when a search that is slower than planned is cut
 SMALLEST_COMPLEXITY, LARGEST_COMPLEXITY = 3, 100
 
 
 @dataclass(frozen=True)
 class Equation:
-    """One class's expression; `accuracy` is one-vs-rest, of the whole model's decision on test."""
+    """One class's expression; `accuracy` is one-vs-rest, of the whole model's decision on test.
+
+    The law was found by `times` of `searches` independent searches.
+    """
 
     class_name: str
     expression: str
@@ -41,6 +46,8 @@ class Equation:
     complexity: int
     accuracy: float
     latents: tuple[str, ...]
+    times: int
+    searches: int
 
     def to_dict(self, meanings: Mapping[str, str | None]) -> dict[str, Any]:
         """Return the record of `equations.json`, with what each latent in it means."""
@@ -51,20 +58,26 @@ class Equation:
             "complexity": self.complexity,
             "accuracy": self.accuracy,
             "latents": {name: meanings.get(name) for name in self.latents},
+            "found": {"times": self.times, "of": self.searches},
         }
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """What was found: the frontier, the chosen equations, the models and how they were made."""
+    """What was found: the frontier, the chosen equations, the models and how they were made.
+
+    `model` is the one of `equation_models`, smallest first, that was chosen.
+    """
 
     rungs: tuple[Rung, ...]
     black_box: Rung | None
     equation: Rung
     equations: tuple[Equation, ...]
     model: EquationModel
+    equation_models: tuple[EquationModel, ...]
     dense: LatentNetwork
     logistic: LatentNetwork
+    boosting: BoostedTrees
     sparse: tuple[SparseModel, ...]
     engine: str
     engine_reason: str
@@ -89,6 +102,10 @@ def discover(
     engine: str = "auto",
     budget_s: float = 60,
     max_complexity: int = 30,
+    targets: Targets = "both",
+    operators: Sequence[str] = SearchSpec.operators,
+    teacher: Teacher | None = None,
+    sparse_method: SparseMethod = "magnitude",
     seed: int = 0,
     threads: int = 2,
     extra_rungs: Sequence[Rung] = (),
@@ -101,12 +118,25 @@ def discover(
     engine
         `auto`, `operon` or `pysr`.
     budget_s
-        Seconds to aim for. The work is fixed from it and the data's size, so a seed repeats; the
-        search is also capped by the clock, and `Discovery.time_limited` says if that happened.
+        Seconds for the equations: their search, refits and choice; the networks that they are
+        compared with come on top. The work is fixed from the budget and the data's size, so a seed
+        repeats; every step is also capped by the clock, and `Discovery.time_limited` says if that
+        cut one.
     max_complexity
         Most nodes of one class's expression.
+    targets
+        What equations are fitted to: the `teacher`'s logits (`distil`, which explains the model),
+        `labels` under the logistic loss (which explains the data), or `both`: searches take turns,
+        and constants are fitted to labels.
+    operators
+        Operators that expressions may use: names in `engines.BINARY` and `engines.UNARY`.
+    teacher
+        Model of latents to distil; the better network on validation if None.
+    sparse_method
+        How the sparse networks are found, `magnitude` or `rigl`.
     extra_rungs
-        Rungs computed elsewhere, such as family `cnn`, the black box of the accuracy ratio.
+        Rungs computed elsewhere. Of families `cnn` and `resnet` the better one on validation is
+        the black box of the accuracy ratio.
     progress
         Called with a step's name and the share of the work done, 0 to 1.
 
@@ -119,7 +149,8 @@ def discover(
     EngineError
         If the engine cannot run here.
     """
-    _check_options(budget_s, max_complexity, threads)
+    _check_options(budget_s, max_complexity, threads, targets)
+    spec = SearchSpec(operators=tuple(operators))
     scaling, dropped = check_latents(data)
     chosen_engine, reason = select_engine(engine)
     tell = progress or (lambda _step, _share: None)
@@ -128,40 +159,51 @@ def discover(
     with one_thread():
         dense = fit_dense(data, scaling, seed=seed)
         logistic = fit_logistic(data, scaling, seed=seed)
+        boosting = fit_boosting(data, seed=seed)
         tell("sparse", 0.05)
-        sparse = fit_sparse(data, scaling, seed=seed)
-        search = EquationSearch(data, scaling, chosen_engine, max_complexity, seed, threads)
-        teacher = min((dense, logistic), key=lambda net: _val_loss(net, data))
-        left_s = max(1.0, CLOCK_SHARE * budget_s - (time.monotonic() - started))
-        models, model, limited = search.find(teacher, budget_s, left_s, tell)
-    rungs = (*extra_rungs, *_rungs(data, dense, logistic, sparse, models))
-    latents, labels = data.test.latents, data.test.labels
-    chosen = score_rung(
-        "equation", "", model.complexity, predicted=model.predict(latents), labels=labels
-    )
-    black_boxes = [rung for rung in extra_rungs if rung.family == "cnn"]
-    black_box = max(black_boxes, key=lambda rung: rung.accuracy, default=None)
-    metrics = _metrics(data, model, dense, chosen, black_box)
+        sparse = fit_sparse(data, scaling, method=sparse_method, seed=seed)
+        searching = time.monotonic()
+        search = EquationSearch(
+            data,
+            scaling,
+            chosen_engine,
+            max_complexity,
+            seed,
+            threads,
+            targets=targets,
+            operators=spec.operators,
+        )
+        teacher = teacher or min((dense, logistic), key=lambda net: _val_loss(net, data))
+        found = search.find(teacher, budget_s, tell)
+        searched_s = time.monotonic() - searching
+    model = found.chosen
+    rungs = (*extra_rungs, *_rungs(data, dense, logistic, boosting, sparse, found.models))
+    chosen = model_rung(data, model, "equation", "")
+    best = black_box(extra_rungs)
+    metrics = _metrics(data, model, dense, chosen, best)
+    metrics["discovery/equation_seconds"] = searched_s
     metrics["discovery/seconds"] = time.monotonic() - started
     tell("done", 1.0)
     return Discovery(
         rungs=rungs,
-        black_box=black_box,
+        black_box=best,
         equation=chosen,
-        equations=_equations(data, model),
+        equations=_equations(data, found),
         model=model,
+        equation_models=found.models,
         dense=dense,
         logistic=logistic,
+        boosting=boosting,
         sparse=tuple(sparse),
         engine=chosen_engine.name,
         engine_reason=reason,
-        time_limited=limited,
+        time_limited=found.time_limited,
         dropped=dropped,
         metrics=metrics,
     )
 
 
-def _check_options(budget_s: float, max_complexity: int, threads: int) -> None:
+def _check_options(budget_s: float, max_complexity: int, threads: int, targets: str) -> None:
     if not 0 < budget_s < float("inf"):
         raise ConfigError(f"budget_s={budget_s}: expected a number of seconds above 0")
     if not SMALLEST_COMPLEXITY <= max_complexity <= LARGEST_COMPLEXITY:
@@ -171,40 +213,39 @@ def _check_options(budget_s: float, max_complexity: int, threads: int) -> None:
         )
     if threads < 1:
         raise ConfigError(f"threads={threads}: expected 1 or more")
+    if targets not in TARGETS:
+        raise ConfigError(
+            f"targets={targets!r} is unknown{nearest_hint(targets, TARGETS)}: "
+            f"use one of {', '.join(TARGETS)}"
+        )
 
 
 def _val_loss(net: LatentNetwork, data: LatentData) -> float:
-    return float(log_losses(net.logits(data.val.latents), data.val.labels).mean())
+    return balanced_log_loss(net.logits(data.val.latents), data.val.labels, data.class_weights)
 
 
 def _rungs(
     data: LatentData,
     dense: LatentNetwork,
     logistic: LatentNetwork,
+    boosting: BoostedTrees,
     sparse: Sequence[SparseModel],
     equations: Sequence[EquationModel],
 ) -> list[Rung]:
-    named: list[tuple[str, str, LatentNetwork | EquationModel]] = [
+    named: list[tuple[str, str, Scorer]] = [
+        ("boosting", "boosted trees", boosting),
         ("dense", "dense network", dense),
         ("logistic", "logistic regression", logistic),
         *(("sparse", f"sparse, {m.budget} weights", m.network) for m in sparse),
         *(("equation", f"equations, {m.complexity} nodes", m) for m in equations),
     ]
-    labels = data.test.labels
-    return [
-        score_rung(
-            family,
-            name,
-            model.complexity,
-            predicted=model.logits(data.test.latents).argmax(axis=1),
-            labels=labels,
-        )
-        for family, name, model in named
-    ]
+    return [model_rung(data, model, family, name) for family, name, model in named]
 
 
-def _equations(data: LatentData, model: EquationModel) -> tuple[Equation, ...]:
+def _equations(data: LatentData, found: FoundEquations) -> tuple[Equation, ...]:
+    model = found.chosen
     predicted = model.predict(data.test.latents)
+    times = found.times * 2 if data.classes == 2 else found.times  # one law and its negative
     return tuple(
         Equation(
             name,
@@ -213,6 +254,8 @@ def _equations(data: LatentData, model: EquationModel) -> tuple[Equation, ...]:
             complexity(expression),
             one_vs_rest_accuracy(predicted, data.test.labels, k),
             latents_of(expression),
+            times[k],
+            found.searches,
         )
         for k, (name, expression) in enumerate(
             zip(model.class_names, model.expressions, strict=True)
@@ -225,7 +268,7 @@ def _metrics(
     model: EquationModel,
     dense: LatentNetwork,
     rung: Rung,
-    black_box: Rung | None,
+    best: Rung | None,
 ) -> dict[str, float]:
     latents, labels = data.test.latents, data.test.labels
     agreement = model.predict(latents) == dense.logits(latents).argmax(axis=1)
@@ -240,9 +283,9 @@ def _metrics(
         "discovery/equation_nan_rate": model.nan_rate(latents),
         "discovery/fidelity_to_dense": float(agreement.mean()),
     }
-    if black_box is not None:
-        metrics["discovery/blackbox_accuracy"] = black_box.accuracy
-        metrics["discovery/blackbox_complexity"] = float(black_box.complexity)
-        if black_box.accuracy > 0:
-            metrics["discovery/accuracy_ratio"] = rung.accuracy / black_box.accuracy
+    if best is not None:
+        metrics["discovery/blackbox_accuracy"] = best.accuracy
+        metrics["discovery/blackbox_complexity"] = float(best.complexity)
+        if best.accuracy > 0:
+            metrics["discovery/accuracy_ratio"] = rung.accuracy / best.accuracy
     return metrics

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EngineName = Literal["auto", "operon", "pysr"]
 ENGINES = ("auto", "operon", "pysr")
+BINARY = ("add", "sub", "mul", "div")
+UNARY = ("square", "exp", "log", "tanh", "sin", "cos", "abs", "sqrt")
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,44 @@ class SearchSpec:
     """What to search and for how long.
 
     `generations` bounds the work, so the same seed gives the same result; `time_s` is a cap that
-    ends a search early, after which a result depends on the machine's speed.
+    ends a search early, after which a result depends on the machine's speed. With the `logistic`
+    loss the target is 1 or 0 and an expression is the log-odds of 1.
+
+    Raises
+    ------
+    ConfigError
+        If an operator is in neither `BINARY` nor `UNARY`, or none is binary.
     """
 
-    binary: tuple[str, ...] = ("add", "sub", "mul")
-    unary: tuple[str, ...] = ("square",)
+    operators: tuple[str, ...] = ("add", "sub", "mul", "square")
+    loss: Literal["squared", "logistic"] = "squared"
     max_complexity: int = 30
     generations: int = 60
     population: int = 500
     time_s: float = 60.0
     seed: int = 0
     threads: int = 2
+
+    def __post_init__(self) -> None:
+        known = (*BINARY, *UNARY)
+        for name in self.operators:
+            if name not in known:
+                raise ConfigError(
+                    f"operators: {name!r} is unknown{nearest_hint(name, known)}: "
+                    f"use some of {', '.join(known)}"
+                )
+        if not self.binary:
+            raise ConfigError(f"operators: expected one or more of {', '.join(BINARY)}")
+
+    @property
+    def binary(self) -> tuple[str, ...]:
+        """Operators of two operands."""
+        return tuple(name for name in self.operators if name in BINARY)
+
+    @property
+    def unary(self) -> tuple[str, ...]:
+        """Functions of one operand."""
+        return tuple(name for name in self.operators if name in UNARY)
 
 
 @dataclass(frozen=True)
@@ -83,7 +112,7 @@ class SymbolicEngine(Protocol):
         names: Sequence[str],
         spec: SearchSpec,
     ) -> Front:
-        """Return a Pareto front of least-squares fits of `target` `(n,)` by `latents` `(n, d)`."""
+        """Return a Pareto front of fits of `target` `(n,)` by `latents` `(n, d)`."""
         ...
 
 

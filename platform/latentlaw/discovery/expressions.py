@@ -31,9 +31,12 @@ FUNCTIONS: dict[str, Any] = {
     "square": lambda x: x**2,
     "cube": lambda x: x**3,
 }
+CHAINS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 UNARY = (sympy.exp, sympy.log, sympy.tanh, sympy.sin, sympy.cos, sympy.Abs)
 LONGEST_TEXT = 20_000
+MOST_NODES = 4000  # of Python's syntax tree: operators, names, numbers and what holds them
 LARGEST_POWER = 9
+LATEX_DIGITS = 9
 
 
 # SymPy ships no types, and finds the method of a class by its name.
@@ -41,10 +44,13 @@ class _Text(StrPrinter):  # type: ignore[misc]
     def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
         return repr(float(expr))
 
+    def _print_Exp1(self, expr: sympy.Expr) -> str:  # noqa: N802
+        return repr(float(expr))
+
 
 class _Latex(LatexPrinter):  # type: ignore[misc]
     def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
-        text = f"{float(expr):.6g}"
+        text = f"{float(expr):.{LATEX_DIGITS}g}"
         if "e" not in text:
             return text
         mantissa, power = text.split("e")
@@ -62,7 +68,7 @@ def to_text(expression: sympy.Expr) -> str:
 
 
 def to_latex(expression: sympy.Expr) -> str:
-    """Return LaTeX with constants to six significant digits."""
+    """Return LaTeX with constants to `LATEX_DIGITS` significant digits."""
     return str(_Latex().doprint(expression))
 
 
@@ -78,6 +84,9 @@ def parse(text: str, names: Sequence[str]) -> sympy.Expr:
         raise DataError(f"an expression must be text of at most {LONGEST_TEXT} characters")
     try:
         tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
+        nodes = sum(1 for _ in ast.walk(tree))
+        if nodes > MOST_NODES:
+            raise ValueError(f"it has {nodes} parts, expected at most {MOST_NODES}")
         expression = _build(tree.body, frozenset(names), text)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         raise DataError(f"the expression {text[:80]!r} cannot be read: {error}") from error
@@ -95,12 +104,13 @@ def _build(node: ast.AST, names: frozenset[str], text: str) -> sympy.Expr:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         inner = _build(node.operand, names, text)
         return -inner if isinstance(node.op, ast.USub) else inner
-    if isinstance(node, ast.BinOp):
-        built = _build_binary(
-            node.op, _build(node.left, names, text), _build(node.right, names, text)
-        )
-        if built is not None:
-            return built
+    if isinstance(node, ast.BinOp) and isinstance(node.op, CHAINS):
+        return _build_chain(node, names, text)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        power = _build(node.right, names, text)
+        if not power.is_number or abs(float(power)) > LARGEST_POWER:
+            raise ValueError(f"a power must be a number within +-{LARGEST_POWER}")
+        return _build(node.left, names, text) ** power
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -116,20 +126,28 @@ def _build(node: ast.AST, names: frozenset[str], text: str) -> sympy.Expr:
     )
 
 
-def _build_binary(op: ast.operator, left: sympy.Expr, right: sympy.Expr) -> sympy.Expr | None:
-    if isinstance(op, ast.Add):
-        return left + right
-    if isinstance(op, ast.Sub):
-        return left - right
-    if isinstance(op, ast.Mult):
-        return left * right
-    if isinstance(op, ast.Div):
-        return left / right
-    if isinstance(op, ast.Pow):
-        if not right.is_number or abs(float(right)) > LARGEST_POWER:
-            raise ValueError(f"a power must be a number within +-{LARGEST_POWER}")
-        return left**right
-    return None
+def _build_chain(node: ast.expr, names: frozenset[str], text: str) -> sympy.Expr:
+    """Build `a + b - c …` or `a * b / c …` at once: a long one is neither deep nor slow."""
+    additive = _is_additive(node)
+    parts: list[sympy.Expr] = []
+    while (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, CHAINS)
+        and _is_additive(node) == additive
+    ):
+        part = _build(node.right, names, text)
+        if isinstance(node.op, ast.Sub):
+            part = -part
+        elif isinstance(node.op, ast.Div):
+            part = 1 / part
+        parts.append(part)
+        node = node.left
+    parts.append(_build(node, names, text))
+    return (sympy.Add if additive else sympy.Mul)(*reversed(parts))
+
+
+def _is_additive(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
 def complexity(expression: sympy.Expr) -> int:
@@ -184,13 +202,48 @@ def _power_complexity(expression: sympy.Expr) -> int:
 
 
 def tidy(expression: sympy.Expr) -> sympy.Expr:
-    """Return the shortest of a few equal forms: as it is, constants pushed into sums, expanded."""
+    """Return the shortest of a few equal forms.
+
+    As it is, constants pushed into sums, constants pulled out of the sums in products, expanded.
+    """
     forms = [expression, _push_constants(expression)]
-    if complexity(expression) <= 60 and any(
+    if any(
         any(part.is_Add for part in node.args) for node in expression.atoms(sympy.Mul, sympy.Pow)
     ):
-        forms.append(sympy.expand(expression))
+        forms.append(_pull_constants(expression))
+        if complexity(expression) <= 60:
+            forms.append(sympy.expand(expression))
     return min(forms, key=complexity)
+
+
+def _pull_constants(expression: sympy.Expr) -> sympy.Expr:
+    """Make the first coefficient 1 of each sum in a product or a power: `(2x + 6)y = 2(x + 3)y`.
+
+    So a product holds no constant that another could take up.
+    """
+    if not expression.args:
+        return expression
+    rebuilt = expression.func(*map(_pull_constants, expression.args))
+    if not (rebuilt.is_Mul or rebuilt.is_Pow):
+        return rebuilt
+    pulled = [_pulled_power(factor) for factor in sympy.Mul.make_args(rebuilt)]
+    # all at once: SymPy multiplies a number back into a single sum
+    return sympy.Mul(*(weight for weight, _ in pulled), *(body for _, body in pulled))
+
+
+def _pulled_power(factor: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
+    """Return a factor as a number and a power of a sum whose first coefficient is 1."""
+    base, power = factor.as_base_exp()
+    if not (base.is_Add and power.is_Integer):
+        return sympy.S.One, factor
+    parts = [term.as_coeff_Mul() for term in base.args if not term.is_number]
+    if not parts or not parts[0][0].is_Float:
+        return sympy.S.One, factor
+    scale = parts[0][0]
+    parts[0] = (sympy.S.One, parts[0][1])
+    rest = [weight / scale * body for weight, body in parts[1:]]
+    numbers = [term / scale for term in base.args if term.is_number]
+    return scale**power, sympy.Add(parts[0][1], *rest, *numbers) ** power
 
 
 def _push_constants(expression: sympy.Expr) -> sympy.Expr:

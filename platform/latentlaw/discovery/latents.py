@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from latentlaw.errors import DataError
+from latentlaw.losses.balance import balanced_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,10 +22,15 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class LatentSplit:
-    """Latent means `latents` `(n, d)` float32 and class indices `labels` `(n,)` int64."""
+    """Latent means `latents` `(n, d)` float32 and class indices `labels` `(n,)` int64.
+
+    Particles of the same number in `groups` `(n,)` int64 (copies of a cell, say) are kept together
+    by cross-validation; None: each stands for itself.
+    """
 
     latents: NDArray[np.float32]
     labels: NDArray[np.int64]
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,6 +50,12 @@ class LatentData:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    @cached_property
+    def class_weights(self) -> NDArray[np.float64]:
+        """The weight of each class in every loss, `(K,)`: alike, by their numbers in training."""
+        labels = torch.as_tensor(self.train.labels)
+        return balanced_weights(labels, self.classes).double().numpy()
 
     @property
     def dims(self) -> int:

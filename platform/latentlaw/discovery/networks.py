@@ -18,12 +18,13 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from latentlaw.discovery.scores import log_losses
+from latentlaw.discovery.scores import balanced_log_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
+    from torch.optim import Optimizer
 
     from latentlaw.discovery.latents import LatentData, LatentScaling
 
@@ -32,14 +33,14 @@ STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch and BLAS on one thread inside the block: matrices this small only lose by more.
+    """Run torch, BLAS and OpenMP on one thread inside: matrices this small only lose by more.
 
     On a busy two-core machine, two threads made training a hundred times slower.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with threadpool_limits(1, user_api="blas"):
+        with threadpool_limits(1):
             yield
     finally:
         torch.set_num_threads(before)
@@ -73,6 +74,11 @@ class LatentNetwork(nn.Module):
             nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
             nn.init.zeros_(layer.bias)
             self.layers.append(layer)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each layer, from latents to classes."""
+        return (self.linears[0].in_features, *(layer.out_features for layer in self.linears))
 
     @property
     def linears(self) -> list[nn.Linear]:
@@ -124,26 +130,34 @@ def train_network(
     spec: NetworkSpec,
     generator: torch.Generator,
     masks: Sequence[Tensor] | None = None,
+    on_step: Callable[[int, Optimizer], None] | None = None,
 ) -> float:
     """Train `net` on standardised latents in place, keep its best epoch, return its val loss.
 
-    Weights where a mask `(out, in)` is 0 stay zero.
+    Classes weigh alike (`LatentData.class_weights`). Weights where a mask `(out, in)` is 0 stay
+    zero. `on_step` is called after each step with the number of steps made; it may change the
+    masks.
     """
+    balance = torch.as_tensor(data.class_weights, dtype=torch.float32)
     inputs, labels = _tensors(data.train.latents, data.train.labels, scaling)
     val_inputs, val_labels = _tensors(data.val.latents, data.val.labels, scaling)
     optimiser = torch.optim.AdamW(
         net.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay
     )
     best, best_state, waited = math.inf, copy.deepcopy(net.state_dict()), 0
+    steps = 0
     for _ in range(spec.epochs):
         order = torch.randperm(len(labels), generator=generator)
         for rows in torch.split(order, spec.batch_size):
             optimiser.zero_grad()
-            cross_entropy(net(inputs[rows]), labels[rows]).backward()
+            cross_entropy(net(inputs[rows]), labels[rows], weight=balance).backward()
             optimiser.step()
             apply_masks(net, masks)
+            steps += 1
+            if on_step:
+                on_step(steps, optimiser)
         with torch.no_grad():
-            loss = float(cross_entropy(net(val_inputs), val_labels))
+            loss = float(cross_entropy(net(val_inputs), val_labels, weight=balance))
         if loss < best - 1e-5:
             best, best_state, waited = loss, copy.deepcopy(net.state_dict()), 0
         elif (waited := waited + 1) >= spec.patience:
@@ -200,9 +214,8 @@ def fit_logistic(data: LatentData, scaling: LatentScaling, *, seed: int = 0) -> 
         model = LogisticRegression(C=strength, max_iter=2000, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(inputs, data.train.labels)
-        scores = _decision(model, val)
-        loss = float(log_losses(scores, data.val.labels).mean())
+            model.fit(inputs, data.train.labels, data.class_weights[data.train.labels])
+        loss = balanced_log_loss(_decision(model, val), data.val.labels, data.class_weights)
         if loss < lowest:
             best, lowest = model, loss
     if best is None:

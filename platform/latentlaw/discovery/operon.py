@@ -18,7 +18,7 @@ import sympy
 
 from latentlaw.discovery.engines import Availability, Candidate, Front, SearchSpec
 from latentlaw.discovery.expressions import complexity, symbol, tidy
-from latentlaw.errors import ConfigError, EngineError
+from latentlaw.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Abs": sympy.Abs,
     "Sqrt": sympy.sqrt,
 }
-SYMBOLS = {name.lower(): name for name in OPERATORS}
+TUNED_SHARE = 0.3  # of the offspring have their constants fitted; more costs generations
 
 
 class OperonEngine:
@@ -67,8 +67,11 @@ class OperonEngine:
         """Return the Pareto front of `target` `(n,)` on `latents` `(n, d)`; see the protocol.
 
         The same seed gives the same front for any number of threads, unless `spec.time_s` ends
-        the search early.
+        the search early. Operon has no logistic loss: labels of 1 and 0 are fitted as log-odds of
+        1 and -1 by least squares, and constants are left to be refitted.
         """
+        if spec.loss == "logistic":
+            target = 2.0 * target - 1.0
         model = _regressor(spec)
         started = time.monotonic()
         with warnings.catch_warnings():
@@ -111,14 +114,11 @@ def to_sympy(tree: Any, variables: dict[int, str], names: Sequence[str]) -> symp
 def _regressor(spec: SearchSpec) -> Any:
     from pyoperon.sklearn import SymbolicRegressor
 
-    wanted = (*spec.binary, *spec.unary)
-    unknown = [name for name in wanted if name not in SYMBOLS]
-    if unknown:
-        raise ConfigError(f"operators {unknown} are unknown to Operon: use {sorted(SYMBOLS)}")
     return SymbolicRegressor(
-        allowed_symbols=",".join((*wanted, "constant", "variable")),
+        allowed_symbols=",".join((*spec.operators, "constant", "variable")),
         objectives=["r2", "length"],
         optimizer_iterations=3,
+        local_search_probability=TUNED_SHARE,
         max_length=max(3, spec.max_complexity),
         max_depth=8,
         initialization_max_length=max(3, min(10, spec.max_complexity)),

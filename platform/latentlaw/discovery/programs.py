@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import sympy
@@ -11,7 +11,7 @@ import sympy
 from latentlaw.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import torch
     from numpy.typing import NDArray
@@ -26,82 +26,169 @@ NAMES: dict[Any, str] = {
     sympy.Abs: "abs",
     sympy.sign: "sign",
 }
-Step = tuple[str, Any]
+
+
+class Step(NamedTuple):
+    """One operation on the results of earlier steps, whose positions are `operands`.
+
+    `argument` is the value of a `number`, the index of a `variable`, or the exponent of a `pow`.
+    """
+
+    kind: str
+    argument: Any = None
+    operands: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Program:
-    """An expression as postfix steps: what to push or which operator to apply to the stack."""
+    """An expression as steps in the order of evaluation; the last gives the value."""
 
     steps: tuple[Step, ...]
 
     def numpy(self, columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return raw values `(n,)` for the variables' `columns`, each `(n,)`; NaN is kept."""
         with np.errstate(all="ignore"):
-            values = np.asarray(self._run(columns, np), dtype=np.float64)
+            values = np.asarray(self._run(columns, np)[-1], dtype=np.float64)
         return np.broadcast_to(values, np.shape(columns[0])).copy()
 
     def torch(self, latents: torch.Tensor) -> torch.Tensor:
         """Return raw differentiable values `(n,)` of `latents` `(n, d)`."""
         import torch
 
-        values = self._run(latents.unbind(dim=-1), torch)
+        values = self._run(latents.unbind(dim=-1), torch)[-1]
         if not isinstance(values, torch.Tensor):
             values = torch.as_tensor(values, dtype=latents.dtype, device=latents.device)
         return values.expand(latents.shape[0])
 
-    def _run(self, columns: Sequence[Any], backend: Any) -> Any:
-        stack: list[Any] = []
-        for kind, argument in self.steps:
-            if kind == "number":
-                stack.append(argument)
-            elif kind == "variable":
-                stack.append(columns[argument])
-            elif kind in ("add", "mul"):
-                parts = [stack.pop() for _ in range(argument)]
-                total = parts[-1]
-                for part in reversed(parts[:-1]):
-                    total = total + part if kind == "add" else total * part
-                stack.append(total)
-            elif kind == "pow":
-                base = stack.pop()
-                stack.append(base * base if argument == 2 else base**argument)
-            else:
-                stack.append(getattr(backend, kind)(stack.pop()))
-        return stack.pop()
+    def jacobian(
+        self, columns: Sequence[Any], wanted: Sequence[int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return raw values `(n,)` and their derivatives `(m, n)` by the `wanted` variables.
+
+        One sweep forward and one back (reverse-mode differentiation), whatever `m` is: particles
+        do not mix, so the adjoint of a variable that all share is its derivative a particle.
+
+        Parameters
+        ----------
+        columns
+            A value for each variable: `(n,)`, or a number that all particles share.
+        wanted
+            Indices of variables.
+        """
+        size = np.shape(columns[0])
+        with np.errstate(all="ignore"):
+            values = self._run(columns, np)
+            adjoints: list[Any] = [0.0] * len(values)
+            adjoints[-1] = np.ones(size)
+            found: dict[int, Any] = {}
+            for i in range(len(values) - 1, -1, -1):
+                step = self.steps[i]
+                if step.kind == "variable":
+                    found[step.argument] = found.get(step.argument, 0.0) + adjoints[i]
+                if step.operands:
+                    slopes = _slopes(step, [values[j] for j in step.operands], values[i])
+                    for j, slope in zip(step.operands, slopes, strict=True):
+                        adjoints[j] = adjoints[j] + adjoints[i] * slope
+        value = np.broadcast_to(np.asarray(values[-1], dtype=np.float64), size).copy()
+        result = np.empty((len(wanted), *size))
+        for row, variable in enumerate(wanted):
+            result[row] = found.get(variable, 0.0)
+        return value, result
+
+    def _run(self, columns: Sequence[Any], backend: Any) -> list[Any]:
+        values: list[Any] = []
+        for step in self.steps:
+            values.append(_apply(step, [values[j] for j in step.operands], columns, backend))
+        return values
+
+
+def _apply(step: Step, parts: list[Any], columns: Sequence[Any], backend: Any) -> Any:
+    if step.kind == "number":
+        return step.argument
+    if step.kind == "variable":
+        return columns[step.argument]
+    if step.kind in ("add", "mul"):
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part if step.kind == "add" else total * part
+        return total
+    if step.kind == "pow":
+        (base,) = parts
+        return base * base if step.argument == 2 else base**step.argument
+    return getattr(backend, step.kind)(parts[0])
+
+
+def _slopes(step: Step, parts: list[Any], value: Any) -> list[Any]:
+    """Return the derivative of a step's value by each of its operands."""
+    x = parts[0]
+    match step.kind:
+        case "add":
+            return [1.0] * len(parts)
+        case "mul":
+            before, after = [1.0], [1.0]
+            for part, back in zip(parts[:-1], parts[:0:-1], strict=True):
+                before.append(before[-1] * part)
+                after.append(after[-1] * back)
+            return [b * a for b, a in zip(before, reversed(after), strict=True)]
+        case "pow":
+            return [step.argument * (x if step.argument == 2 else x ** (step.argument - 1))]
+        case "exp":
+            return [value]
+        case "log":
+            return [1 / x]
+        case "tanh":
+            return [1 - value * value]
+        case "sin":
+            return [np.cos(x)]
+        case "cos":
+            return [-np.sin(x)]
+        case "abs":
+            return [np.sign(x)]
+    return [0.0]  # sign
 
 
 def compile_program(expression: sympy.Expr, names: Sequence[str]) -> Program:
     """Return the program of `expression`, whose variable `i` is `names[i]`.
+
+    Equal parts are evaluated once.
 
     Raises
     ------
     DataError
         If the expression holds a function or symbol that the program cannot evaluate.
     """
-    steps: list[Step] = []
     index = {name: i for i, name in enumerate(names)}
-    _emit(expression, index, steps.append)
+    steps: list[Step] = []
+    place: dict[sympy.Expr, int] = {}
+    pending = [expression]  # no recursion: a long sum of products may be deep
+    while pending:
+        node = pending[-1]
+        kind, argument, parts = _operation(node, index)
+        waiting = [part for part in parts if part not in place]
+        if waiting:
+            pending += waiting
+            continue
+        pending.pop()
+        if node not in place:
+            place[node] = len(steps)
+            steps.append(Step(kind, argument, tuple(place[part] for part in parts)))
     return Program(tuple(steps))
 
 
-def _emit(node: sympy.Expr, index: dict[str, int], push: Callable[[Step], None]) -> None:
+def _operation(node: sympy.Expr, index: dict[str, int]) -> tuple[str, Any, tuple[sympy.Expr, ...]]:
+    """Return the kind of a node's step, its argument, and the parts to evaluate before it."""
     if node.is_Symbol and node.name in index:
-        push(("variable", index[node.name]))
-    elif node.is_number:
-        push(("number", float(node)))
-    elif node.is_Add or node.is_Mul:
-        for part in node.args:
-            _emit(part, index, push)
-        push(("add" if node.is_Add else "mul", len(node.args)))
-    elif node.is_Pow and node.exp.is_number:
-        _emit(node.base, index, push)
-        push(("pow", int(node.exp) if node.exp.is_Integer else float(node.exp)))
-    elif node.func in NAMES:
-        _emit(node.args[0], index, push)
-        push((NAMES[node.func], None))
-    else:
-        raise DataError(f"the expression part {node} cannot be evaluated")
+        return "variable", index[node.name], ()
+    if node.is_number:
+        return "number", float(node), ()
+    if node.is_Add or node.is_Mul:
+        return ("add" if node.is_Add else "mul"), None, node.args
+    if node.is_Pow and node.exp.is_number:
+        power = int(node.exp) if node.exp.is_Integer else float(node.exp)
+        return "pow", power, (node.base,)
+    if node.func in NAMES:
+        return NAMES[node.func], None, node.args
+    raise DataError(f"the expression part {node} cannot be evaluated")
 
 
 def bounded(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

@@ -7,6 +7,7 @@ not executed by the tests of a machine without it.
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
 import importlib.util
 import os
@@ -22,12 +23,20 @@ from latentlaw.errors import DataError, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
 OLDEST_JULIA, FIRST_UNSUPPORTED = (1, 10, 3), (2, 0, 0)
-BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+JULIA_NAMES = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+# Cross-entropy of the log-odds z and a label y of 1 or 0, written out: LossFunctions' own margin
+# losses want labels of 1 and -1.
+LOSSES = {
+    "squared": "loss(z, y) = (z - y)^2",
+    "logistic": "loss(z, y) = max(z, 0) - y * z + log1p(exp(-abs(z)))",
+}
+EXECUTABLES = ("PYTHON_JULIACALL_EXE", "PYTHON_JULIAPKG_EXE")  # the first that is set wins
 PROBE_SECONDS = 180
 
 
@@ -41,10 +50,15 @@ class PySREngine:
         if importlib.util.find_spec("pysr") is None:
             return Availability(False, "PySR is not installed: pip install 'latentlaw[pysr]'")
         version = importlib.metadata.version("pysr")
+        problem = _check_environment()
+        if problem:
+            return Availability(False, problem, version)
         julia = find_julia()
         if julia is None:
             return Availability(
-                False, "no Julia was found: install Julia 1.10.3 or newer and put it on PATH"
+                False,
+                "no Julia was found: install Julia 1.10.3 or newer and put it on PATH",
+                version,
             )
         problem = _check_julia(julia) or _check_import()
         if problem:
@@ -81,8 +95,9 @@ def regressor_options(spec: SearchSpec) -> dict[str, Any]:
     Serial and deterministic, so that the seed decides; iterations follow `spec.generations`.
     """
     return {
-        "binary_operators": [BINARY.get(name, name) for name in spec.binary],
+        "binary_operators": [JULIA_NAMES[name] for name in spec.binary],
         "unary_operators": list(spec.unary),
+        "elementwise_loss": LOSSES[spec.loss],
         "maxsize": max(7, spec.max_complexity),
         "niterations": max(1, spec.generations),
         "populations": 8,
@@ -96,6 +111,29 @@ def regressor_options(spec: SearchSpec) -> dict[str, Any]:
         "verbosity": 0,
         "progress": False,
     }
+
+
+def read_hall_of_fame(path: Path, names: Sequence[str], largest: int) -> Front:
+    """Return the front in a `hall_of_fame.csv` that a run of PySR left, with `names` of latents.
+
+    Like PySR, the backup beside it (`.bak`) is read where there is one: it is always whole.
+
+    Raises
+    ------
+    EngineError
+        If the file cannot be read, lacks a column, or holds no equation of the latents.
+    """
+    backup = path.with_name(f"{path.name}.bak")
+    source = backup if backup.exists() else path
+    try:
+        with source.open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise EngineError(f"{source} cannot be read: {error}") from error
+    missing = [c for c in ("Complexity", "Loss", "Equation") if rows and c not in rows[0]]
+    if missing:
+        raise EngineError(f"{source} lacks the columns {missing}, expected a table of PySR's")
+    return read_front([{k.lower(): v for k, v in row.items()} for row in rows], names, largest)
 
 
 def read_front(records: Sequence[dict[str, Any]], names: Sequence[str], largest: int) -> Front:
@@ -123,12 +161,29 @@ def read_front(records: Sequence[dict[str, Any]], names: Sequence[str], largest:
 
 def find_julia() -> str | None:
     """Return a Julia executable where PySR would look for one, or None."""
-    for variable in ("PYTHON_JULIACALL_EXE", "PYTHON_JULIAPKG_EXE"):
+    for variable in EXECUTABLES:
         named = os.environ.get(variable)
         if named:
             return named if os.access(named, os.X_OK) else None
     inside = os.path.join(sys.prefix, "julia_env", "pyjuliapkg", "install", "bin", "julia")
     return inside if os.access(inside, os.X_OK) else shutil.which("julia")
+
+
+def _check_environment() -> str:
+    """Say what is wrong with the variables that name Julia and its project, if anything is."""
+    executable = os.environ.get("PYTHON_JULIACALL_EXE")
+    project = os.environ.get("PYTHON_JULIACALL_PROJECT")
+    if bool(executable) != bool(project):
+        return (
+            "PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT must be set together or not at all"
+        )
+    if project and not os.path.isdir(project):
+        return f"PYTHON_JULIACALL_PROJECT={project} is not a folder"
+    for variable in EXECUTABLES:
+        named = os.environ.get(variable)
+        if named and not os.access(named, os.X_OK):
+            return f"{variable}={named} is not an executable file"
+    return ""
 
 
 def _check_julia(julia: str) -> str:

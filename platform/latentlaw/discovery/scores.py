@@ -24,6 +24,28 @@ def log_losses(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArr
     return losses
 
 
+def particle_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return a weight `(n,)` a particle, `n / (K n_k)`: the `K` classes seen count alike."""
+    _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    weights: NDArray[np.float64] = len(labels) / (len(counts) * counts[classes])
+    return weights
+
+
+def balanced_log_loss(
+    logits: NDArray[np.floating], labels: NDArray[np.int64], weights: NDArray[np.floating]
+) -> float:
+    """Return the mean cross-entropy of particles that weigh as their class does.
+
+    Parameters
+    ----------
+    logits, labels
+        `(n, K)` and `(n,)`.
+    weights
+        Of each class, `(K,)`.
+    """
+    return float(np.average(log_losses(logits, labels), weights=weights[labels]))
+
+
 def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     """Return the share of particles whose predicted class is theirs."""
     return float((predicted == labels).mean())

@@ -16,7 +16,7 @@ def reconstruction_strip(model: AutoEncoder, images: NDArray[Any]) -> Image:
     """Show raw images `(n, c, [z,] y, x)` above what the model makes of them (central slices)."""
     codes = embed(model, images)
     normalised = model.config.normalisation(torch.as_tensor(images, dtype=torch.float32))
-    rebuilt = _decode(model, codes.mu, codes.pose)
+    rebuilt = decode(model, codes.mu, codes.pose)
     rows = [[central_slice(x) for x in normalised.numpy()], [central_slice(x) for x in rebuilt]]
     return tile_rows(rows)
 
@@ -108,10 +108,11 @@ def _nearest_to_mean(values: NDArray[Any]) -> int:
 
 def _rows(model: AutoEncoder, codes: list[tuple[NDArray[Any], NDArray[Any]]]) -> Image:
     """Decode rows of latents and poses; each row has its own grey scale."""
-    return tile_rows([[central_slice(x) for x in _decode(model, *row)] for row in codes])
+    return tile_rows([[central_slice(x) for x in decode(model, *row)] for row in codes])
 
 
-def _decode(model: AutoEncoder, mu: NDArray[Any], pose: NDArray[Any]) -> NDArray[np.float32]:
+def decode(model: AutoEncoder, mu: NDArray[Any], pose: NDArray[Any]) -> NDArray[np.float32]:
+    """Decode latents `(n, d)` and poses `(n, pose_dims)` to normalised images."""
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():

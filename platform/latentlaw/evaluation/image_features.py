@@ -92,6 +92,26 @@ def image_features(images: Images, *, batch_size: int = 32) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def foreground(channel: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Return what stands out of one channel `([z,] y, x)`; nothing does of a constant one."""
+    # Smoothed, or noise at the threshold would leave specks about the object.
+    smooth = gaussian(channel, sigma=1)
+    if np.ptp(smooth) <= _FLAT * np.abs(smooth).max():
+        return np.zeros(channel.shape, dtype=bool)
+    return np.asarray(smooth > threshold_otsu(smooth))
+
+
+def foregrounds(images: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Return the foreground of each channel of images `(n, c, [z,] y, x)`."""
+    masks = [[foreground(channel) for channel in image] for image in images]
+    return np.array(masks, dtype=bool).reshape(images.shape)
+
+
+def background(channel: NDArray[np.floating[Any]], mask: NDArray[np.bool_]) -> float:
+    """Return the median of one channel `([z,] y, x)` outside its foreground `mask`."""
+    return float(np.median(channel[~mask]))
+
+
 def feature_of(column: str) -> Feature:
     """Return what a column of `image_features` measures."""
     return FEATURES[column.split(" of channel ")[0]]
@@ -116,11 +136,11 @@ def _measure(image: Array) -> dict[str, float]:
     """Measure one channel `([z,] y, x)`."""
     absent = _IN_PLANES_ONLY if image.ndim == len("zyx") else _IN_VOLUMES_ONLY
     found = dict.fromkeys((name for name in FEATURES if name not in absent), np.nan)
-    mask = _foreground(image)
+    mask = foreground(image)
     if not mask.any():
         return found | _OF_NOTHING
     objects = label(mask)
-    light = image - np.median(image[~mask])
+    light = image - background(image, mask)
     return found | {
         "area": float(mask.sum()),
         "objects": float(objects.max()),
@@ -128,14 +148,6 @@ def _measure(image: Array) -> dict[str, float]:
         **({"homogeneity": _homogeneity(light, mask)} if image.ndim == len("yx") else {}),
         **_shape(objects),
     }
-
-
-def _foreground(image: Array) -> NDArray[np.bool_]:
-    # Smoothed, or noise at the threshold would leave specks about the object.
-    smooth = gaussian(image, sigma=1)
-    if np.ptp(smooth) <= _FLAT * np.abs(smooth).max():
-        return np.zeros(image.shape, dtype=bool)
-    return np.asarray(smooth > threshold_otsu(smooth))
 
 
 def _light(values: Array) -> dict[str, float]:

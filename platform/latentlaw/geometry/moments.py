@@ -30,18 +30,17 @@ def align_by_moments(images: Tensor, *, flip: bool) -> Tensor:
         Whether a mirror image is the same too. If not, the last axis points where it makes the
         frame right-handed.
     """
-    points, light = _positions(images), images.sum(1).flatten(1)
-    light = (light - light.mean(1, keepdim=True)).clamp_min(0)
-    sigma = _WINDOW * min(images.shape[2:])
+    points, light = _positions(images), images.sum(1)
+    light = (light - light.mean(tuple(range(1, light.ndim)), keepdim=True)).clamp_min(0)
     centres = torch.zeros(len(images), points.shape[1]).to(points)
     for _ in range(_ROUNDS):
-        share = _share(light, points, centres, sigma)
-        centres = share @ points
+        centres = _share(light, centres) @ points
     apart = points - centres[:, None]
-    share = _share(light, points, centres, sigma)
+    share = _share(light, centres)
     covariance = (apart * share[..., None]).mT @ apart
     axes = torch.linalg.eigh(covariance).eigenvectors.flip(-1)  # as columns, longest first
-    skewness = ((apart @ axes) ** 3 * share[..., None]).sum(1)
+    along = apart @ axes
+    skewness = (along * along * along * share[..., None]).sum(1)
     axes = axes * torch.where(skewness < 0, -1.0, 1.0)[:, None]
     if not flip:
         axes[..., -1] *= torch.linalg.det(axes).sign()[:, None]
@@ -50,18 +49,32 @@ def align_by_moments(images: Tensor, *, flip: bool) -> Tensor:
     return rotate_images(images, frames, about=centres)
 
 
-def _share(light: Tensor, points: Tensor, centres: Tensor, sigma: float) -> Tensor:
-    """Share of each voxel `(n, voxels)` in the light of a window about `centres` `(n, dims)`."""
-    squared = (points - centres[:, None]).square().sum(-1)
-    seen = light * torch.exp(-squared / (2 * sigma**2))
+def _share(light: Tensor, centres: Tensor) -> Tensor:
+    """Share of each voxel `(n, voxels)` in the light of a window about `centres` `(n, dims)`.
+
+    `light` is `(n, [z,] y, x)`; the window is a product of one along each axis.
+    """
+    sigma = _WINDOW * min(light.shape[1:])
+    seen = light
+    for axis, position in enumerate(_axes(light), start=1):
+        apart = (position - centres[:, -axis, None]) / sigma
+        shape = [-1 if place in (0, axis) else 1 for place in range(light.ndim)]
+        shape[0] = len(light)
+        seen = seen * torch.exp(-0.5 * apart.square()).view(shape)
+    seen = seen.flatten(1)
     total = seen.sum(1, keepdim=True)
     return seen / total.where(total > 0, 1)
 
 
 def _positions(images: Tensor) -> Tensor:
     """Positions `(voxels, dims)` in order x, y[, z], from the centre voxel n//2."""
-    axes = [
-        torch.arange(size, device=images.device, dtype=images.dtype) - size // 2
-        for size in images.shape[2:]
-    ]
+    axes = _axes(images[:, 0])
     return torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1).flatten(0, -2)
+
+
+def _axes(light: Tensor) -> list[Tensor]:
+    """Positions from the centre voxel along each axis of `(n, [z,] y, x)`."""
+    return [
+        torch.arange(size, device=light.device, dtype=light.dtype) - size // 2
+        for size in light.shape[1:]
+    ]

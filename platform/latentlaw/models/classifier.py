@@ -1,4 +1,4 @@
-"""The black box: a convolutional classifier with the encoder's own body."""
+"""The first black box: a convolutional classifier with the encoder's own body."""
 
 from torch import Tensor, nn
 
@@ -11,6 +11,7 @@ class Classifier(nn.Module):
 
     def __init__(self, config: ModelConfig, classes: int) -> None:
         super().__init__()
+        self.classes = classes
         self.body, width = conv_stack(
             config.image_shape[0], config.channels, config.depth, config.dims, config.norm
         )

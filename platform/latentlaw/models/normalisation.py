@@ -51,7 +51,8 @@ class Normalisation(BaseModel):
             return unscaled
         count, mean, squares = 0, 0.0, 0.0
         for batch in batches:  # merged as by Chan, Golub & LeVeque 1983, eq. 2.1
-            values = _above_background(unscaled.smoothed(batch)).double()
+            smooth = unscaled.smoothed(batch)
+            values = (smooth - _background(smooth)).double()
             n, shift = values.numel(), float(values.mean()) - mean
             squares += float(values.var(correction=0)) * n + shift**2 * count * n / (count + n)
             mean += shift * n / (count + n)
@@ -67,19 +68,36 @@ class Normalisation(BaseModel):
         """Return smoothed images with their background, or their mean, at 0."""
         images = self.smoothed(images)
         if self.kind == "global":
-            return torch.asinh(_above_background(images) / self.scale)
+            return torch.asinh((images - _background(images)) / self.scale)
+        offset, scale = self._offset_and_scale(images)
+        return (images - offset) * scale
+
+    def undo(self, normalised: Tensor, raw: Tensor) -> Tensor:
+        """Return images in the grey levels of the `raw` ones that they were made or moved from.
+
+        The background and scale of each are taken from its raw image, `(n, c, [z,] y, x)` both.
+        What smoothing took away stays away; a constant image is all background.
+        """
+        smooth = self.smoothed(raw)
+        if self.kind == "global":
+            return _background(smooth) + torch.sinh(normalised) * self.scale
+        offset, scale = self._offset_and_scale(smooth)
+        return offset + normalised * torch.where(scale == 0, 0.0, 1 / scale)
+
+    def _offset_and_scale(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is taken off each image, and the factor of the rest: 0 for a constant."""
         axes = tuple(range(1, images.ndim))
         if self.kind == "unit":
             least, most = images.amin(axes, True), images.amax(axes, True)
             constant = most - least <= 1e-6 * torch.maximum(most, -least)
-            return (images - least) * torch.where(constant, 0.0, 1 / (most - least))
-        centred = images - images.mean(dim=axes, keepdim=True)
-        deviation = torch.linalg.vector_norm(centred, dim=axes, keepdim=True) / math.sqrt(
+            return least, torch.where(constant, 0.0, 1 / (most - least))
+        mean = images.mean(dim=axes, keepdim=True)
+        deviation = torch.linalg.vector_norm(images - mean, dim=axes, keepdim=True) / math.sqrt(
             math.prod(images.shape[1:])
         )
         largest = torch.maximum(images.amax(axes, True), -images.amin(axes, True))
         constant = deviation <= 1e-6 * largest
-        return centred * torch.where(constant, 0.0, 1 / deviation.clamp_min(1e-12))
+        return mean, torch.where(constant, 0.0, 1 / deviation.clamp_min(1e-12))
 
     def aligned(self, images: Tensor) -> Tensor:
         """Return scaled images in their own frames."""
@@ -94,11 +112,12 @@ class Normalisation(BaseModel):
         return gaussian_blur(images, images.new_tensor(self.smoothing))
 
 
-def _above_background(images: Tensor) -> Tensor:
+def _background(images: Tensor) -> Tensor:
+    """Return the 5th percentile of each image, `(n, 1, …)`."""
     flat = images.flatten(1)
     # As torch.quantile, which sorts all the values, from those up to the percentile.
     place = 0.05 * (flat.shape[1] - 1)
     low = int(place)
     least = flat.topk(min(low + 2, flat.shape[1]), dim=1, largest=False).values
     background = torch.lerp(least[:, low], least[:, -1], place - low)
-    return images - background.view(-1, *[1] * (images.ndim - 1))
+    return background.view(-1, *[1] * (images.ndim - 1))

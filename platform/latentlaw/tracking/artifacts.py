@@ -92,9 +92,12 @@ def load_frontier(tracking_uri: str, run_id: str) -> pd.DataFrame | Missing:
 
 
 def load_equations(tracking_uri: str, run_id: str) -> pd.DataFrame | Missing:
-    """Read a run's equations: `class, expression, latex, complexity, accuracy`, a row a class."""
-    columns = ("class", "expression", "latex"), ("complexity", "accuracy")
-    return _load(tracking_uri, run_id, EQUATIONS, lambda path: _records(_json(path), *columns))
+    """Read a run's equations, a row a class.
+
+    `class, expression, latex, complexity, accuracy`, and in how many (`times`) of how many (`of`)
+    searches the law was found, NaN where the run does not say.
+    """
+    return _load(tracking_uri, run_id, EQUATIONS, lambda path: _equations(_json(path)))
 
 
 def load_meanings(tracking_uri: str, run_id: str) -> dict[str, str] | Missing:
@@ -159,6 +162,15 @@ def _records(content: Any, texts: Sequence[str], numbers: Sequence[str]) -> pd.D
         table[name] = [str(row[name]) for row in content]
     for name in numbers:
         table[name] = pd.to_numeric(table[name], errors="coerce").astype(float)
+    return table
+
+
+def _equations(content: Any) -> pd.DataFrame:
+    table = _records(content, ("class", "expression", "latex"), ("complexity", "accuracy"))
+    found = [row.get("found") for row in content]
+    for key in ("times", "of"):
+        counts = [each.get(key) if isinstance(each, Mapping) else None for each in found]
+        table[key] = pd.to_numeric(pd.Series(counts, dtype=object), errors="coerce").astype(float)
     return table
 
 

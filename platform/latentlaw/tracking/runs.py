@@ -164,8 +164,13 @@ def log_metrics(metrics: Mapping[str, float | None]) -> None:
 
 
 def log_json(name: str, content: Any) -> None:
-    """Log `content` as a JSON artifact; NaN, which JSON lacks, becomes null."""
-    mlflow.log_text(json.dumps(_without_nan(content), indent=1), name)
+    """Log `content` as a JSON artifact."""
+    mlflow.log_text(json_text(content), name)
+
+
+def json_text(content: Any) -> str:
+    """Write `content` as JSON; NaN, which JSON lacks, becomes null."""
+    return json.dumps(_without_nan(content), indent=1)
 
 
 def log_table(name: str, table: pd.DataFrame) -> None:

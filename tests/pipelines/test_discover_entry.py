@@ -1,0 +1,112 @@
+"""`discover` from a trained model: its records, awkward class names, and latents gone wrong."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from latentlaw.data.stack_writer import new_stack
+from latentlaw.discovery.frontier import FAMILIES
+from latentlaw.models.vae import AutoEncoder
+from mlflow import MlflowClient
+
+AWKWARD = (r"$\beta$-tubulin_{2} & co", "two words")
+Entry = Callable[..., int]
+QUICK: dict[str, Any] = {"epochs": 1, "budget_s": 1, "engine": "operon", "epsilons": 0.1}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Discs of two sizes, of either class 30."""
+    path = tmp_path_factory.mktemp("discs") / "s.particles.zarr"
+    generator = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    y, x = np.mgrid[:16, :16] - 7.5
+    radii = (3 + 2 * labels + generator.normal(scale=0.3, size=60))[:, None, None]
+    images = (np.hypot(y, x) < radii) * 100 + generator.normal(size=(60, 16, 16))
+    table = pd.DataFrame(
+        {"label": [AWKWARD[k] for k in labels], "group": np.arange(60).astype(str)}
+    )
+    with new_stack(path, item_shape=(1, 16, 16)) as writer:
+        writer.append(images[:, None].astype(np.float32), table)
+    return path
+
+
+def newest(folder: Path, stage: str) -> str:
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("latentlaw")
+    assert experiment is not None
+    runs = client.search_runs(
+        [experiment.experiment_id], filter_string=f"tags.`latentlaw.stage` = '{stage}'"
+    )
+    return str(runs[0].info.run_id)
+
+
+def records(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Read what the newest run of `discover` logged."""
+    client, run = MlflowClient(f"sqlite:///{folder}/mlflow.db"), newest(folder, "discover")
+    path = Path(client.download_artifacts(run, name))
+    found: list[dict[str, Any]] = json.loads(path.read_text())
+    return found
+
+
+@pytest.fixture
+def trained(stack: Path, entry: Entry, tracking_folder: Path) -> str:
+    """The run of a model, trained once for this module."""
+    done = stack.parent / "run"
+    if not done.exists():
+        assert entry("train", data=stack, model="tc-vae", latent_dims=3, depth=2, epochs=2) == 0
+        done.write_text(newest(tracking_folder, "train"))
+    return done.read_text()
+
+
+def test_awkward_class_names_reach_equations_and_every_family_the_frontier(
+    stack: Path, trained: str, entry: Entry, tracking_folder: Path
+) -> None:
+    assert entry("discover", model=trained, data=stack, **QUICK) == 0
+    equations = records(tracking_folder, "equations.json")
+    assert [record["class"] for record in equations] == sorted(AWKWARD)
+    frontier = records(tracking_folder, "frontier.json")
+    assert {rung["family"] for rung in frontier} == set(FAMILIES)
+    client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
+    metrics = client.get_run(newest(tracking_folder, "discover")).data.metrics
+    boxes = {r["complexity"] for r in frontier if r["family"] in ("cnn", "resnet")}
+    assert metrics["discovery/blackbox_complexity"] in boxes
+    assert {"robustness/cnn/eps_0.1", "robustness/resnet/eps_0.1"} <= set(metrics)
+    # Area alone tells the discs apart.
+    (features,) = (rung for rung in frontier if rung["family"] == "features")
+    assert features["accuracy"] == 1
+
+
+def test_black_boxes_and_the_sparse_method_can_be_chosen(
+    stack: Path, trained: str, entry: Entry, tracking_folder: Path
+) -> None:
+    options = {"black_boxes": "cnn", "sparse_method": "rigl"}
+    assert entry("discover", model=trained, data=stack, **options, **QUICK) == 0
+    frontier = records(tracking_folder, "frontier.json")
+    assert {rung["family"] for rung in frontier} == set(FAMILIES) - {"resnet"}
+
+
+def test_latents_that_are_not_finite_are_named_before_a_black_box_is_trained(
+    stack: Path,
+    trained: str,
+    entry: Entry,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    infer = AutoEncoder.infer
+
+    def broken(self: AutoEncoder, images: torch.Tensor) -> Any:
+        encoding = infer(self, images)
+        encoding.mu[0, 1] = float("nan")
+        return encoding
+
+    monkeypatch.setattr(AutoEncoder, "infer", broken)
+    assert entry("discover", model=trained, data=stack, **QUICK) == 2
+    said = capsys.readouterr().err
+    assert "NaN, infinite or overflowing latents (in z1)" in said
+    assert "train cnn" not in said

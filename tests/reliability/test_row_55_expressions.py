@@ -1,0 +1,52 @@
+"""Expressions that overflow, divide by zero, are huge or are not arithmetic do no harm."""
+
+import runpy
+
+import numpy as np
+import pytest
+import torch
+from latentlaw.discovery.equations import EquationModel
+from latentlaw.discovery.exports import to_python
+from latentlaw.discovery.expressions import parse, to_text
+from latentlaw.discovery.programs import LIMIT, compile_program
+from latentlaw.errors import DataError
+
+NAMES = ("z0", "z1", "z2")
+POINTS = np.random.default_rng(0).normal(size=(40, 3))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "rate"),
+    [("exp(1000.0*z0)", LIMIT, 0.0), ("1/z1", LIMIT, 0.0), ("log(-z0)", 0.0, 1.0)],
+)
+def test_row_55_overflow_and_division_by_zero_stay_finite(text, value, rate, tmp_path):
+    model = EquationModel(("no", "yes"), NAMES, (parse(text, NAMES),))
+    z = np.array([[2.0, 0.0, 1.0]])
+    assert model.logits(z)[0, 1] == value / 2
+    assert model.nan_rate(z) == rate
+    assert model.torch_logits(torch.from_numpy(z))[0, 1] == value / 2
+    (tmp_path / "law.py").write_text(to_python(model), encoding="utf-8")
+    assert runpy.run_path(str(tmp_path / "law.py"))["logits"](z[0].tolist())[1] == value / 2
+
+
+def test_row_55_a_thousand_nodes_are_read_and_evaluated():
+    terms = [f"{1 + i / 1000}*z{i % 3}**{1 + i % 4}*tanh({i / 100 + 0.5}*z0)" for i in range(150)]
+    law = parse(" + ".join(terms), NAMES)
+    z0, z1, z2 = POINTS.T
+    columns = (z0, z1, z2)
+    direct = sum(
+        (1 + i / 1000) * columns[i % 3] ** (1 + i % 4) * np.tanh((i / 100 + 0.5) * z0)
+        for i in range(150)
+    )
+    np.testing.assert_allclose(compile_program(law, NAMES).numpy(list(POINTS.T)), direct)
+    assert parse(to_text(law), NAMES) == law
+
+
+def test_row_55_what_is_too_large_or_deep_is_refused():
+    def balanced(count):
+        return "z0" if count == 1 else f"({balanced(count // 2)}+{balanced(count - count // 2)})"
+
+    with pytest.raises(DataError, match="at most"):
+        parse(balanced(2048), NAMES)
+    with pytest.raises(DataError, match="cannot be read"):
+        parse("tanh(" * 150 + "z0" + ")" * 150 + "+" + "-" * 3000 + "z1", NAMES)
