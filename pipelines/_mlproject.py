@@ -25,6 +25,7 @@ ENTRIES = (
     "explain",
     "tune",
     "register",
+    "doctor",
     "dashboard",
 )
 _HEADER = "# Made by `make mlproject` from the parameters in pipelines/; edit those.\n"

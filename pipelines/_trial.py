@@ -11,7 +11,8 @@ from latentlaw.discovery.discover import discover
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.validation import validation_measures, without_test
 from latentlaw.serving.bundle import Bundle
-from latentlaw.tracking.runs import EpochLogger, configure_tracking, stage_run
+from latentlaw.tracking.epochs import EpochLogger
+from latentlaw.tracking.runs import configure_tracking, stage_run
 from latentlaw.tuning.objectives import LAWS, LOSSES
 from latentlaw.tuning.runs import TRIAL_STAGE
 from latentlaw.tuning.server import Report, serve
@@ -59,7 +60,7 @@ def run_trial(task: Mapping[str, Any], report: Report) -> dict[str, float]:
                 for value in shown.values():
                     report(epoch, value)
 
-            bundle = train_bundle(p, made, on_epoch, None)
+            bundle, _ = train_bundle(p, made, on_epoch, None)
         kept = min(epochs, key=lambda metrics: metrics["val/loss"])
         found = {name: kept[name] for name in LOSSES}
         found |= _measures(made, p.seed) | {"trial/threads": torch.get_num_threads()}

@@ -29,9 +29,9 @@ from latentlaw.priors.files import read_affinity
 from latentlaw.priors.table import AffinityTable, project, projection_report
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, log_bundle
+from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.names import SPLIT
 from latentlaw.tracking.runs import (
-    EpochLogger,
     configure_tracking,
     log_data,
     log_json,
@@ -175,7 +175,8 @@ def run(parameters: Train) -> str:
             keeping(p, active, found, identity) as keeper,
             EpochLogger(active.info.run_id) as log,
         ):
-            bundle = train_bundle(p, made, log, keeper)
+            bundle, best = train_bundle(p, made, log, keeper)
+        log_metrics({"train/best_epoch": best})
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
         log_bundle(bundle, example_images(data.particles(data.rows(TEST))))
@@ -200,8 +201,13 @@ def set_up(p: Train) -> Setup:
     return Setup(stack, data, model.to(pick_device(p.device)), train_config(p, shape), matrix)
 
 
-def train_bundle(p: Train, made: Setup, tell: EpochCallback, keeper: Keeper | None) -> Bundle:
-    """Train the model and fit the classifier head; `tell` hears of each epoch."""
+def train_bundle(
+    p: Train, made: Setup, tell: EpochCallback, keeper: Keeper | None
+) -> tuple[Bundle, int]:
+    """Train the model, fit the classifier head, and return both and the best epoch.
+
+    `tell` hears of each epoch.
+    """
     model, data, matrix = made.model, made.data, made.matrix
     progress = ProgressBar()
 
@@ -218,9 +224,8 @@ def train_bundle(p: Train, made: Setup, tell: EpochCallback, keeper: Keeper | No
         on_epoch=on_epoch,
         keeper=keeper,
     )
-    log_metrics({"train/best_epoch": best})
     head = trained_head(model, data)
-    return Bundle(model.cpu(), head)
+    return Bundle(model.cpu(), head), best
 
 
 def trained_head(model: AutoEncoder, data: PreparedData) -> LatentHead:

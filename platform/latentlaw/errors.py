@@ -18,6 +18,10 @@ class DataError(LatentlawError):
     """An input file, store or table is missing, damaged or not what it should be."""
 
 
+class WorkerError(DataError):
+    """Workers died on a part of the work; what is done of it is sound, and can be gone on with."""
+
+
 class CheckpointError(LatentlawError):
     """A checkpoint or model file is damaged, foreign or does not fit its configuration."""
 
@@ -38,6 +42,10 @@ class PrunedError(LatentlawError):
 
 class EngineError(LatentlawError):
     """A symbolic-regression engine was asked for that cannot run on this machine."""
+
+
+class TrackingError(LatentlawError):
+    """The tracking server does not answer, or does not take what a run records."""
 
 
 class RegistryError(LatentlawError):

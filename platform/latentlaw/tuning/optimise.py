@@ -44,10 +44,10 @@ def optimise(
             _beat_until_begun(study, task, drawn)
         fail_stale_trials(study)
         while len(running) < pool.slots and time.monotonic() < deadline:
-            drawn = _next(study, task, distributions, trials)
-            if drawn is None:
+            following = _next(study, task, distributions, trials)
+            if following is None:
                 break
-            running[pool.executor.submit(supervise, task, drawn)] = drawn
+            running[pool.executor.submit(supervise, task, following)] = following
         if running:
             for future in wait(running, timeout=beat_s, return_when=FIRST_COMPLETED).done:
                 del running[future]
