@@ -19,7 +19,15 @@ from latentlaw.tuning.server import Report, serve
 
 from pipelines._entry import build, quiet, use_threads
 from pipelines.discover import Discover, latent_data
-from pipelines.train import Setup, Train, check, set_up, train_bundle, trained_head
+from pipelines.train import (
+    Setup,
+    Train,
+    check,
+    log_set_up,
+    set_up,
+    train_bundle,
+    trained_head,
+)
 
 OF_DISCOVER = "discover."
 
@@ -44,6 +52,7 @@ def run_trial(task: Mapping[str, Any], report: Report) -> dict[str, float]:
     with stage_run(TRIAL_STAGE, p.model_dump(), run_id=task["run_id"]):
         threads = use_threads()
         made = set_up(p)
+        log_set_up(p, made)
         epochs: list[dict[str, float]] = []
         with EpochLogger(task["run_id"]) as log:
 

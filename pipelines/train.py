@@ -25,8 +25,6 @@ from latentlaw.models.config import (
 )
 from latentlaw.models.normalisation import NormalisationKind
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.priors.files import read_affinity
-from latentlaw.priors.table import AffinityTable, project, projection_report
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, log_bundle
 from latentlaw.tracking.epochs import EpochLogger
@@ -34,7 +32,6 @@ from latentlaw.tracking.names import SPLIT
 from latentlaw.tracking.runs import (
     configure_tracking,
     log_data,
-    log_json,
     log_metrics,
     log_table,
     stage_run,
@@ -50,14 +47,16 @@ from latentlaw.training.devices import (
     pick_precision,
 )
 from latentlaw.training.identity import identify
-from latentlaw.training.keeping import Keeper
+from latentlaw.training.keeping import Keeper, stop_signals
 from latentlaw.training.loop import EpochCallback, fit
 from latentlaw.training.prepare import PreparedData, prepare
+from latentlaw.training.ranks import ALONE, Ranks, joined
 from latentlaw.training.seeds import seeded_initialisation
 from pydantic import BeforeValidator, Field, NonNegativeFloat
 
 from pipelines._entry import ProgressBar, command, say, split_commas, use_threads
 from pipelines._keeping import Keeping, find_checkpoint, keeping
+from pipelines._prior import Prior, Projection
 
 Auto = Literal["auto"]
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(split_commas)]
@@ -68,7 +67,7 @@ class Train(Keeping):
 
     data: str = Field(description="particle stack, NAME.particles.zarr")
     affinity: str | None = Field(None, description="affinity CSV; none: no prior")
-    affinity_projection: Literal["nearest", "none"] = Field(
+    affinity_projection: Projection = Field(
         "nearest", description="make the prior reachable by cosines, or train on it as it is"
     )
     model: Family = Field("affinity-vae", description="family of the model")
@@ -131,23 +130,40 @@ class Train(Keeping):
 
 @dataclass(frozen=True)
 class Setup:
-    """What a training begins with.
-
-    Attributes
-    ----------
-    matrix
-        Affinity of the classes in training, `(classes, classes)`, or None.
-    """
+    """What a training begins with."""
 
     stack: ParticleStack
     data: PreparedData
     model: AutoEncoder
     training: TrainConfig
-    matrix: torch.Tensor | None
+    prior: Prior | None
+
+    @property
+    def matrix(self) -> torch.Tensor | None:
+        """Affinity that is trained on, `(classes, classes)`, or None."""
+        return None if self.prior is None else self.prior.matrix
 
 
-def run(parameters: Train) -> str:
-    """Train, log the model, and return the run's id."""
+def start(parameters: Train) -> None:
+    """Train, alone or with the processes that `torchrun` or `srun` started beside this one."""
+    check(parameters)
+    with joined(pick_device(parameters.device)) as ranks:
+        if ranks.rank == 0:
+            run(parameters, ranks)
+        else:
+            follow(parameters, ranks)
+
+
+def follow(p: Train, ranks: Ranks) -> None:
+    """Train along; the first process alone makes the run, keeps it and logs the model."""
+    use_threads()
+    made = set_up(p)
+    with stop_signals() as stop:
+        fit_model(made, None, Keeper(None, stop=stop), ranks)
+
+
+def run(parameters: Train, ranks: Ranks = ALONE) -> str:
+    """Train, log the model, and return the run's id; `ranks` are the processes that follow."""
     p = parameters
     check(p)
     found = find_checkpoint(p)
@@ -155,6 +171,7 @@ def run(parameters: Train) -> str:
     with stage_run("train", p.model_dump(), run_id=run_id) as active:
         use_threads()
         made = set_up(p)
+        log_set_up(p, made)
         stack, data, device = made.stack, made.data, next(made.model.parameters()).device
         identity = identify(
             settings={
@@ -170,12 +187,13 @@ def run(parameters: Train) -> str:
             affinity=made.matrix,
             device=device.type,
         )
-        say(f"trains on {device.type} in {made.training.precision}")
+        beside = f" in {ranks.size} processes" if ranks.size > 1 else ""
+        say(f"trains on {device.type} in {made.training.precision}{beside}")
         with (
             keeping(p, active, found, identity) as keeper,
             EpochLogger(active.info.run_id) as log,
         ):
-            bundle, best = train_bundle(p, made, log, keeper)
+            bundle, best = train_bundle(p, made, log, keeper, ranks)
         log_metrics({"train/best_epoch": best})
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
@@ -185,47 +203,60 @@ def run(parameters: Train) -> str:
 
 
 def set_up(p: Train) -> Setup:
-    """Open and split the data, make the model on its device, and log what both are."""
+    """Open and split the data, and make the model on its device."""
     stack = open_stack(p.data)
     shape = stack.images.shape[1:]
     check_box(p, shape)
     data = prepare(stack, seed=p.seed, hold_out=p.hold_out or (), fold=p.fold)
-    prior = load_prior(p, data.class_names)
-    log_data(p.data, stack.digest, stack.table, "training")
-    tag_run(family=p.model)
+    prior = None
+    if p.affinity is not None and p.model == "affinity-vae":
+        prior = Prior.read(p.affinity, data.class_names, p.affinity_projection)
     config = model_config(p, data)
     with seeded_initialisation(p.seed):
         model = AutoEncoder(config)
-    # As float32 on the device once; the loss reads it in every step.
-    matrix = None if prior is None else torch.tensor(prior.values, dtype=torch.float32)
-    return Setup(stack, data, model.to(pick_device(p.device)), train_config(p, shape), matrix)
+    return Setup(stack, data, model.to(pick_device(p.device)), train_config(p, shape), prior)
+
+
+def log_set_up(p: Train, made: Setup) -> None:
+    """Log what data, prior and model are."""
+    if made.prior is not None:
+        made.prior.log()
+    log_data(p.data, made.stack.digest, made.stack.table, "training")
+    tag_run(family=p.model)
 
 
 def train_bundle(
-    p: Train, made: Setup, tell: EpochCallback, keeper: Keeper | None
+    p: Train, made: Setup, tell: EpochCallback, keeper: Keeper | None, ranks: Ranks = ALONE
 ) -> tuple[Bundle, int]:
     """Train the model, fit the classifier head, and return both and the best epoch.
 
     `tell` hears of each epoch.
     """
-    model, data, matrix = made.model, made.data, made.matrix
     progress = ProgressBar()
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
         tell(epoch, metrics)
         progress(epoch + 1, p.epochs, f"train {p.model}")
 
-    best = fit(
+    best = fit_model(made, on_epoch, keeper, ranks)
+    head = trained_head(made.model, made.data)
+    return Bundle(made.model.cpu(), head), best
+
+
+def fit_model(made: Setup, tell: EpochCallback | None, keeper: Keeper | None, ranks: Ranks) -> int:
+    """Train the model, and return the best epoch."""
+    model, data, matrix = made.model, made.data, made.matrix
+    return fit(
         model,
         data.particles(data.rows(TRAIN)),
         data.particles(data.rows(VAL)),
         made.training,
+        # On the device once; the loss reads it in every step.
         affinity=None if matrix is None else matrix.to(next(model.parameters()).device),
-        on_epoch=on_epoch,
+        on_epoch=tell,
         keeper=keeper,
+        ranks=ranks,
     )
-    head = trained_head(model, data)
-    return Bundle(model.cpu(), head), best
 
 
 def trained_head(model: AutoEncoder, data: PreparedData) -> LatentHead:
@@ -322,32 +353,6 @@ def architecture(p: Train, item_shape: tuple[int, ...]) -> ModelConfig:
     )
 
 
-def load_prior(p: Train, class_names: list[str]) -> AffinityTable | None:
-    """Read the prior of the classes in training, say how far it is from reachable, and mend it."""
-    if p.affinity is None or p.model != "affinity-vae":
-        return None
-    given = read_affinity(p.affinity).select(class_names)
-    used = given if p.affinity_projection == "none" else project(given)
-    report = projection_report(given, used)
-    log_metrics({f"affinity/{name}": value for name, value in report.items()})
-    if report["projection_shift"] > 1e-3:
-        say(
-            f"affinity: asymmetry {given.asymmetry:.2f}, smallest eigenvalue "
-            f"{given.smallest_eigenvalue:.2f}: no latents have these cosines (their loss would "
-            f"stay at about {report['floor']:.3f}); trained on the nearest table that some have "
-            "(affinity_projection=none to train on it as it is)"
-        )
-    log_json(
-        "prior.json",
-        {
-            "class_names": class_names,
-            "given": given.values.tolist(),
-            "used": used.values.tolist(),
-        },
-    )
-    return used
-
-
 def check(p: Train) -> None:
     """Refuse options that exclude each other.
 
@@ -379,4 +384,4 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     configure_tracking()
-    command(Train, run)
+    command(Train, start)

@@ -118,24 +118,25 @@ def test_resumes_in_the_middle_of_an_epoch(chunks: ImageChunks, taken: int) -> N
         ShuffledBatches(particles(chunks), batch_size=100, seed=2).load_state_dict(state)
 
 
-@given(world_size=st.integers(1, 7), batch_size=st.integers(1, 90))
-def test_ranks_share_out_the_epoch(world_size: int, batch_size: int) -> None:
-    data = Particles.unlabelled(ArrayImages(np.zeros((200, 1, 1, 1))), np.arange(200))
+@given(world_size=st.integers(1, 7), each=st.integers(1, 30))
+def test_ranks_have_equal_parts_of_every_batch(world_size: int, each: int) -> None:
+    data = Particles.unlabelled(ArrayImages(np.arange(200).reshape(-1, 1, 1, 1)), np.arange(200))
+    size = each * world_size
     parts = [
-        ShuffledBatches(data, batch_size=batch_size, seed=0, rank=rank, world_size=world_size)
+        seen(ShuffledBatches(data, batch_size=size, seed=0, rank=rank, world_size=world_size))
         for rank in range(world_size)
     ]
-    counts = [len(list(part)) for part in parts]
-    assert sum(counts) == len(parts[0].plan())
-    assert max(counts) - min(counts) <= 1
+    whole = seen(ShuffledBatches(data, batch_size=size, seed=0))
+    even = [batch[: len(batch) // world_size * world_size] for batch in whole]
+    assert [flat(own) for own in zip(*parts, strict=True)] == [batch for batch in even if batch]
+    assert {len({len(part) for part in own}) for own in zip(*parts, strict=True)} == {1}
 
 
-def test_ranks_are_disjoint(chunks: ImageChunks) -> None:
-    parts = [
-        flat(seen(ShuffledBatches(particles(chunks), batch_size=70, seed=0, rank=r, world_size=3)))
-        for r in range(3)
-    ]
-    assert Counter(row for part in parts for row in part) == Counter(range(N))
+def test_batches_that_ranks_cannot_share_are_refused(chunks: ImageChunks) -> None:
+    with pytest.raises(ConfigError, match=r"found 7 and .* multiple of the 2 .*batch_size=6"):
+        ShuffledBatches(particles(chunks), batch_size=7, seed=0, world_size=2)
+    with pytest.raises(ConfigError, match="found 4 and 1 particles"):
+        ShuffledBatches(particles(chunks, np.arange(1)), batch_size=4, seed=0, world_size=2)
 
 
 def test_workers_make_the_same_batches(chunks: ImageChunks) -> None:

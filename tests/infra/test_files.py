@@ -14,6 +14,7 @@ import pytest
 import yaml
 from latentlaw.errors import LatentlawError, PreemptedError
 from latentlaw.tracking.names import SPOOL_VARIABLE
+from latentlaw.training.ranks import joined
 
 from pipelines._entry import parse
 from pipelines._mlproject import entry_class
@@ -200,6 +201,19 @@ def test_entry_points_take_their_parameters() -> None:
     assert {name for name, _ in found} == {"ingest", "extract", "train"}
     for name, arguments in found:
         parse(entry_class(name), arguments)
+
+
+def test_tasks_of_a_job_are_told_what_processes_read() -> None:
+    read = set(re.findall(r"`([A-Z_]+)`", joined.__doc__ or ""))
+    assert {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} < read
+    scripts = ("train-or-resume", "slurm/train.sbatch")
+    assert read == {
+        name
+        for script in scripts
+        for name in re.findall(
+            r"\b([A-Z_]*RANK|WORLD_SIZE|MASTER_[A-Z]+)=", (INFRA / script).read_text()
+        )
+    }
 
 
 def test_ports_agree() -> None:

@@ -17,15 +17,32 @@ ROOT = Path(__file__).parents[2]
 EPOCHS = 40
 
 
+#: As SLURM does: a process a task with its number, the worst exit code of all.
+SRUN = """
+test "$1 $2" = "--kill-on-bad-exit=0 --cpus-per-task=1" && shift 2
+for ((i = 0; i < SLURM_NTASKS; i++)); do
+    SLURM_PROCID=$i SLURM_LOCALID=$i "$@" &
+    echo $! >> "{folder}/pids"
+done
+code=0
+for pid in $(jobs -p); do wait "$pid" || code=$?; done
+exit "$code"
+"""
+
+
 @pytest.mark.infra
-def test_training_is_queued_again_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tasks", [1, 2])
+def test_training_is_queued_again_and_goes_on(tmp_path: Path, tasks: int) -> None:
     with new_stack(tmp_path / "s.particles.zarr", item_shape=(1, 8, 8)) as writer:
         table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
         writer.append(np.random.default_rng(0).normal(size=(40, 1, 8, 8)), table)
     tools = tmp_path / "bin"
     tools.mkdir()
-    script(tools / "srun", f'echo $$ > "{tmp_path}/pid"; exec "$@"')
-    script(tools / "scontrol", f'echo "$@" >> "{tmp_path}/queued"')
+    script(tools / "srun", SRUN.replace("{folder}", str(tmp_path)))
+    script(
+        tools / "scontrol",
+        f'if [ "$1" = show ]; then echo 127.0.0.1; else echo "$@" >> "{tmp_path}/queued"; fi',
+    )
     script(tools / "python", f'exec "{sys.executable}" "$@"')
     root = tmp_path / "root"  # as a checkout, in which jobs write their checkpoints
     root.mkdir()
@@ -42,6 +59,9 @@ def test_training_is_queued_again_and_goes_on(tmp_path: Path) -> None:
         "PATH": f"{tools}:{os.environ['PATH']}",
         "MLFLOW_TRACKING_URI": store,
         "SLURM_JOB_ID": "17",
+        "SLURM_JOB_NODELIST": "node[1-2]",
+        "SLURM_NTASKS": str(tasks),
+        "SLURM_CPUS_PER_TASK": "1",
         "SLURM_SUBMIT_DIR": str(root),
     }
     running = subprocess.Popen(job, cwd=root, env=environment)
@@ -51,7 +71,8 @@ def test_training_is_queued_again_and_goes_on(tmp_path: Path) -> None:
             break
         assert running.poll() is None
         time.sleep(0.01)
-    os.kill(int((tmp_path / "pid").read_text()), signal.SIGUSR1)
+    for pid in (tmp_path / "pids").read_text().split():
+        os.kill(int(pid), signal.SIGUSR1)
     assert running.wait(120) == 75
     assert (tmp_path / "queued").read_text() == "requeue 17\n"
     assert subprocess.run(job, cwd=root, env=environment, timeout=240).returncode == 0

@@ -15,8 +15,8 @@ from latentlaw.priors.table import AffinityTable
 from mlflow.tracking import MlflowClient
 
 from pipelines._heatmap import affinity_heatmap
+from pipelines._prior import Prior
 from pipelines.affinity import Affinity, compute, run
-from pipelines.train import Train, load_prior
 
 SHAPES = ("barrel", "capped_barrel", "rod")
 
@@ -133,12 +133,11 @@ def test_training_says_what_it_made_of_a_table_that_no_cosines_meet(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a,b,c\n1,-.9,-.8\n-.9,1,-.9\n-.7,-.9,1\n")
-    parameters = Train(data="d", affinity=str(path), affinity_projection=projection)
+    prior = Prior.read(path, ["a", "b", "c"], projection)
     with mlflow.start_run() as active:
-        used = load_prior(parameters, ["a", "b", "c"])
+        prior.log()
     metrics = tracking_store.get_run(active.info.run_id).data.metrics
-    assert used is not None
-    assert np.array_equal(used.values, read_affinity(path).values) == kept
+    assert np.array_equal(prior.used.values, read_affinity(path).values) == kept
     assert metrics["affinity/asymmetry"] == pytest.approx(0.1)
     assert metrics["affinity/floor"] == pytest.approx(0.35, abs=0.02)
     assert ("trained on the nearest table" in capsys.readouterr().err) != kept

@@ -2,8 +2,9 @@
 
 Chunks come in random order, a window of them at a time, and batches are drawn from the window
 without replacement; a stack of one window is shuffled as a whole. The order follows from seed and
-epoch alone, so two numbers, the epoch and the batches taken, are all that resuming needs; and it
-is dealt out to ranks and to the workers of a `DataLoader`, so it is the same for any number.
+epoch alone, so two numbers, the epoch and the batches taken, are all that resuming needs. Batches
+are cut into parts for ranks and dealt out to the workers of a `DataLoader`, so they are the same
+for any number.
 """
 
 from collections.abc import Iterator
@@ -44,8 +45,8 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
     Parameters
     ----------
     batch_size
-        Images in a batch, at most as many as there are. A last batch of one image, of which no
-        pair loss can be made, is left out.
+        Images in a batch of all ranks together, at most as many as there are. A last batch of one
+        image, of which no pair loss can be made, is left out.
     seed
         Of the order.
     samples
@@ -54,7 +55,8 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
     window
         Chunks that are shuffled at once; None: as many as fit into the memory set aside.
     rank, world_size
-        Which of how many processes; their parts are disjoint and differ by one batch at most.
+        Which of how many processes; each has an equal part of every batch, so that the remainder
+        of a batch that is not whole is left out.
     pin
         Read into page-locked memory, for a GPU.
     """
@@ -78,6 +80,12 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
                 f"shuffled batches: found {sizes}, rank {rank} of {world_size}; expected at "
                 "least 1 of each and a rank below the number of ranks"
             )
+        if batch_size % world_size or len(particles) < world_size:
+            raise ConfigError(
+                f"batch_size: found {batch_size} and {len(particles)} particles, expected a "
+                f"multiple of the {world_size} processes and a particle for each; use batch_size="
+                f"{max(1, batch_size // world_size) * world_size}, or fewer processes"
+            )
         self._particles = particles
         self._batch_size = min(batch_size, len(particles))
         self._seed = seed
@@ -90,7 +98,7 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
     def __iter__(self) -> Iterator[LabelledImages]:
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        mine = islice(self.plan(), self._rank, None, self._world_size)
+        mine = (np.split(batch, self._world_size)[self._rank] for batch in self.plan())
         left = islice(mine, self._taken + first, None, step)
         for batch in read_ahead(self._particles, left, pin=self._pin):
             self._taken += 1
@@ -112,7 +120,8 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
         ]
         order = np.concatenate(passes)[: self._samples]
         batches = np.split(order, np.arange(self._batch_size, len(order), self._batch_size))
-        return [batch for batch in batches if len(batch) > 1 or len(self._particles) == 1]
+        even = [batch[: len(batch) // self._world_size * self._world_size] for batch in batches]
+        return [batch for batch in even if len(batch) > 1 or len(self._particles) == 1]
 
     def state_dict(self) -> dict[str, int]:
         """Return what `load_state_dict` needs to go on after the batch that was taken last."""

@@ -53,6 +53,13 @@ class Transforms:
     matrices: Tensor | None = None
     wedges: Wedges | None = None
 
+    def __getitem__(self, part: slice) -> "Transforms":
+        """Return what is done to a stretch of the images."""
+        return Transforms(
+            None if self.matrices is None else self.matrices[part],
+            None if self.wedges is None else self.wedges[part],
+        )
+
 
 def draw_transforms(
     kind: Augmentation,

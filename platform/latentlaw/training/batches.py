@@ -9,17 +9,20 @@ from latentlaw.data.shuffling import ShuffledBatches
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.training.augmentation import apply_transforms, draw_transforms, known_wedges
 from latentlaw.training.config import TrainConfig
+from latentlaw.training.ranks import ALONE, Ranks
 
 
 def training_batches(
-    particles: Particles, config: TrainConfig, device: torch.device
+    particles: Particles, config: TrainConfig, device: torch.device, ranks: Ranks = ALONE
 ) -> ShuffledBatches:
-    """Return the shuffled batches of every epoch, none shorter than `samples_per_epoch`."""
+    """Return this process's part of every epoch, none shorter than `samples_per_epoch`."""
     return ShuffledBatches(
         particles,
         batch_size=config.batch_size,
         seed=config.seed,
         samples=max(len(particles), config.samples_per_epoch),
+        rank=ranks.rank,
+        world_size=ranks.size,
         pin=device.type == "cuda",
     )
 
@@ -32,16 +35,18 @@ def augmented(
     generator: torch.Generator,
     *,
     tilt_range_deg: float | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[LabelledImages]:
     """Yield the batches normalised and, with transforms from `generator`, augmented.
 
-    With the tilt range of the data, each image comes with the wedges that it lacks.
+    With the tilt range of the data, each image comes with the wedges that it lacks. Transforms are
+    drawn for the whole batch, of which these images are the part of one process.
     """
     for batch in _normalised(batches, normalisation, device):
         dims = batch.images.ndim - 2
-        transforms = draw_transforms(
-            config.augmentation, len(batch), dims, generator, wedge=config.wedge
-        )
+        n = len(batch) * ranks.size
+        drawn = draw_transforms(config.augmentation, n, dims, generator, wedge=config.wedge)
+        transforms = drawn[ranks.part(n)]
         wedges = known_wedges(transforms, len(batch), tilt_range_deg)
         yield LabelledImages(apply_transforms(batch.images, transforms), batch.labels, wedges)
 

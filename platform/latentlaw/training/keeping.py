@@ -49,7 +49,7 @@ class Keeper:
     Attributes
     ----------
     folder
-        Where to, held by `checkpoint_folder`.
+        Where to, held by `checkpoint_folder`; None: another process keeps the run.
     every_s
         Seconds between checkpoints, so of work that a killed run loses; 0: after each step.
     identity, run_id
@@ -60,7 +60,7 @@ class Keeper:
         Whether to stop.
     """
 
-    folder: Path
+    folder: Path | None
     every_s: float = 60.0
     identity: dict[str, Any] = field(default_factory=dict)
     run_id: str | None = None
@@ -68,23 +68,24 @@ class Keeper:
     stop: StopRequest = field(default_factory=StopRequest)
     _kept_s: float = field(default_factory=time.monotonic)
 
-    def between_steps(self, take: Callable[["Keeper"], Checkpoint]) -> None:
+    def between_steps(self, take: Callable[["Keeper"], Checkpoint], *, stop: bool) -> None:
         """Keep what `take` returns if it is time to.
 
         Raises
         ------
         PreemptedError
-            After keeping it, if the process was asked to stop.
+            After keeping it, if this process or one that trains with it was asked to `stop`.
         """
-        if not self.stop.name and time.monotonic() - self._kept_s < self.every_s:
+        if not stop and time.monotonic() - self._kept_s < self.every_s:
             return
         self.keep(take)
-        if self.stop.name:
-            raise PreemptedError(
-                f"{self.stop.name} received: the run was kept; go on with resume={self.folder}"
-            )
+        if stop:
+            by = f"{self.stop.name} received" if self.stop.name else "another process was stopped"
+            how = "resume" if self.folder is None else f"resume={self.folder}"
+            raise PreemptedError(f"{by}: the run was kept; go on with {how}")
 
     def keep(self, take: Callable[["Keeper"], Checkpoint]) -> None:
         """Keep what `take` returns."""
-        write_checkpoint(self.folder, take(self))
+        if self.folder is not None:
+            write_checkpoint(self.folder, take(self))
         self._kept_s = time.monotonic()

@@ -16,6 +16,7 @@ from latentlaw.training.batches import augmented, held_out_batches
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.keeping import Keeper
 from latentlaw.training.objective import Weights, loss_terms
+from latentlaw.training.ranks import ALONE, Ranks
 from latentlaw.training.state import TrainState, weights_of
 from latentlaw.training.step import Terms, add_terms, take_step
 
@@ -31,6 +32,7 @@ def fit(
     affinity: Tensor | None = None,
     on_epoch: EpochCallback | None = None,
     keeper: Keeper | None = None,
+    ranks: Ranks = ALONE,
 ) -> int:
     """Train `model` in place and leave it with the weights of the lowest validation loss.
 
@@ -43,6 +45,9 @@ def fit(
         goes on begins with the epochs that were done before.
     keeper
         Keeps checkpoints and has the one to go on from; None: nothing is kept.
+    ranks
+        Processes that train this model together, each called with the same. Only the first
+        validates, and only what its keeper found is gone on from.
 
     Returns
     -------
@@ -54,7 +59,7 @@ def fit(
     DataError
         If there is nothing to train or validate on, or the loss stops being finite.
     ConfigError
-        If a batch does not fit into the GPU's memory.
+        If a batch does not fit into the GPU's memory, or processes cannot share the batches.
     CheckpointError
         If a checkpoint cannot be written, or does not fit.
     PreemptedError
@@ -68,9 +73,9 @@ def fit(
     if config.compile:
         model.encoder.compile()
         model.decoder.compile()
-    run = _Run(TrainState.begin(model, train, config), config, affinity, len(train), keeper)
+    state = TrainState.begin(model, train, config, ranks)
+    run = _Run(state, config, affinity, len(train), keeper)
     run.start(on_epoch)
-    state = run.state
     while not _done(state, config):
         metrics = run.train_epoch() | run.validate(val)
         state.progress.history.append(metrics)
@@ -99,19 +104,24 @@ class _Run:
         """Go to the checkpoint that was found, or keep the first."""
         if self.keeper is None:
             return
-        if self.keeper.found is None:
-            self.keeper.keep(self.state.checkpoint)
+        keeper = self.keeper
+        found = self.state.ranks.from_first(lambda: keeper.found)
+        if found is None:
+            keeper.keep(self.state.checkpoint)
             return
-        self.state.restore(self.keeper.found)
+        self.state.restore(found)
         for epoch, metrics in enumerate(self.state.progress.history):
             if on_epoch:
                 on_epoch(epoch, metrics)
 
     def between_steps(self) -> None:
         if self.keeper:
-            self.keeper.between_steps(self.state.checkpoint)
+            stop = self.state.ranks.any(bool(self.keeper.stop.name))
+            self.keeper.between_steps(self.state.checkpoint, stop=stop)
 
-    def terms(self, batch: LabelledImages, weights: Weights, generator: torch.Generator) -> Terms:
+    def terms(
+        self, batch: LabelledImages, weights: Weights, generator: torch.Generator, ranks: Ranks
+    ) -> Terms:
         return loss_terms(
             self.state.model,
             batch,
@@ -121,6 +131,7 @@ class _Run:
             generator=generator,
             precision=self.config.precision,
             tc_estimator=self.config.tc_estimator,
+            ranks=ranks,
         )
 
     def train_epoch(self) -> dict[str, float]:
@@ -137,14 +148,15 @@ class _Run:
             device,
             state.generator,
             tilt_range_deg=model.config.tilt_range,
+            ranks=state.ranks,
         ):
             take_step(
                 state,
                 batch,
-                lambda images: self.terms(images, weights, state.generator),
+                lambda images: self.terms(images, weights, state.generator, state.ranks),
                 max_skipped=config.max_skipped,
             )
-            seen += len(batch)
+            seen += len(batch) * state.ranks.size
             self.between_steps()
         means = _means("train", state.totals, state.progress.count)
         state.totals, state.progress.count = {}, 0
@@ -152,12 +164,23 @@ class _Run:
         return means | {"train/skipped": state.progress.skipped, "throughput/images_per_s": rate}
 
     def validate(self, val: Particles) -> dict[str, float]:
-        """Return the mean terms on `val`, and keep the weights if no loss was lower.
+        """Return the mean terms on `val`, and keep the weights if no loss was lower."""
+        state = self.state
+        means = state.ranks.from_first(lambda: self.held_out_means(val))
+        best = state.progress.best_loss
+        if best is None or means["val/loss"] < best:
+            state.progress.best_loss = means["val/loss"]
+            state.progress.best_epoch = state.progress.epoch
+            state.best = weights_of(state.model)
+        return means
+
+    def held_out_means(self, val: Particles) -> dict[str, float]:
+        """Return the mean terms on `val`.
 
         Terms are weighed as in the last epoch and noise is the same every time, so that epochs
         compare.
         """
-        state, config, model = self.state, self.config, self.state.model
+        config, model = self.config, self.state.model
         device = next(model.parameters()).device
         nominal = Weights(config.beta, config.gamma, config.tc)
         generator = torch.Generator().manual_seed(config.seed + 1)
@@ -167,14 +190,8 @@ class _Run:
             for batch in held_out_batches(
                 val, model.config.normalisation, device, batch_size=config.batch_size
             ):
-                add_terms(totals, self.terms(batch, nominal, generator), len(batch))
-        means = _means("val", totals, len(val))
-        best = state.progress.best_loss
-        if best is None or means["val/loss"] < best:
-            state.progress.best_loss = means["val/loss"]
-            state.progress.best_epoch = state.progress.epoch
-            state.best = weights_of(model)
-        return means
+                add_terms(totals, self.terms(batch, nominal, generator, ALONE), len(batch))
+        return _means("val", totals, len(val))
 
 
 def _scheduled(config: TrainConfig, epoch: int) -> Weights:

@@ -1,6 +1,6 @@
 """The loss of every model family, from the terms in `losses`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from latentlaw.losses.pose import pose_loss
 from latentlaw.losses.reconstruction import reconstruction_loss
 from latentlaw.models.vae import AutoEncoder, Encoding
 from latentlaw.training.devices import Precision, autocast
+from latentlaw.training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def loss_terms(
     generator: torch.Generator,
     precision: Precision = "fp32",
     tc_estimator: TCEstimator = "stratified",
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
     """Return `loss` and its unweighted terms, scalars.
 
@@ -51,11 +53,16 @@ def loss_terms(
         Of the network; the terms are in fp32.
     tc_estimator
         Of the parts of a tc-vae's KL.
+    ranks
+        Processes that have a part of the batch each. Terms of pairs are of the whole batch,
+        others of this part; their means over the processes are the terms of the whole.
     """
     config = model.config
     with autocast(precision, batch.images.device):
         encoding = _in_fp32(model.encode(batch.images))
-    z = model.sample(encoding, generator)
+    whole = replace(encoding, mu=ranks.gather(encoding.mu), logvar=ranks.gather(encoding.logvar))
+    samples = model.sample(whole, generator)
+    z = samples[ranks.part(len(samples))]
     pose = model.find_pose(z, batch.images, encoding.pose, batch.wedges)
     with autocast(precision, batch.images.device):
         output = model.decode(z, pose).float()
@@ -66,7 +73,7 @@ def loss_terms(
         terms["pose"] = pose_loss(encoding.pose, pose)
         loss = loss + terms["pose"]
     if config.family == "tc-vae":
-        parts = decompose_kl(z, encoding.mu, encoding.logvar, dataset_size, tc_estimator)
+        parts = decompose_kl(samples, whole.mu, whole.logvar, dataset_size, tc_estimator)
         terms["mutual_information"] = parts.mutual_information
         terms["total_correlation"] = parts.total_correlation
         loss = loss + weights.beta * (parts.mutual_information + parts.dimension_wise)
@@ -76,7 +83,7 @@ def loss_terms(
         if config.family != "tc-vae":
             loss = loss + weights.beta * terms["kl"]
     if affinity is not None:
-        terms["affinity"] = affinity_loss(encoding.mu, batch.labels, affinity)
+        terms["affinity"] = affinity_loss(whole.mu, ranks.gather(batch.labels), affinity)
         loss = loss + weights.gamma * terms["affinity"]
     return {"loss": loss, **terms}
 

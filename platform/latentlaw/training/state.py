@@ -13,6 +13,7 @@ from latentlaw.training.batches import training_batches
 from latentlaw.training.checkpoints import Checkpoint, Progress, Record, same_layout
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.keeping import Keeper
+from latentlaw.training.ranks import ALONE, Ranks
 
 
 @dataclass
@@ -22,11 +23,13 @@ class TrainState:
     Attributes
     ----------
     generator
-        Of augmentation and posterior noise.
+        Of augmentation and posterior noise, alike in all processes.
     totals
         Sums of the loss terms over the images of this epoch.
     best
         Weights of the lowest validation loss, by name.
+    ranks
+        Processes whose states are the same.
     """
 
     model: AutoEncoder
@@ -37,10 +40,25 @@ class TrainState:
     best: dict[str, Tensor]
     progress: Progress = field(default_factory=Progress)
     totals: dict[str, Tensor] = field(default_factory=dict)
+    ranks: Ranks = ALONE
 
     @classmethod
-    def begin(cls, model: AutoEncoder, train: Particles, config: TrainConfig) -> "TrainState":
-        """Return the state before the first step."""
+    def begin(
+        cls, model: AutoEncoder, train: Particles, config: TrainConfig, ranks: Ranks = ALONE
+    ) -> "TrainState":
+        """Return the state before the first step.
+
+        Raises
+        ------
+        ConfigError
+            If the batch size cannot be shared out to the processes, or the network has layers
+            that normalise over a batch.
+        """
+        if ranks.size > 1 and model.config.norm == "batch":
+            raise ConfigError(
+                f"norm: batch is over the images of one process, of which there are {ranks.size}; "
+                "use norm=group"
+            )
         if model.config.dims == 3:  # faster on a CPU; 2-D images gain nothing
             _channels_last(model)
         device = next(model.parameters()).device
@@ -51,8 +69,9 @@ class TrainState:
             ),
             torch.amp.GradScaler(device.type, enabled=config.precision == "fp16"),
             torch.Generator().manual_seed(config.seed),
-            training_batches(train, config, device),
+            training_batches(train, config, device, ranks),
             weights_of(model),
+            ranks=ranks,
         )
 
     def checkpoint(self, keeper: Keeper) -> Checkpoint:

@@ -22,7 +22,8 @@ def take_step(
 ) -> None:
     """Descend along the gradient of `terms_of(batch)["loss"]`, and add the terms to the totals.
 
-    A step whose loss or gradient is not finite changes nothing but the count of skipped steps.
+    A step whose loss or gradient is not finite changes nothing but the count of skipped steps. All
+    is averaged over the processes that have a part of the batch, so each does the same.
 
     Raises
     ------
@@ -38,6 +39,8 @@ def take_step(
         terms = {}
     if not terms:
         raise ConfigError(_too_large(state, batch, terms_of))
+    gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
+    state.ranks.average([*gradients, *terms.values()])
     state.scaler.unscale_(state.optimiser)
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), _LARGEST_GRADIENT)
     # With a scaler, an infinite gradient means that its scale is to fall.
@@ -50,8 +53,9 @@ def take_step(
     state.scaler.step(state.optimiser)
     state.scaler.update()
     state.progress.step += 1
-    state.progress.count += len(batch)
-    add_terms(state.totals, terms, len(batch))
+    n = len(batch) * state.ranks.size
+    state.progress.count += n
+    add_terms(state.totals, terms, n)
 
 
 def add_terms(totals: Terms, terms: Terms, n: int) -> None:
@@ -85,8 +89,17 @@ def _skip(state: TrainState, terms: Terms, max_skipped: int) -> None:
 def _too_large(
     state: TrainState, batch: LabelledImages, terms_of: Callable[[LabelledImages], Terms]
 ) -> str:
-    """Say which batch does not fit, and try halves for one that does."""
+    """Say which batch does not fit, and try halves for one that does.
+
+    Not where others wait to take part in each try.
+    """
     shape, n = tuple(batch.images.shape[1:]), len(batch)
+    if state.ranks.size > 1:
+        return (
+            f"batch_size: {n} images of {shape}, the part of one of {state.ranks.size} processes, "
+            f"do not fit into the memory of {batch.images.device}; use batch_size="
+            f"{n // 2 * state.ranks.size}, or more processes"
+        )
     fits = n // 2
     while fits >= 2 and not _fits(state, batch, terms_of, fits):
         fits //= 2
