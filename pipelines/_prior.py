@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from latentlaw.priors.files import read_affinity
 from latentlaw.priors.table import AffinityTable, project, projection_report
+from latentlaw.tracking.names import PRIOR
 from latentlaw.tracking.runs import log_json, log_metrics
 
 from pipelines._entry import say
@@ -44,7 +45,7 @@ class Prior:
                 "some have (affinity_projection=none to train on it as it is)"
             )
         log_json(
-            "prior.json",
+            PRIOR,
             {
                 "class_names": self.given.class_names,
                 "given": self.given.values.tolist(),

@@ -244,9 +244,9 @@ def train_bundle(
 
 
 def fit_model(made: Setup, tell: EpochCallback | None, keeper: Keeper | None, ranks: Ranks) -> int:
-    """Train the model, and return the best epoch."""
+    """Train the model with the other processes, which then part; return the best epoch."""
     model, data, matrix = made.model, made.data, made.matrix
-    return fit(
+    best = fit(
         model,
         data.particles(data.rows(TRAIN)),
         data.particles(data.rows(VAL)),
@@ -257,6 +257,8 @@ def fit_model(made: Setup, tell: EpochCallback | None, keeper: Keeper | None, ra
         keeper=keeper,
         ranks=ranks,
     )
+    ranks.leave()
+    return best
 
 
 def trained_head(model: AutoEncoder, data: PreparedData) -> LatentHead:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from latentlaw.data.loading import ArrayImages, Particles
-from latentlaw.errors import ConfigError, PreemptedError
+from latentlaw.errors import ConfigError, PreemptedError, WorkerError
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.training.checkpoints import read_checkpoint
@@ -94,6 +94,9 @@ def train_as(rank: int, port: int, folder: Path) -> None:
             trained("tc-vae", ranks, keeper)
     except PreemptedError as error:
         (folder / f"{rank}.txt").write_text(str(error))
+    if rank == 1:
+        with pytest.raises(WorkerError, match="another of the processes"):
+            ranks.any(False)  # the first has ended
 
 
 @pytest.fixture(scope="module")
@@ -168,4 +171,13 @@ def test_variables_of_no_launcher_are_refused(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=message), joined(torch.device("cpu")):
+        pass
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for name, value in {"RANK": "2", "WORLD_SIZE": "3", "LOCAL_RANK": "2"}.items():
+        monkeypatch.setenv(name, value)
+    message = "LOCAL_RANK=2 and 2 GPUs here; .*--nproc-per-node=2"
+    with pytest.raises(ConfigError, match=message), joined(torch.device("cuda")):
         pass

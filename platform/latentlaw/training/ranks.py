@@ -53,9 +53,10 @@ class Ranks:
         """Replace each tensor by its mean over the processes, all of them by one message."""
         if self.size == 1:
             return
-        with torch.no_grad(), _talking():
+        with torch.no_grad():
             flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-            dist.all_reduce(flat)
+            with _talking():
+                dist.all_reduce(flat)
             means = (flat / self.size).split([tensor.numel() for tensor in tensors])
             for tensor, mean in zip(tensors, means, strict=True):
                 tensor.copy_(mean.view(tensor.shape))
@@ -64,10 +65,10 @@ class Ranks:
         """Return whether any process has the flag; none goes on before all have asked."""
         if self.size == 1:
             return flag
+        count = torch.tensor(int(flag))
         with _talking():
-            count = torch.tensor(int(flag))
             dist.all_reduce(count)
-            return bool(count)
+        return bool(count)
 
     def from_first(self, make: Callable[[], T]) -> T:
         """Return what `make` returns in the first process, the only one to call it."""
@@ -77,6 +78,11 @@ class Ranks:
         with _talking():
             dist.broadcast_object_list(made)
         return cast("T", made[0])
+
+    def leave(self) -> None:
+        """End the talks, as all do once the model is trained."""
+        if self.size > 1:
+            dist.destroy_process_group()
 
 
 ALONE = Ranks()
@@ -115,7 +121,6 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     except PreemptedError:
         ranks.any(False)
         raise
-    dist.destroy_process_group()
 
 
 class _Gather(torch.autograd.Function):
@@ -124,9 +129,10 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, own: Tensor, ranks: Ranks) -> Tensor:
         ctx.ranks = ranks
+        own = own.contiguous()
         rows = [torch.empty_like(own) for _ in range(ranks.size)]
         with _talking():
-            dist.all_gather(rows, own.contiguous())
+            dist.all_gather(rows, own)
         return torch.cat(rows)
 
     @staticmethod
