@@ -47,11 +47,15 @@ def test_two_processes_make_one_run_that_one_goes_on_with(
         )
         for rank in range(2)
     ]
-    while not any(kept.glob("0000001[0-9]")):
-        assert [process.poll() for process in running] == [None, None]
-        time.sleep(0.01)
-    running[1].send_signal(signal.SIGTERM)
-    assert [process.wait(120) for process in running] == [75, 75]
+    try:
+        while not any(kept.glob("0000001[0-9]")):
+            assert [process.poll() for process in running] == [None, None]
+            time.sleep(0.01)
+        running[1].send_signal(signal.SIGTERM)
+        assert [process.wait(120) for process in running] == [75, 75]
+    finally:
+        for process in running:
+            process.kill()
 
     client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
     experiment = client.get_experiment_by_name("latentlaw")
