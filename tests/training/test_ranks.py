@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.loading import ArrayImages, Particles
+from latentlaw.data.loading import ArrayImages, LabelledImages, Particles
 from latentlaw.errors import ConfigError, PreemptedError, WorkerError
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
@@ -20,6 +20,7 @@ from latentlaw.training.loop import fit
 from latentlaw.training.ranks import ALONE, Ranks, joined
 from latentlaw.training.seeds import seeded_initialisation
 from latentlaw.training.state import TrainState
+from latentlaw.training.step import take_step
 
 #: Family, augmentation, and whether an image is not a number.
 CASES = {
@@ -153,6 +154,20 @@ def test_all_stop_at_the_step_at_which_one_was_told(together: Path, tmp_path: Pa
 def test_layers_that_see_a_part_of_the_batch_are_refused() -> None:
     with pytest.raises(ConfigError, match="norm: batch is over the images of one process"):
         TrainState.begin(network("beta-vae", "batch"), particles(8, 0), TrainConfig(), Ranks(0, 2))
+
+
+def test_a_part_that_does_not_fit_is_said_without_tries_that_others_would_wait_for() -> None:
+    config = TrainConfig(batch_size=8)
+    state = TrainState.begin(network("beta-vae"), particles(8, 0), config, Ranks(0, 2))
+    tried = []
+
+    def too_large(batch: LabelledImages) -> dict[str, torch.Tensor]:
+        tried.append(len(batch))
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(ConfigError, match=r"batch_size: 4 images .* one of 2 processes.*smaller"):
+        take_step(state, next(iter(state.batches)), too_large, max_skipped=0)
+    assert tried == [4]
 
 
 @pytest.mark.parametrize(

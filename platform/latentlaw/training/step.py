@@ -97,8 +97,8 @@ def _too_large(
     if state.ranks.size > 1:
         return (
             f"batch_size: {n} images of {shape}, the part of one of {state.ranks.size} processes, "
-            f"do not fit into the memory of {batch.images.device}; use batch_size="
-            f"{n // 2 * state.ranks.size}, or more processes"
+            f"do not fit into the memory of {batch.images.device}; use a smaller batch_size, or "
+            "more processes"
         )
     fits = n // 2
     while fits >= 2 and not _fits(state, batch, terms_of, fits):
