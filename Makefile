@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
-.PHONY: help demo test test-slow test-browser bench lint types layers format dashboard lock mlproject clean
+.PHONY: help demo test test-infra test-slow test-browser bench lint types layers format dashboard lock mlproject clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -27,7 +27,11 @@ demo: $(READY) ## simulate, train, discover and register on phantoms, in minutes
 
 # A process a core, of a thread each: two that share threads slow each other down several times.
 test: lint types layers ## lint, types, layers and the tests
-	OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile -m "not browser and not slow" --durations=15
+	OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile -m "not browser and not slow and not infra" --durations=15
+
+test-infra: $(READY) ## lint infra/ and run what of it can run here (Debian's package postgresql)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[infra]'
+	OMP_NUM_THREADS=1 pytest -q -m infra --durations=5
 
 test-slow: $(READY) ## the whole main job on real input
 	pytest -q -m slow
@@ -60,7 +64,7 @@ mlproject: $(READY) ## write MLproject from the parameters in pipelines/
 
 lock: ## pin what a fresh environment resolves to
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet -e '.[dev]'
+	build/lock/bin/python -m pip install --quiet -e '.[dev,infra]'
 	build/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//;s/ @ .*//' > infra/requirements.lock
 
 clean: ## remove what runs made; keeps the environment

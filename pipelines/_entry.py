@@ -1,5 +1,6 @@
 """What every entry point shares: typed parameters, one-line errors, progress."""
 
+import errno
 import logging
 import os
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 from latentlaw.errors import ConfigError, LatentlawError, nearest_hint
+from latentlaw.tracking.say import say as say
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
 
@@ -17,6 +19,8 @@ from pipelines._config import read_config
 
 P = TypeVar("P", bound="Entry")
 _PLAIN_SECONDS = 5.0
+#: A disk, quota or limit is full.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Entry(BaseModel):
@@ -41,6 +45,16 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
     except LatentlawError as error:
         print(f"latentlaw: error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"latentlaw: error: {where}{error.strerror}; make room, then run the same command "
+            "again: what is whole is kept",
+            file=sys.stderr,
+        )
+        sys.exit(LatentlawError.exit_code)
     sys.exit(0)
 
 
@@ -96,6 +110,10 @@ def build(entry: type[P], values: dict[str, Any]) -> P:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         found = "" if first["type"] == "missing" else f", found {first['input']!r}"
+        field = entry.model_fields.get(str(first["loc"][0])) if found else None
+        if field is not None:
+            words = sorted(map(str, _words(field.annotation)))
+            found += nearest_hint(str(first["input"]), words)
         raise ConfigError(f"parameter {key!r}: {first['msg']}{found}") from error
 
 
@@ -150,11 +168,6 @@ class ProgressBar:
             self._printed = now
             seconds = now - self._start
             print(f"{what}: {done}/{total} in {seconds:.0f} s", file=sys.stderr, flush=True)
-
-
-def say(line: str) -> None:
-    """Tell the user what happened or is skipped."""
-    print(f"latentlaw: {line}", file=sys.stderr, flush=True)
 
 
 def use_threads() -> int:

@@ -1,7 +1,7 @@
 """Where a training run keeps its checkpoints, and how it goes on from one."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,12 @@ import mlflow
 from latentlaw.errors import ConfigError, PreemptedError
 from latentlaw.tracking.names import CHECKPOINTS, TAG_CHANGED, TAG_RESUME
 from latentlaw.tracking.runs import local_artifacts
+from latentlaw.tracking.server import hasty_requests
 from latentlaw.training.checkpoints import Checkpoint, checkpoint_folder, read_checkpoint
 from latentlaw.training.identity import check_identity
 from latentlaw.training.keeping import Keeper, stop_signals
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from pydantic import Field
 
 from pipelines._entry import Entry, say
@@ -91,7 +93,8 @@ def keeping(
         try:
             yield keeper
         except PreemptedError:
-            mlflow.set_tag(TAG_RESUME, str(folder))
+            with hasty_requests(), suppress(MlflowException):
+                mlflow.set_tag(TAG_RESUME, str(folder))
             raise
     if own is None or folder.resolve() != own.resolve():
         mlflow.log_artifacts(str(folder), CHECKPOINTS)

@@ -23,7 +23,9 @@ ENTRIES = (
     "ladder",
     "discover",
     "explain",
+    "tune",
     "register",
+    "doctor",
     "dashboard",
 )
 _HEADER = "# Made by `make mlproject` from the parameters in pipelines/; edit those.\n"

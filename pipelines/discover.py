@@ -60,8 +60,8 @@ from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use
 from pipelines._robustness import attacked_rows, log_robustness
 
 BLACK_BOX, EQUATION = "black box", "equations"
-# Small, for many steps: a black box that is not trained out would flatter the equations.
-_PIXELS_BATCH, _PIXELS_RATE = 32, 2e-3
+# For many steps: a black box that is not trained out would flatter the equations.
+_PIXELS_BATCH, _PIXELS_RATE, _PIXELS_AN_EPOCH = 32, 2e-3, 2**21
 _PIXELS = {"cnn": "CNN on pixels", "resnet": "ResNet on pixels"}
 
 
@@ -286,12 +286,13 @@ def train_black_box(
     with seeded_initialisation(p.seed):
         box = BLACK_BOXES[kind](model.config, len(data.class_names))
     aligned = model.config.normalisation.alignment != "none"
+    shape = model.config.image_shape
     config = TrainConfig(
         epochs=p.epochs,
         batch_size=_PIXELS_BATCH,
         learning_rate=_PIXELS_RATE,
         augmentation="flip" if aligned else "rotate",
-        samples_per_epoch=samples_per_epoch(model.config.image_shape),
+        samples_per_epoch=max(samples_per_epoch(shape), _PIXELS_AN_EPOCH // math.prod(shape)),
         seed=p.seed,
     )
     fit_classifier(

@@ -1,15 +1,16 @@
 """Train a model on a particle stack."""
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import mlflow
 import pandas as pd
 import torch
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head import LatentHead, fit_head
 from latentlaw.geometry.moments import Alignment
 from latentlaw.losses.divergence import TCEstimator
 from latentlaw.losses.reconstruction import ReconstructionKind
@@ -28,9 +29,9 @@ from latentlaw.priors.files import read_affinity
 from latentlaw.priors.table import AffinityTable, project, projection_report
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, log_bundle
+from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.names import SPLIT
 from latentlaw.tracking.runs import (
-    EpochLogger,
     configure_tracking,
     log_data,
     log_json,
@@ -50,7 +51,7 @@ from latentlaw.training.devices import (
 )
 from latentlaw.training.identity import identify
 from latentlaw.training.keeping import Keeper
-from latentlaw.training.loop import fit
+from latentlaw.training.loop import EpochCallback, fit
 from latentlaw.training.prepare import PreparedData, prepare
 from latentlaw.training.seeds import seeded_initialisation
 from pydantic import BeforeValidator, Field, NonNegativeFloat
@@ -128,32 +129,37 @@ class Train(Keeping):
     compile: bool = Field(False, description="generate kernels by torch.compile")
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a training begins with.
+
+    Attributes
+    ----------
+    matrix
+        Affinity of the classes in training, `(classes, classes)`, or None.
+    """
+
+    stack: ParticleStack
+    data: PreparedData
+    model: AutoEncoder
+    training: TrainConfig
+    matrix: torch.Tensor | None
+
+
 def run(parameters: Train) -> str:
     """Train, log the model, and return the run's id."""
     p = parameters
-    _check(p)
+    check(p)
     found = find_checkpoint(p)
     run_id = None if found is None else found.record.run_id
     with stage_run("train", p.model_dump(), run_id=run_id) as active:
         use_threads()
-        stack = open_stack(p.data)
-        shape = stack.images.shape[1:]
-        check_box(p, shape)
-        data = prepare(stack, seed=p.seed, hold_out=p.hold_out or (), fold=p.fold)
-        prior = load_prior(p, data.class_names)
-        log_data(p.data, stack.digest, stack.table, "training")
-        tag_run(family=p.model)
-        config = model_config(p, data)
-        with seeded_initialisation(p.seed):
-            model = AutoEncoder(config)
-        # As float32 on the device once; the loss reads it in every step.
-        matrix = None if prior is None else torch.tensor(prior.values, dtype=torch.float32)
-        training = train_config(p, shape)
-        device = pick_device(p.device)
+        made = set_up(p)
+        stack, data, device = made.stack, made.data, next(made.model.parameters()).device
         identity = identify(
             settings={
-                "model": config.model_dump(),
-                "train": training.model_dump(),
+                "model": made.model.config.model_dump(),
+                "train": made.training.model_dump(),
                 "data": {
                     "hold_out": p.hold_out or (),
                     "classes": data.class_names,
@@ -161,54 +167,73 @@ def run(parameters: Train) -> str:
                 },
             },
             data_digest=stack.digest,
-            affinity=matrix,
+            affinity=made.matrix,
             device=device.type,
         )
-        say(f"trains on {device.type} in {training.precision}")
+        say(f"trains on {device.type} in {made.training.precision}")
         with (
             keeping(p, active, found, identity) as keeper,
             EpochLogger(active.info.run_id) as log,
         ):
-            bundle = train_bundle(p, data, model.to(device), training, matrix, keeper, log)
+            bundle, best = train_bundle(p, made, log, keeper)
+        log_metrics({"train/best_epoch": best})
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
         log_bundle(bundle, example_images(data.particles(data.rows(TEST))))
-        mlflow.log_dict({k: _plain(v) for k, v in p.begun().items()}, "config.yaml")
+        mlflow.log_dict(plain(p.begun()), "config.yaml")
         return str(active.info.run_id)
 
 
+def set_up(p: Train) -> Setup:
+    """Open and split the data, make the model on its device, and log what both are."""
+    stack = open_stack(p.data)
+    shape = stack.images.shape[1:]
+    check_box(p, shape)
+    data = prepare(stack, seed=p.seed, hold_out=p.hold_out or (), fold=p.fold)
+    prior = load_prior(p, data.class_names)
+    log_data(p.data, stack.digest, stack.table, "training")
+    tag_run(family=p.model)
+    config = model_config(p, data)
+    with seeded_initialisation(p.seed):
+        model = AutoEncoder(config)
+    # As float32 on the device once; the loss reads it in every step.
+    matrix = None if prior is None else torch.tensor(prior.values, dtype=torch.float32)
+    return Setup(stack, data, model.to(pick_device(p.device)), train_config(p, shape), matrix)
+
+
 def train_bundle(
-    p: Train,
-    data: PreparedData,
-    model: AutoEncoder,
-    training: TrainConfig,
-    matrix: torch.Tensor | None,
-    keeper: Keeper,
-    log: EpochLogger,
-) -> Bundle:
-    """Train `model` and fit the classifier head on its training latents."""
-    device = next(model.parameters()).device
+    p: Train, made: Setup, tell: EpochCallback, keeper: Keeper | None
+) -> tuple[Bundle, int]:
+    """Train the model, fit the classifier head, and return both and the best epoch.
+
+    `tell` hears of each epoch.
+    """
+    model, data, matrix = made.model, made.data, made.matrix
     progress = ProgressBar()
 
     def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-        log(epoch, metrics)
+        tell(epoch, metrics)
         progress(epoch + 1, p.epochs, f"train {p.model}")
 
     best = fit(
         model,
         data.particles(data.rows(TRAIN)),
         data.particles(data.rows(VAL)),
-        training,
-        affinity=None if matrix is None else matrix.to(device),
+        made.training,
+        affinity=None if matrix is None else matrix.to(next(model.parameters()).device),
         on_epoch=on_epoch,
         keeper=keeper,
     )
-    log_metrics({"train/best_epoch": best})
+    head = trained_head(model, data)
+    return Bundle(model.cpu(), head), best
+
+
+def trained_head(model: AutoEncoder, data: PreparedData) -> LatentHead:
+    """Fit a head on the latents of labelled training particles."""
     rows = data.rows(TRAIN, labelled=True)
     codes = embed(model, data.particles(rows)).mu
     held_out = embed(model, data.particles(data.rows(VAL))).mu
-    head = fit_head(codes, data.labels[rows], held_out)
-    return Bundle(model.cpu(), head)
+    return fit_head(codes, data.labels[rows], held_out)
 
 
 def check_box(p: Train, item_shape: tuple[int, ...]) -> None:
@@ -323,7 +348,14 @@ def load_prior(p: Train, class_names: list[str]) -> AffinityTable | None:
     return used
 
 
-def _check(p: Train) -> None:
+def check(p: Train) -> None:
+    """Refuse options that exclude each other.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Naming the first.
+    """
     if p.model == "affinity-vae" and p.gamma > 0 and p.affinity is None:
         raise ConfigError(
             "model affinity-vae with gamma > 0 needs `affinity`, a CSV of class similarities; "
@@ -340,8 +372,9 @@ def _check(p: Train) -> None:
         raise DataError(f"affinity: a {p.model} has no affinity term; use model=affinity-vae")
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as YAML has them, without tuples."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
 if __name__ == "__main__":

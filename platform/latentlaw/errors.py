@@ -18,6 +18,10 @@ class DataError(LatentlawError):
     """An input file, store or table is missing, damaged or not what it should be."""
 
 
+class WorkerError(DataError):
+    """Workers died on a part of the work; what is done of it is sound, and can be gone on with."""
+
+
 class CheckpointError(LatentlawError):
     """A checkpoint or model file is damaged, foreign or does not fit its configuration."""
 
@@ -32,8 +36,16 @@ class PreemptedError(LatentlawError):
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
+class PrunedError(LatentlawError):
+    """A trial of a study was ended early, since others were better by then."""
+
+
 class EngineError(LatentlawError):
     """A symbolic-regression engine was asked for that cannot run on this machine."""
+
+
+class TrackingError(LatentlawError):
+    """The tracking server does not answer, or does not take what a run records."""
 
 
 class RegistryError(LatentlawError):

@@ -17,8 +17,8 @@ from latentlaw.losses.affinity import affinity_loss
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.layers import UpConv3d
 from latentlaw.models.vae import AutoEncoder
+from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.queries import LOSS_TERMS
-from latentlaw.tracking.runs import EpochLogger
 from latentlaw.training.batches import augmented
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.objective import Weights, loss_terms
@@ -90,7 +90,6 @@ def _steps(folder: Path) -> list[Ratio]:
     state = TrainState.begin(model, particles, CONFIG)
     generator = torch.Generator().manual_seed(0)
     waited, told = [], []
-    log = EpochLogger(_new_run(folder))
 
     def ours() -> None:
         stall, last, start = 0.0, time.perf_counter(), time.perf_counter()
@@ -129,7 +128,8 @@ def _steps(folder: Path) -> list[Ratio]:
             loss.backward()
             optimiser.step()
 
-    seconds, plain_seconds = interleaved_seconds(ours, plain, rounds=ROUNDS)
+    with EpochLogger(_new_run(folder)) as log:
+        seconds, plain_seconds = interleaved_seconds(ours, plain, rounds=ROUNDS)
     rate, plain_rate = PARTICLES / seconds, PARTICLES / plain_seconds
     share = 100 * float(np.median(waited))
     logging, training = map(sum, zip(*told, strict=True))

@@ -7,14 +7,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,46 +21,9 @@ from latentlaw.discovery.frontier import FAMILIES
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-ROOT = Path(__file__).parents[2]
+from tests.end_to_end.commands import Completed, entry, environment, mlflow_run
+
 STEPS = {"simulate", "ingest", "extract", "affinity", "train", "evaluate", "discover", "register"}
-
-
-def environment(folder: Path) -> dict[str, str]:
-    # What MLflow sets in this process, such as an experiment's id, is not what a user has set.
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    return {
-        **clean,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-        "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "GIT_PYTHON_REFRESH": "quiet",
-    }
-
-
-Completed = subprocess.CompletedProcess[str]
-
-
-def start(folder: Path, command: list[str], flag: str, parameters: dict[str, Any]) -> Completed:
-    pairs = [part for k, v in parameters.items() for part in flag.format(k, v).split(" ", 1)]
-    return subprocess.run(
-        [*command, *pairs],
-        cwd=folder,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-
-
-def mlflow_run(folder: Path, entry: str, **parameters: Any) -> Completed:
-    command = ["mlflow", "run", str(ROOT), "-e", entry, "--env-manager=local"]
-    return start(folder, [*command, "--experiment-name", "latentlaw"], "-P {}={}", parameters)
-
-
-def entry(folder: Path, name: str, **parameters: Any) -> Completed:
-    return start(folder, [sys.executable, "-m", f"pipelines.{name}"], "--{} {}", parameters)
 
 
 @pytest.fixture(scope="module")

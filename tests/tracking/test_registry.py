@@ -8,9 +8,9 @@ from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle, log_bundle
+from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.registry import register_run
 from latentlaw.tracking.runs import (
-    EpochLogger,
     load_json,
     log_json,
     log_metrics,
@@ -86,8 +86,12 @@ def test_logged_bundle_loads_by_run_and_by_uri(bundle: Bundle) -> None:
 
 
 def test_children_join_their_parent_and_failure_is_recorded(store: MlflowClient) -> None:
-    with stage_run("main", {"a": 1}) as parent, stage_run("train", {}) as child:
-        EpochLogger(child.info.run_id)(3, {"train/loss": 0.5})
+    with (
+        stage_run("main", {"a": 1}) as parent,
+        stage_run("train", {}) as child,
+        EpochLogger(child.info.run_id) as log,
+    ):
+        log(3, {"train/loss": 0.5})
         log_json("x.json", {"nan": float("nan"), "rows": [1.0, float("inf")]})
     assert store.get_run(child.info.run_id).data.tags["mlflow.parentRunId"] == parent.info.run_id
     history = store.get_metric_history(child.info.run_id, "train/loss")
@@ -97,22 +101,3 @@ def test_children_join_their_parent_and_failure_is_recorded(store: MlflowClient)
     with pytest.raises(ValueError, match="broken"), stage_run("train", {}) as failed:
         raise ValueError("broken")
     assert store.get_run(failed.info.run_id).info.status == "FAILED"
-
-
-def test_epochs_that_wait_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(EpochLogger, "_SHARE", 1e-12)  # so none but the first is due
-    client = MlflowClient()
-
-    def written(run_id: str) -> list[int]:
-        return [metric.step for metric in client.get_metric_history(run_id, "train/loss")]
-
-    with stage_run("train", {}) as run:
-        killed = EpochLogger(run.info.run_id)
-        for epoch in range(3):
-            killed(epoch, {"train/loss": float(epoch)})
-        assert written(run.info.run_id) == [0]
-        with EpochLogger(run.info.run_id) as log:
-            for epoch in range(600):  # more metrics than MLflow takes at once
-                log(epoch, {"train/loss": float(epoch), "val/loss": 0.0})
-            assert written(run.info.run_id) == [0, 1]
-        assert written(run.info.run_id) == list(range(600))

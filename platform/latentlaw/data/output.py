@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from latentlaw.data.locks import locked
-from latentlaw.errors import ConfigError, LatentlawError
+from latentlaw.errors import ConfigError, LatentlawError, WorkerError
 
 
 @contextmanager
@@ -35,8 +35,8 @@ def new_output(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
 def resumable_output(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield the same temporary path each time, so that a block that was broken off can go on.
 
-    What was written is removed only if the block raises a `LatentlawError`: then its input is at
-    fault. A killed process, a full disk or an interrupt leave it to be resumed.
+    What was written is removed only if the block raises a `LatentlawError` of its input. A killed
+    process or worker, a full disk or an interrupt leave it to be resumed.
 
     Raises
     ------
@@ -46,6 +46,8 @@ def resumable_output(path: str | Path, *, overwrite: bool = False) -> Iterator[P
     with _claimed(Path(path), overwrite=overwrite) as partial:
         try:
             yield partial
+        except WorkerError:
+            raise
         except LatentlawError:
             remove(partial)
             raise

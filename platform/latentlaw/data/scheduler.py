@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 
 from dask import distributed
 
-from latentlaw.errors import ConfigError, DataError
+from latentlaw.errors import ConfigError, WorkerError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _CONNECT_S = 20
+_MOST_NAMED = 5
 _MOST_WORKERS = 8  # more only wait for the disk
 # Dask ships annotations but not on these constructors.
 _Client: Any = distributed.Client
@@ -33,27 +34,44 @@ class TaskRunner:
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `function(item)` of each item, in their order.
 
+        An item whose worker dies is tried on others. If all of them die, the other items are
+        still done before that is an error, though their results are told no more.
+
         Raises
         ------
-        DataError
-            If a worker was killed, as the system does when memory runs out.
+        WorkerError
+            Naming the items on which workers died, as they do when memory runs out.
         """
-        waiting: deque[Future[Result]] = deque()
+        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        deadly: list[Item] = []
+
+        def oldest() -> Iterator[Result]:
+            item, future = waiting.popleft()
+            try:
+                result = future.result()
+            except distributed.KilledWorker:
+                deadly.append(item)
+            if not deadly:
+                yield result
+
         try:
             for item in items:
                 if len(waiting) >= self.in_flight:
-                    yield waiting.popleft().result()
-                waiting.append(self.executor.submit(function, item))
+                    yield from oldest()
+                waiting.append((item, self.executor.submit(function, item)))
             while waiting:
-                yield waiting.popleft().result()
-        except distributed.KilledWorker as error:
-            raise DataError(
-                "scheduler: a worker was killed, most likely out of memory; "
-                "use a smaller `shard`, or scheduler=threads"
-            ) from error
+                yield from oldest()
         finally:
-            for future in waiting:
+            for _, future in waiting:
                 future.cancel()
+        if deadly:
+            names = ", ".join(str(getattr(item, "name", item)) for item in deadly[:_MOST_NAMED])
+            more = f" and {len(deadly) - _MOST_NAMED} more" if len(deadly) > _MOST_NAMED else ""
+            raise WorkerError(
+                f"scheduler: each worker that was given {names}{more} died, most likely out of "
+                "memory; the rest is done. Use a smaller `shard`, workers with more memory, or "
+                "scheduler=threads"
+            )
 
 
 @contextmanager
@@ -88,19 +106,32 @@ def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
         ):
             yield _runner(client, workers)
     elif scheduler.startswith(("tcp://", "tls://")):
-        try:
-            client = _Client(scheduler, timeout=_CONNECT_S)
-        except (OSError, TimeoutError) as error:
-            raise ConfigError(
-                f"scheduler: no Dask scheduler answers at {scheduler} ({error}); "
-                "start one, or use scheduler=local"
-            ) from error
-        with client:
+        with cluster_client(scheduler) as client:
             yield _runner(client, sum(client.nthreads().values()))
     else:
         raise ConfigError(
             f"scheduler: {scheduler!r} is not `local`, `threads` or a `tcp://` address"
         )
+
+
+@contextmanager
+def cluster_client(address: str) -> Iterator[Any]:
+    """Yield a client of a Dask scheduler that runs already, at `tcp://host:port`.
+
+    Raises
+    ------
+    ConfigError
+        If none answers there.
+    """
+    try:
+        client = _Client(address, timeout=_CONNECT_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ConfigError(
+            f"scheduler: no Dask scheduler answers at {address} ({error}); "
+            "start one, or use scheduler=local"
+        ) from error
+    with client:
+        yield client
 
 
 def _runner(client: Any, workers: int) -> TaskRunner:

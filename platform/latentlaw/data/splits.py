@@ -84,7 +84,7 @@ def split_particles(
             f"split: {len(known)} particles ({listed(counts)}) leave {len(rest)} beside test "
             f"({listed(left)}), too few to hold any out for validation; give more"
         )
-    split[rest[_validation_fold(labels[rest], groups[rest], folds, seed)]] = VAL
+    split[rest[validation_fold(labels[rest], groups[rest], seed, folds)]] = VAL
     return split
 
 
@@ -101,10 +101,10 @@ def listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {n}" for name, n in counts.items())
 
 
-def _validation_fold(
-    labels: NDArray[np.str_], groups: NDArray[np.str_], folds: int, seed: int
+def validation_fold(
+    labels: NDArray[np.str_], groups: NDArray[np.str_], seed: int, folds: int = 5
 ) -> NDArray[Any]:
-    """Choose whole groups, or single particles where groups would cost a side a class."""
+    """Choose a part: whole groups, or particles where groups would cost a side a class."""
     if len(set(groups)) >= 3:
         chosen = _best_fold(labels, _cut(labels, groups, folds, seed))
         if not _missing(labels, np.delete(labels, chosen)) + _missing(labels, labels[chosen]):

@@ -9,6 +9,12 @@ TAG_DATA_DIGEST = "latentlaw.data_digest"
 TAG_SOURCE_NOTES = "latentlaw.source_notes"
 TAG_CHANGED = "latentlaw.changed_on_resume"
 TAG_RESUME = "latentlaw.resume"  # folder that a run which was told to stop goes on from
+TAG_STUDY = "latentlaw.study"  # of a run of `tune` and of its trials
+TAG_TRIAL = "latentlaw.trial"  # number in the study
+TAG_TRIAL_STATE = "latentlaw.trial_state"  # complete, pruned, failed, or dead with its process
+TAG_TRIAL_ERROR = "latentlaw.trial_error"
+TAG_BEST_TRIAL = "latentlaw.best_trial"
+TAG_PROCESS = "latentlaw.process"  # host, process id and start of who makes the run
 TAG_PARENT = "mlflow.parentRunId"
 
 EMBEDDINGS = "embeddings.parquet"
@@ -26,3 +32,8 @@ POSES = "poses.star"
 SPLIT = "split.parquet"
 PRIOR = "prior.json"
 CHECKPOINTS = "checkpoints"
+PARAMS = "params.json"  # parameters that MLflow cannot hold as they are
+
+#: Folder of metrics that the tracking server does not have yet, and what names another.
+SPOOL_FOLDER = "unsent_metrics"
+SPOOL_VARIABLE = "LATENTLAW_SPOOL"

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from latentlaw.errors import DataError
+from latentlaw.tracking.limits import decode_value
 from latentlaw.tracking.names import (
     EXPERIMENT,
     TAG_DATA_DIGEST,
@@ -140,7 +141,9 @@ def loss_history(tracking_uri: str, run_id: str) -> pd.DataFrame:
                     if (name := f"{split}/{term}") in logged:
                         history = client.get_metric_history(run_id, name)
                         every = -(-len(history) // _MOST_STEPS)
-                        rows += [(split, term, m.step, m.value) for m in history[::every]]
+                        rows += [
+                            (split, term, m.step, decode_value(m.value)) for m in history[::every]
+                        ]
         except UNREACHABLE as error:
             raise _unreadable(tracking_uri, error) from error
     table = pd.DataFrame(rows, columns=["split", "term", "epoch", "value"])
@@ -195,7 +198,7 @@ def _row(run: Run, experiments: dict[str, str]) -> dict[str, Any]:
         "parent": tags.get(TAG_PARENT, ""),
         "experiment": experiments[run.info.experiment_id],
         **{PARAM + key: value for key, value in run.data.params.items()},
-        **{METRIC + key: value for key, value in run.data.metrics.items()},
+        **{METRIC + key: decode_value(value) for key, value in run.data.metrics.items()},
     }
 
 

@@ -2,9 +2,8 @@
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,31 +14,48 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
-from mlflow.entities import Metric, Run
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
-from latentlaw.errors import PreemptedError, RegistryError, ResumeError
+from latentlaw.errors import (
+    PreemptedError,
+    PrunedError,
+    RegistryError,
+    ResumeError,
+    TrackingError,
+)
+from latentlaw.tracking.doctor import this_process
+from latentlaw.tracking.limits import encode_value, fitting_key, fitting_params
 from latentlaw.tracking.names import (
     DEFAULT_TRACKING_URI,
-    EXPERIMENT,
+    PARAMS,
     TAG_DATA_DIGEST,
     TAG_MODEL_FAMILY,
+    TAG_PROCESS,
     TAG_SOURCE_NOTES,
     TAG_STAGE,
 )
+from latentlaw.tracking.say import say
+from latentlaw.tracking.server import (
+    check_server,
+    hasty_requests,
+    set_patience,
+    tracking_errors,
+)
+from latentlaw.tracking.spool import send_left
+from latentlaw.tracking.stores import choose_experiment
 
-_PARAM_LIMIT = 6000  # MLflow cuts longer values
 _TAG_LIMIT = 5000
 _PARENT: ContextVar[str | None] = ContextVar("parent run", default=None)
 
 
 def configure_tracking() -> None:
-    """Point MLflow at `MLFLOW_TRACKING_URI` and `MLFLOW_EXPERIMENT_NAME`, or at the defaults."""
+    """Point MLflow at `MLFLOW_TRACKING_URI`, or at the default; nothing is asked of it yet."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    set_patience()
     mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI)
-    if "MLFLOW_RUN_ID" not in os.environ:
-        mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT)
 
 
 @contextmanager
@@ -49,8 +65,9 @@ def stage_run(
     """Open the run of a stage: the one `mlflow run` made, a child of the active one, or a new one.
 
     The run ends FINISHED, or FAILED when the block raises; KILLED if it was told to stop, or may
-    not go on as asked, since it can go on. (Then `mlflow run` makes it FAILED: MLflow 3.17 means
-    to keep the status of a run that has ended, but compares its name with numbers.)
+    not go on as asked, since it can go on, or was pruned. (Then `mlflow run` makes it FAILED:
+    MLflow 3.17 means to keep the status of a run that has ended, but compares its name with
+    numbers.)
 
     Parameters
     ----------
@@ -60,27 +77,39 @@ def stage_run(
         Parameters to log; those that `mlflow run` logged itself are left as they are.
     run_id
         The run to go on with, if this store has it.
+
+    Raises
+    ------
+    TrackingError
+        At once, if no server answers; else where MLflow gives up.
     """
+    uri = mlflow.get_tracking_uri()
     nested = mlflow.active_run() is not None
-    known = run_id if run_id is not None and _exists(run_id) else None
-    parent = None if nested else _PARENT.get()
-    with mlflow.start_run(
-        run_id=known, run_name=stage, nested=nested, parent_run_id=parent
-    ) as run:
+    if not nested:
+        check_server(uri)
+    with tracking_errors(uri):
         if not nested:
-            mlflow.set_tag("mlflow.runName", stage)
-        mlflow.set_tag(TAG_STAGE, stage)
-        fresh = {
-            key: str(value)[:_PARAM_LIMIT]
-            for key, value in params.items()
-            if key not in run.data.params
-        }
-        mlflow.log_params(fresh)
-        try:
-            yield run
-        except (PreemptedError, ResumeError):
-            mlflow.end_run("KILLED")
-            raise
+            choose_experiment(uri)
+            send_left(uri)
+        known = run_id if run_id is not None and _exists(run_id) else None
+        parent = None if nested else _PARENT.get()
+        name = stage if known is None else None  # one that goes on has a name
+        with mlflow.start_run(
+            run_id=known, run_name=name, nested=nested, parent_run_id=parent
+        ) as run:
+            tags = {TAG_STAGE: stage, TAG_PROCESS: this_process()}
+            if not nested and known is None:
+                tags["mlflow.runName"] = stage
+            mlflow.set_tags(tags)
+            _log_params({key: str(value) for key, value in params.items()}, run.data.params)
+            try:
+                yield run
+            except (PreemptedError, ResumeError, PrunedError):
+                _end_hastily("KILLED")
+                raise
+            except (TrackingError, MlflowException):
+                _end_hastily("FAILED")
+                raise
 
 
 @contextmanager
@@ -131,51 +160,6 @@ def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:
     tag_run(data_digest=digest)
 
 
-class EpochLogger:
-    """Writes the metrics of epochs to a run, each epoch once, at a small share of the time.
-
-    Epochs wait until the last write has cost no more than that share, and at the latest for the
-    end of the `with` block. A run that goes on from a checkpoint tells all its epochs
-    again, to the same numbers; so those that a killed process had waiting are written then.
-    """
-
-    _SHARE = 0.0025
-    _MOST_METRICS = 1000  # MLflow takes no more in one call
-
-    def __init__(self, run_id: str) -> None:
-        self._run_id = run_id
-        self._client = MlflowClient()
-        before = self._client.get_metric_history(self._run_id, "train/loss")
-        self._done = max((metric.step for metric in before), default=-1)
-        self._waiting: list[Metric] = []
-        self._due = 0.0
-
-    def __enter__(self) -> "EpochLogger":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.flush()
-
-    def __call__(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Log `metrics` at step `epoch`, unless the run has that step."""
-        if epoch <= self._done:
-            return
-        self._done = epoch
-        now = int(pd.Timestamp.now().timestamp() * 1000)
-        self._waiting += [Metric(k, float(v), now, epoch) for k, v in metrics.items()]
-        if time.monotonic() >= self._due:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits."""
-        start = time.monotonic()
-        while self._waiting:
-            self._client.log_batch(self._run_id, metrics=self._waiting[: self._MOST_METRICS])
-            del self._waiting[: self._MOST_METRICS]
-        end = time.monotonic()
-        self._due = end + (end - start) / self._SHARE
-
-
 def local_artifacts(run: Run, name: str) -> Path | None:
     """Return the folder that is the artifact folder `name` of a run; None if it is remote."""
     uri = urlparse(run.info.artifact_uri)
@@ -184,7 +168,9 @@ def local_artifacts(run: Run, name: str) -> Path | None:
 
 def log_metrics(metrics: Mapping[str, float | None]) -> None:
     """Log the metrics that are defined."""
-    mlflow.log_metrics({k: float(v) for k, v in metrics.items() if v is not None})
+    mlflow.log_metrics(
+        {fitting_key(k): encode_value(v) for k, v in metrics.items() if v is not None}
+    )
 
 
 def log_json(name: str, content: Any) -> None:
@@ -219,7 +205,7 @@ def load_table(run_id: str, name: str) -> pd.DataFrame | None:
     """Read a Parquet artifact of a run, or None where it has none."""
     try:
         path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name)
-    except (mlflow.exceptions.MlflowException, OSError):
+    except (MlflowException, OSError):
         return None
     return pd.read_parquet(path)
 
@@ -228,7 +214,7 @@ def load_json(run_id: str, name: str) -> Any | None:
     """Read a JSON artifact of a run, or None where it has none."""
     try:
         return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{name}"))
-    except (mlflow.exceptions.MlflowException, OSError):
+    except (MlflowException, OSError):
         return None
 
 
@@ -245,14 +231,30 @@ def source_run(model: str) -> str:
             return str(mlflow.models.get_model_info(model).run_id)
         run_id = model.removeprefix("runs:/").split("/")[0]
         return str(MlflowClient().get_run(run_id).info.run_id)
-    except mlflow.exceptions.MlflowException as error:
+    except MlflowException as error:
         raise RegistryError(f"{model}: no such model or run ({error.message})") from error
+
+
+def _log_params(params: Mapping[str, str], known: Mapping[str, str]) -> None:
+    """Log parameters; those that MLflow cannot hold are whole in an artifact."""
+    fitting, others = fitting_params(params, PARAMS)
+    if fresh := {key: value for key, value in fitting.items() if key not in known}:
+        mlflow.log_params(fresh)
+    if others:
+        mlflow.log_dict(others, PARAMS)
+        say(f"{', '.join(others)}: longer or named as MLflow cannot; whole in {PARAMS} of the run")
+
+
+def _end_hastily(status: str) -> None:
+    """End the active run if the server takes it at once; what went wrong is told elsewhere."""
+    with hasty_requests(), suppress(MlflowException):
+        mlflow.end_run(status)
 
 
 def _exists(run_id: str) -> bool:
     try:
         MlflowClient().get_run(run_id)
-    except mlflow.exceptions.MlflowException:
+    except MlflowException:
         return False
     return True
 

@@ -70,11 +70,8 @@ def fit_classifier(
     for epoch in range(config.epochs):
         model.train()
         for batch in augmented(shuffled, normalisation, config, device, generator):
-            loss = cross_entropy(
-                model(batch.images),
-                batch.labels,
-                weight=balance,
-                label_smoothing=recipe.label_smoothing,
+            loss = balanced_loss(
+                model(batch.images), batch.labels, balance, recipe.label_smoothing
             )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -82,7 +79,7 @@ def fit_classifier(
             if cycle:
                 cycle.step()
         batches = held_out_batches(val, normalisation, device)
-        loss = cross_entropy(predict_logits(model, batches), labels, weight=balance)
+        loss = balanced_loss(predict_logits(model, batches), labels, balance)
         if float(loss) < best_loss:
             best_loss = float(loss)
             best = {name: value.clone() for name, value in model.state_dict().items()}
@@ -90,6 +87,26 @@ def fit_classifier(
             on_epoch(epoch)
     model.load_state_dict(best)
     model.eval()
+
+
+def balanced_loss(
+    logits: Tensor, labels: Tensor, balance: Tensor, label_smoothing: float = 0.0
+) -> Tensor:
+    """Return the mean cross-entropy of images that weigh as their class does.
+
+    PyTorch's own class weights also weigh the share that smoothing gives to each class, so that a
+    rare class would be pushed on all images.
+
+    Parameters
+    ----------
+    logits, labels
+        `(n, K)` and `(n,)`.
+    balance
+        Weight of each class, `(K,)`.
+    """
+    losses = cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
+    weights = balance[labels]
+    return (losses * weights).sum() / weights.sum()
 
 
 def predict_logits(model: BlackBox, batches: Iterable[LabelledImages]) -> Tensor:

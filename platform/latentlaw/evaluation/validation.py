@@ -1,0 +1,68 @@
+"""What choices may be based on: the measures of an evaluation, on validation particles.
+
+Test particles are left out; they are for the model that was chosen.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from latentlaw.data.splits import HELD_OUT, TEST, TRAIN, VAL, validation_fold
+from latentlaw.evaluation.embed import embed
+from latentlaw.evaluation.head import LatentHead
+from latentlaw.evaluation.measures import EmbeddedParticles, measure
+from latentlaw.evaluation.rotation import latent_cosine_under_rotation
+from latentlaw.models.vae import AutoEncoder
+from latentlaw.training.prepare import PreparedData
+
+
+def validation_measures(
+    model: AutoEncoder,
+    head: LatentHead,
+    data: PreparedData,
+    *,
+    affinity: torch.Tensor | None,
+    seed: int,
+) -> dict[str, float]:
+    """Measure separation, classification by the head and invariance, those that are defined.
+
+    Parameters
+    ----------
+    affinity
+        Prior of the classes, `(classes, classes)`, as used in training.
+    """
+    rows = data.rows(VAL)
+    particles = EmbeddedParticles(
+        head=head,
+        codes=embed(model, data.particles(rows)),
+        labels=data.labels[rows],
+        split=np.full(len(rows), TEST),
+    )
+    table = None if affinity is None else affinity.tolist()
+    prior = None if table is None else {"given": table, "used": table}
+    metrics = measure(particles, prior).metrics | {
+        "rotation/latent_cosine": latent_cosine_under_rotation(
+            model, data.particles(rows), seed=seed
+        )
+    }
+    return {name: float(value) for name, value in metrics.items() if value is not None}
+
+
+def without_test(data: PreparedData, groups: NDArray[np.str_], seed: int) -> PreparedData:
+    """Return the data for a method that itself makes choices, one split further down.
+
+    Test particles are held out, validation takes their place, and a fifth of training that of
+    validation.
+
+    Parameters
+    ----------
+    groups
+        What a split keeps together, `(n,)`.
+    """
+    split = np.where(data.split == TEST, HELD_OUT, data.split)
+    split[data.split == VAL] = TEST
+    train = data.rows(TRAIN, labelled=True)
+    split[train[validation_fold(data.labels[train], groups[train], seed)]] = VAL
+    return replace(data, split=split)

@@ -1,0 +1,85 @@
+"""Runs that a dead process left open: found by the process that each run names, and closed."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+import psutil
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from latentlaw.errors import DataError
+from latentlaw.tracking.names import TAG_PROCESS
+from latentlaw.tracking.queries import UNREACHABLE, store_exists, without_secrets
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class OpenRuns:
+    """Runs whose status is RUNNING, by id: of dead processes here, and of other machines."""
+
+    closed: tuple[str, ...]
+    elsewhere: dict[str, str]
+
+
+def this_process() -> str:
+    """Return what names this process for good: a process id alone is given to another later."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
+
+
+def close_dead_runs(tracking_uri: str) -> OpenRuns:
+    """Mark the runs KILLED whose process, on this machine, is dead; others are left as they are.
+
+    Raises
+    ------
+    DataError
+        If the store cannot be read.
+    """
+    closed: list[str] = []
+    elsewhere: dict[str, str] = {}
+    if not store_exists(tracking_uri):
+        return OpenRuns((), {})
+    client = MlflowClient(tracking_uri)
+    try:
+        for run in _open_runs(client):
+            host, pid, began = run.data.tags[TAG_PROCESS].rsplit(":", 2)
+            if host != socket.gethostname():
+                elsewhere[run.info.run_id] = host
+            elif not _lives(int(pid), float(began)):
+                client.set_terminated(run.info.run_id, "KILLED")
+                closed.append(run.info.run_id)
+    except UNREACHABLE as error:
+        raise DataError(
+            f"the runs at {without_secrets(tracking_uri)} cannot be read "
+            f"({without_secrets(str(error).splitlines()[0][:200])})"
+        ) from error
+    return OpenRuns(tuple(closed), elsewhere)
+
+
+def _open_runs(client: MlflowClient) -> list[Run]:
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs(
+            experiments,
+            f"attributes.status = 'RUNNING' and tags.`{TAG_PROCESS}` LIKE '%'",
+            max_results=_PAGE,
+            page_token=token,
+        )
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _lives(pid: int, began: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        # The clock that it is derived from may be set by less than a second meanwhile.
+        alive = abs(process.create_time() - began) < 1
+        return bool(alive and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,8 @@
+"""A line to the user. Not by `logging`: MLflow's migrations switch off the loggers of others."""
+
+import sys
+
+
+def say(line: str) -> None:
+    """Tell the user what happened or is skipped."""
+    print(f"latentlaw: {line}", file=sys.stderr, flush=True)

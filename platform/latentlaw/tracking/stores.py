@@ -1,0 +1,38 @@
+"""An SQLite store is made, and its experiment chosen, by one process at a time."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+
+from latentlaw.tracking.names import EXPERIMENT
+
+
+def choose_experiment(tracking_uri: str) -> None:
+    """Choose `MLFLOW_EXPERIMENT_NAME` or the default, unless `mlflow run` has made the run.
+
+    MLflow makes the tables of a new SQLite file, and an experiment, without a lock: of processes
+    that start together all but one would fail, or log to another experiment.
+    """
+    with _alone(tracking_uri):
+        if "MLFLOW_RUN_ID" not in os.environ:
+            name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+            # By name it may only find what another process has just made, and not choose it.
+            found = mlflow.set_experiment(name)
+            mlflow.set_experiment(experiment_id=found.experiment_id)
+
+
+@contextmanager
+def _alone(tracking_uri: str) -> Iterator[None]:
+    file = tracking_uri.split("?")[0].removeprefix("sqlite:///")
+    if file == tracking_uri.split("?")[0]:
+        yield  # a server, which does that once
+        return
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

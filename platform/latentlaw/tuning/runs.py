@@ -1,0 +1,128 @@
+"""The MLflow runs of a study: one a trial, children of the run of `tune`; none left RUNNING."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+
+from latentlaw.tracking.names import (
+    TAG_PARENT,
+    TAG_STAGE,
+    TAG_STUDY,
+    TAG_TRIAL,
+    TAG_TRIAL_ERROR,
+    TAG_TRIAL_STATE,
+)
+from latentlaw.tuning.process import State
+
+TRIAL_STAGE = "trial"
+_STATUS: dict[State, str] = {
+    "complete": "FINISHED",
+    "pruned": "KILLED",
+    "failed": "FAILED",
+    "dead": "KILLED",
+}
+_MOST = 1000
+_LONGEST = 5000
+
+
+def begin_trial_run(
+    tracking_uri: str, parent: str, study: str, number: int, drawn: Mapping[str, Any]
+) -> str:
+    """Make the run of a trial, a child of `parent`, and return its id."""
+    client = MlflowClient(tracking_uri)
+    tags = {TAG_STAGE: TRIAL_STAGE, TAG_STUDY: study, TAG_TRIAL: str(number), TAG_PARENT: parent}
+    experiment = client.get_run(parent).info.experiment_id
+    run = client.create_run(experiment, tags=tags, run_name=f"trial {number}")
+    params = [Param(name, str(value)) for name, value in drawn.items()]
+    client.log_batch(run.info.run_id, params=params)
+    return str(run.info.run_id)
+
+
+def end_trial_run(
+    tracking_uri: str,
+    run_id: str,
+    state: State,
+    *,
+    error: str = "",
+    measures: Mapping[str, float] | None = None,
+    log: Path | None = None,
+) -> None:
+    """Write how a trial ended, with the output of its process if there is any."""
+    client = MlflowClient(tracking_uri)
+    now = int(1000 * time.time())
+    tags = [RunTag(TAG_TRIAL_STATE, state)]
+    tags += [RunTag(TAG_TRIAL_ERROR, error[:_LONGEST])] if error else []
+    metrics = [Metric(_logged(name), value, now, 0) for name, value in (measures or {}).items()]
+    client.log_batch(run_id, metrics=metrics, tags=tags)
+    if log is not None and log.exists() and log.stat().st_size:
+        client.log_artifact(run_id, str(log))
+    client.set_terminated(run_id, _STATUS[state])
+
+
+def close_trial_runs(tracking_uri: str, study: str, number: int, state: State) -> None:
+    """End the runs of a trial that nobody will end."""
+    client = MlflowClient(tracking_uri)
+    for run in _running(client, study, TRIAL_STAGE):
+        if run.data.tags.get(TAG_TRIAL) == str(number):
+            client.set_tag(run.info.run_id, TAG_TRIAL_STATE, state)
+            client.set_terminated(run.info.run_id, _STATUS[state])
+
+
+def close_left_runs(
+    tracking_uri: str, study: str, own: str, states: Mapping[int, State | None]
+) -> None:
+    """End what killed processes left RUNNING, and make their trials children of `own`.
+
+    Parameters
+    ----------
+    own
+        The run of `tune` that this process has open.
+    states
+        How each trial ended; None: it runs. The run of a `tune` that has a running trial stays.
+    """
+    client = MlflowClient(tracking_uri)
+    busy = set()
+    for run in _running(client, study, TRIAL_STAGE):
+        state = states.get(int(run.data.tags[TAG_TRIAL]))
+        if state is None:
+            busy.add(run.data.tags[TAG_PARENT])
+        else:
+            close_trial_runs(tracking_uri, study, int(run.data.tags[TAG_TRIAL]), state)
+    for run in _running(client, study, "tune"):
+        left = run.info.run_id
+        if left == own or left in busy:
+            continue
+        for child in _search(client, study, f"tags.`{TAG_PARENT}` = '{left}'"):
+            client.set_tag(child.info.run_id, TAG_PARENT, own)
+        client.set_terminated(left, "KILLED")
+
+
+def _logged(measure: str) -> str:
+    """Return the name that a measure is logged by, which says that it is of validation data."""
+    return measure if measure.startswith(("val/", "trial/")) else f"val/{measure}"
+
+
+def _running(client: MlflowClient, study: str, stage: str) -> list[Run]:
+    query = f"attributes.status = 'RUNNING' AND tags.`{TAG_STAGE}` = '{stage}'"
+    return _search(client, study, query)
+
+
+def _search(client: MlflowClient, study: str, query: str) -> list[Run]:
+    experiments = [each.experiment_id for each in client.search_experiments(max_results=_MOST)]
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs(
+            experiments,
+            f"tags.`{TAG_STUDY}` = '{study}' AND {query}",
+            max_results=_MOST,
+            page_token=token,
+        )
+        found += page
+        token = page.token
+        if not token:
+            return found
