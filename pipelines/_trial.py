@@ -61,9 +61,8 @@ def run_trial(task: Mapping[str, Any], report: Report) -> dict[str, float]:
                 for value in shown.values():
                     report(epoch, value)
 
-            bundle, _ = train_bundle(p, made, on_epoch, None)
-        kept = min(epochs, key=lambda metrics: metrics["val/loss"])
-        found = {name: kept[name] for name in LOSSES}
+            bundle, best = train_bundle(p, made, on_epoch, None)
+        found = {name: epochs[best][name] for name in LOSSES}
         found |= _measures(made, p.seed) | {"trial/threads": torch.get_num_threads()}
         if set(objectives) & set(LAWS):
             found |= _laws(made, bundle, told, threads)
