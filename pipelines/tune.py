@@ -226,7 +226,8 @@ def retrained(plan: Plan, drawn: dict[str, Any]) -> str:
     metrics = evaluate.run(Evaluate(model=trained, data=told.data, seed=told.seed))
     log_metrics(metrics)
     if set(plan.objectives) & set(LAWS):
-        asked = {"model": trained, "data": told.data, "seed": told.seed, **of_discover}
+        shared = {key: getattr(told, key) for key in ("data", "epochs", "seed")}
+        asked = {"model": trained, **shared, **of_discover}
         mlflow.log_dict(asked, "best_discover.yaml")
         trained = discover.run(build(Discover, asked))
     for name, value in sorted(metrics.items()):
