@@ -14,10 +14,11 @@ from latentlaw.data.stack_writer import new_stack
 from mlflow.tracking import MlflowClient
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 40
+EPOCHS = 15
 
 
 @pytest.mark.infra
+@pytest.mark.timeout(600)
 def test_training_is_queued_again_and_goes_on(tmp_path: Path) -> None:
     with new_stack(tmp_path / "s.particles.zarr", item_shape=(1, 8, 8)) as writer:
         table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
