@@ -39,7 +39,7 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, object]]:
     def noise(*shape: int) -> NDArray[np.float32]:
         return random.normal(size=shape).astype(np.float32)
 
-    for name in ("a", "b"):
+    for name in "abc":
         write_mrc(tmp_path / "maps" / f"{name}.mrc", noise(8, 8, 8), 10.0)
     write_mrc(tmp_path / "tomo.mrc", noise(24, 24, 24), 10.0)
     labels = {"labels": np.array([0, 0, 1, 1]), "class_names": np.array(["a", "b"])}
