@@ -10,6 +10,7 @@ such recalibration changes. Minutes.
 """
 
 import sys
+from itertools import product
 from pathlib import Path
 
 import mlflow
@@ -52,19 +53,19 @@ def main(data: Path, out: Path, seeds: int = 3) -> None:
     stack = str(out / "jurkat.particles.zarr")
     np.savez(out / "jurkat.npz", images=jurkat, labels=phases)
     collect(out / "jurkat.npz", stack, overwrite=True)
-    trained = training.run(
-        training.Train(data=stack, model="tc-vae", epochs=60, beta=5e-4, tc=2e-3, batch_size=64)
-    )
-    for name, nearest in TASKS.items():
+    for seed, (name, nearest) in product(range(seeds), TASKS.items()):
+        trained = training.run(
+            training.Train(data=stack, model="tc-vae", epochs=40, beta=5e-4, tc=2e-3, seed=seed)
+        )
         chosen = table["label"].isin([INTERPHASE, nearest]).to_numpy()
         is_it = (table["label"][chosen] == nearest).to_numpy()
         groups = table["group"][chosen].to_numpy()
+        print(f"seed {seed}, {name}: {is_it.sum()} {nearest} of {len(is_it)} MDCK nuclei")
         for model, logit in logits(trained, stack, name, images[chosen], seed).items():
             again = recalibrated_logits(logit, is_it, groups)
             print(
-                f"seed {seed}, {name}, {is_it.sum()} {nearest} of {len(is_it)} MDCK nuclei, {model}: balanced "
-                f"accuracy {balanced_accuracy_score(is_it, logit > 0):.3f}, recalibrated "
-                f"{balanced_accuracy_score(is_it, again > 0):.3f}, AUROC "
+                f"  {model}: balanced accuracy {balanced_accuracy_score(is_it, logit > 0):.3f}, "
+                f"recalibrated {balanced_accuracy_score(is_it, again > 0):.3f}, AUROC "
                 f"{roc_auc_score(is_it, logit):.3f}",
                 flush=True,
             )
