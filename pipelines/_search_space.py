@@ -19,7 +19,7 @@ _RANGE_IN_LIST = 3
 _SHARED = {"data", "affinity", "fold", "hold_out", "epochs", *Keeping.model_fields}
 OF_TRAIN = tuple(name for name in Train.model_fields if name not in _SHARED)
 #: What the search for equations leaves to choose.
-_LAWS = tuple(OF_DISCOVER + name for name in ("engine", "budget_s", "max_complexity"))
+_LAWS = tuple(OF_DISCOVER + name for name in ("engine", "budget_s", "max_complexity", "targets"))
 
 
 def load_space(path: str | None, family: str, *, laws: bool, common: dict[str, Any]) -> Space:

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 import torch
 from latentlaw.discovery.discover import discover
 from latentlaw.evaluation.embed import embed
@@ -69,9 +70,8 @@ def run_trial(task: Mapping[str, Any], report: Report) -> dict[str, float]:
                 for value in shown.values():
                     report(epoch, value)
 
-            bundle, _ = train_bundle(p, made, on_epoch, None)
-        kept = min(epochs, key=lambda metrics: metrics["val/loss"])
-        found = {name: kept[name] for name in LOSSES}
+            bundle, best = train_bundle(p, made, on_epoch, None)
+        found = {name: epochs[best][name] for name in LOSSES}
         found |= _measures(made, p.seed) | {"trial/threads": torch.get_num_threads()}
         if set(objectives) & set(LAWS):
             found |= _laws(made, bundle, told, threads)
@@ -95,13 +95,16 @@ def _measures(made: Setup, seed: int) -> dict[str, float]:
 def _laws(made: Setup, bundle: Bundle, told: Mapping[str, Any], threads: int) -> dict[str, float]:
     """Search for equations; validation particles score what a part of training chose."""
     p = build(Discover, {"model": "", "data": str(made.stack.path), **told})
-    data = without_test(made.data, made.stack.table["group"].to_numpy(dtype=str), p.seed)
+    groups = made.stack.table["group"].to_numpy(dtype=str)
+    data = without_test(made.data, groups, made.training.seed)
+    codes = embed(bundle.model, data.images)
     found = discover(
-        latent_data(data, embed(bundle.model, data.images)),
+        latent_data(data, codes, pd.factorize(groups)[0]),
         engine=p.engine,
         budget_s=p.budget_s,
         max_complexity=p.max_complexity,
-        seed=p.seed,
+        targets=p.targets,
+        seed=made.training.seed,
         threads=threads,
     )
     return {name: found.metrics[name] for name in LAWS}

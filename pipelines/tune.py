@@ -35,6 +35,7 @@ from pipelines._search_space import load_space
 from pipelines._trial import OF_DISCOVER, parameters
 from pipelines.discover import Discover
 from pipelines.evaluate import Evaluate
+from pipelines.train import Train
 
 _ROOT = Path(__file__).parents[1]
 _SQLITE = "sqlite:///"
@@ -158,11 +159,13 @@ def planned(p: Tune) -> Plan:
             f"workers: found {p.workers} and a scheduler, expected one of the two; a cluster runs "
             "a trial a thread of its workers"
         )
-    stack = open_stack(p.data)
     common: dict[str, Any] = {key: getattr(p, key) for key in _COMMON}
+    training.check(build(Train, common))
     laws = bool(set(objectives) & set(LAWS))
     space = load_space(p.space, p.model, laws=laws, common=common)
     check_comparable(objectives, set(space))
+    pruner = pruner_of(p, objectives)
+    stack = open_stack(p.data)
     affinity = None if p.affinity is None else read_affinity(p.affinity)
     settings = {
         "objective": list(objectives),
@@ -171,7 +174,7 @@ def planned(p: Tune) -> Plan:
         "data": stack.digest,
         "affinity": None if affinity is None else _digest(affinity.values.tolist()),
     }
-    return Plan(stack, objectives, space, pruner_of(p, objectives), common, settings)
+    return Plan(stack, objectives, space, pruner, common, settings)
 
 
 def pruner_of(p: Tune, objectives: tuple[str, ...]) -> PrunerName:
@@ -223,7 +226,8 @@ def retrained(plan: Plan, drawn: dict[str, Any]) -> str:
     metrics = evaluate.run(Evaluate(model=trained, data=told.data, seed=told.seed))
     log_metrics(metrics)
     if set(plan.objectives) & set(LAWS):
-        asked = {"model": trained, "data": told.data, "seed": told.seed, **of_discover}
+        shared = {key: getattr(told, key) for key in ("data", "epochs", "seed")}
+        asked = {"model": trained, **shared, **of_discover}
         mlflow.log_dict(asked, "best_discover.yaml")
         trained = discover.run(build(Discover, asked))
     for name, value in sorted(metrics.items()):

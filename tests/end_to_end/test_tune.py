@@ -1,4 +1,4 @@
-"""A study as a user types it: three trials, the best retrained, tested, and registered."""
+"""A study as a user types it: three trials, the best retrained, tested and registered."""
 
 from pathlib import Path
 

@@ -14,7 +14,7 @@ from latentlaw.data.stack_writer import new_stack
 from mlflow.tracking import MlflowClient
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 40
+EPOCHS = 15
 
 
 #: As SLURM does: a process a task with its number, the worst exit code of all.
@@ -31,6 +31,7 @@ exit "$code"
 
 
 @pytest.mark.infra
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("tasks", [1, 2])
 def test_training_is_queued_again_and_goes_on(tmp_path: Path, tasks: int) -> None:
     with new_stack(tmp_path / "s.particles.zarr", item_shape=(1, 8, 8)) as writer:

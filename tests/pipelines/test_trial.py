@@ -82,14 +82,19 @@ def test_runs_of_a_study_that_was_killed_are_closed_unless_a_trial_runs(
     for key, value in {"latentlaw.study": "bars/0", "latentlaw.stage": "tune"}.items():
         tracking_store.set_tag(old, key, value)
     own = tracking_store.create_run(left.info.experiment_id).info.run_id
+    retrained = tracking_store.create_run(
+        left.info.experiment_id, tags={"mlflow.parentRunId": old}
+    ).info.run_id
     uri = mlflow.get_tracking_uri()
 
     def status() -> list[str]:
-        return [tracking_store.get_run(run).info.status for run in (old, task["run_id"])]
+        return [
+            tracking_store.get_run(run).info.status for run in (old, task["run_id"], retrained)
+        ]
 
     close_left_runs(uri, "bars/0", own, {0: None})
     close_left_runs(uri, "bars/1", own, {0: "dead"})
-    assert status() == ["RUNNING", "RUNNING"]
+    assert status() == ["RUNNING"] * 3
     close_left_runs(uri, "bars/0", own, {0: "complete"})
-    assert status() == ["KILLED", "FINISHED"]
+    assert status() == ["KILLED", "FINISHED", "KILLED"]
     assert tracking_store.get_run(task["run_id"]).data.tags["mlflow.parentRunId"] == own

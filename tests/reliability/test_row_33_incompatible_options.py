@@ -33,6 +33,23 @@ def test_row_33_incompatible_options(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"model": "affinity-vae"}, "error: model affinity-vae with gamma > 0 needs `affinity`"),
+        ({"objective": "classification/macrof1"}, "did you mean 'classification/macro_f1'"),
+        ({"objective": "separation/affinity_spearman"}, "separation/affinity_spearman needs"),
+        ({"objective": "val/loss"}, "differ in beta do not compare by val/loss"),
+        ({"objective": "pareto", "pruner": "median"}, "use pruner=none"),
+        ({"workers": 2, "scheduler": "tcp://127.0.0.1:1"}, "workers: found 2 and a scheduler"),
+    ],
+)
+def test_row_33_studies(
+    refused: Callable[..., str], options: dict[str, object], message: str
+) -> None:
+    assert message in refused("tune", **{"data": "is-not-there", "model": "beta-vae"} | options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
         ({"depth": 3}, "(12, 12) is not divisible by 8; use depth=2"),
         ({"decoder": "splat", "pose_dims": 4}, "pose in 2-D has 2 numbers"),
         ({"final_channels": 4}, "final_channels: 4 convolution channels after Gaussians"),

@@ -4,76 +4,17 @@ A limit on the size of files stands for the disk: writing fails with the same ki
 """
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pytest
 from latentlaw.data.ingest import ingest
 from latentlaw.data.mrc import write_mrc
-from latentlaw.data.stack_writer import new_stack
 from latentlaw.data.validate import validate_tomogram
-from mlflow.tracking import MlflowClient
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 2**18
-
-
-def run(
-    folder: Path, entry: str, limit: int | None, store: str, **parameters: object
-) -> "subprocess.CompletedProcess[str]":
-    """Run an entry in a process that can write files up to a limit, bytes."""
-    options = [part for k, v in parameters.items() for part in (f"--{k}", str(v))]
-
-    def fill() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return subprocess.run(
-        [sys.executable, "-m", f"pipelines.{entry}", *options],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
-            "MLFLOW_TRACKING_URI": store,
-        },
-        preexec_fn=fill,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-
-
-def assert_one_line(done: "subprocess.CompletedProcess[str]", message: str) -> None:
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr, done.stderr
-    (line,) = [each for each in done.stderr.splitlines() if "latentlaw: error:" in each]
-    assert message in line
-
-
-@pytest.fixture
-def store(tracking_folder: Path) -> str:
-    """Return a store that is there already: its file is beyond the limit, so it is full."""
-    uri = f"sqlite:///{tracking_folder}/mlflow.db"
-    MlflowClient(uri).search_experiments()
-    return uri
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Path:
-    with new_stack(tmp_path / "s.particles.zarr", item_shape=(1, 8, 8)) as writer:
-        table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
-        writer.append(np.random.default_rng(0).normal(size=(40, 1, 8, 8)), table)
-    return tmp_path / "s.particles.zarr"
-
-
-def test_row_44_store_of_runs(tmp_path: Path, stack: Path, store: str) -> None:
-    wide = {"data": stack, "model": "autoencoder", "device": "cpu", "epochs": 1}
-    assert_one_line(run(tmp_path, "train", LIMIT, store, **wide), "tracking: sqlite:///")
-    assert run(tmp_path, "train", None, store, **wide, channels=2).returncode == 0
 
 
 def test_row_44_convert(tmp_path: Path) -> None:
@@ -116,7 +57,7 @@ def test_row_44_checkpoint(tmp_path: Path) -> None:
         text=True,
     )
     assert written.returncode == 2, written.stderr
-    assert "make room" in written.stderr
+    assert "could not be written (File too large); those before it are whole" in written.stderr
     from latentlaw.training.checkpoints import checkpoint_folder, read_checkpoint
 
     with checkpoint_folder(tmp_path):

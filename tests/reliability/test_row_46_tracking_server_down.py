@@ -91,10 +91,7 @@ def done(folder: Path) -> Callable[[], bool]:
 
 
 def test_row_46_server_stands_still(
-    tmp_path: Path,
-    server: MlflowServer,
-    train: Callable[..., int],
-    capfd: pytest.CaptureFixture,
+    tmp_path: Path, server: MlflowServer, train: Callable[..., int]
 ) -> None:
     kept = tmp_path / "kept"
     when(some(kept), lambda: server.send(signal.SIGSTOP))
@@ -103,7 +100,6 @@ def test_row_46_server_stands_still(
     assert train(checkpoints=kept) == 0
     assert not went_on.is_alive()
     assert_each_epoch_once(server, newest_run(server))
-    assert "does not answer; training goes on" in capfd.readouterr().err
     assert not list((tmp_path / "unsent_metrics").iterdir())
 
 

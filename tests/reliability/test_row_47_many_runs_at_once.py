@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from latentlaw.tracking.epochs import EpochLogger
-from latentlaw.tracking.names import EXPERIMENT
 from latentlaw.tracking.runs import configure_tracking, log_json, stage_run
 from mlflow.tracking import MlflowClient
 
 from tests.reliability.training_runs import start
 
+NAME = "at-once"
 RUNS, EPOCHS = 12, 10
 TERMS = ("train/loss", "train/kl", "val/loss")
 
@@ -18,7 +18,7 @@ TERMS = ("train/loss", "train/kl", "val/loss")
 def log_all(folder: Path, uri: str, number: int) -> None:
     """Log a run with parameters, an artifact, and a write an epoch."""
     os.chdir(folder)
-    os.environ["MLFLOW_TRACKING_URI"] = uri
+    os.environ |= {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": NAME}
     configure_tracking()
     EpochLogger._SHARE = 1.0
     with stage_run("train", {"number": number}) as run:
@@ -29,19 +29,16 @@ def log_all(folder: Path, uri: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("made", [False, True], ids=["new store", "store that is there"])
-def test_row_47_many_runs_at_once(
-    tmp_path: Path, tracking_folder: Path, monkeypatch: pytest.MonkeyPatch, made: bool
-) -> None:
+def test_row_47_many_runs_at_once(tmp_path: Path, tracking_folder: Path, made: bool) -> None:
     folder = tracking_folder if made else tmp_path
     uri = f"sqlite:///{folder}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", f"{EXPERIMENT}-at-once")
     runs_wanted = RUNS if made else 4
     children = [start(log_all, tmp_path, uri, number) for number in range(runs_wanted)]
     for child in children:
         child.join(240)
     assert [child.exitcode for child in children] == [0] * runs_wanted
     client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name(f"{EXPERIMENT}-at-once")
+    experiment = client.get_experiment_by_name(NAME)
     runs = client.search_runs([experiment.experiment_id])
     assert sorted(int(run.data.params["number"]) for run in runs) == list(range(runs_wanted))
     for run in runs:

@@ -39,10 +39,11 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, object]]:
     def noise(*shape: int) -> NDArray[np.float32]:
         return random.normal(size=shape).astype(np.float32)
 
-    for name in ("a", "b"):
+    for name in "abc":
         write_mrc(tmp_path / "maps" / f"{name}.mrc", noise(8, 8, 8), 10.0)
     write_mrc(tmp_path / "tomo.mrc", noise(24, 24, 24), 10.0)
-    np.savez(tmp_path / "images.npz", images=noise(4, 8, 8))
+    labels = {"labels": np.array([0, 0, 1, 1]), "class_names": np.array(["a", "b"])}
+    np.savez(tmp_path / "images.npz", images=noise(4, 8, 8), group=np.arange(4), **labels)
     with new_stack(tmp_path / "s.particles.zarr", item_shape=(1, 8, 8)) as writer:
         table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
         writer.append(noise(40, 1, 8, 8), table)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 from dask import distributed
@@ -47,14 +48,17 @@ def dies_at_first(job: tuple[str, int]) -> int:
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address=None,
-        memory_limit="600MiB",
-        silence_logs=50,
-    ) as cluster:
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 2}),  # three deaths
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            memory_limit="600MiB",
+            silence_logs=50,
+        ) as cluster,
+    ):
         yield cluster.scheduler_address
 
 

@@ -60,7 +60,7 @@ def test_row_53_killed_study(tmp_path: Path) -> None:
         assert time.monotonic() < end, "a trial outlived its study"
         time.sleep(0.05)
 
-    assert start(tmp_path).wait(100) == 0
+    assert start(tmp_path).wait(200) == 0
     after = study.get_trials()
     complete = [trial for trial in after if trial.state == TrialState.COMPLETE]
     assert len(complete) == TRIALS

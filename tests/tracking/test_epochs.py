@@ -88,12 +88,12 @@ def test_more_metrics_than_one_call_takes(store: MlflowClient) -> None:
     assert steps(store, run.info.run_id) == list(range(600))
 
 
-def log_and_die(folder: Path, run_id: str) -> None:
+def log_and_die(folder: Path, uri: str, run_id: str) -> None:
     """Log while nothing can be sent, and die without a word."""
     import mlflow
 
     os.chdir(folder)
-    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    mlflow.set_tracking_uri(uri)
     MlflowClient.log_batch = _refuse
     with EpochLogger(run_id) as log:
         for epoch in range(EPOCHS):
@@ -111,7 +111,7 @@ def test_a_killed_process_loses_nothing(
     with stage_run("train", {}) as run:
         pass
     run_id = run.info.run_id
-    child = start(log_and_die, tmp_path, run_id)
+    child = start(log_and_die, tmp_path, os.environ["MLFLOW_TRACKING_URI"], run_id)
     child.join(120)
     assert child.exitcode == 9
     assert steps(store, run_id) == []
@@ -127,7 +127,7 @@ def test_a_killed_process_loses_nothing(
 def test_resumed_with_what_a_killed_process_left(tmp_path: Path, store: MlflowClient) -> None:
     with stage_run("train", {}) as run:
         pass
-    child = start(log_and_die, tmp_path, run.info.run_id)
+    child = start(log_and_die, tmp_path, os.environ["MLFLOW_TRACKING_URI"], run.info.run_id)
     child.join(120)
     with EpochLogger(run.info.run_id) as log:  # tells all again, as a training does
         for epoch in range(EPOCHS + 2):

@@ -18,10 +18,10 @@ def study_of(*values: tuple[float, ...], directions: tuple[str, ...]) -> optuna.
     return study
 
 
-def test_the_best_of_several_objectives_is_nearest_to_the_ideal() -> None:
-    # (0.9, 100) and (0.5, 5) are each best in one; (0.88, 10) is nearly as good in both.
+def test_the_best_of_several_objectives_gives_up_little_of_the_first() -> None:
+    # 0.88 is within 2 % of 0.89 but not of 0.9.
     study = study_of(
-        (0.9, 100), (0.5, 5), (0.88, 10), (0.4, 50), directions=("maximize", "minimize")
+        (0.9, 100), (0.5, 5), (0.89, 10), (0.88, 8), directions=("maximize", "minimize")
     )
     best = best_trial(study)
     assert best is not None

@@ -66,7 +66,8 @@ def head_candidates(
     """
     pool: dict[str, Candidate] = {}
     starts: dict[str, Candidate] = {}
-    for expression, search in sorted(found, key=lambda pair: complexity(pair[0])):
+    # The largest first: what is left of them as they are pruned are the small ones.
+    for expression, search in sorted(found, key=lambda pair: -complexity(pair[0])):
         start = structure_text(expression)
         if start not in starts:
             if pool and deadline.passed():
@@ -93,7 +94,8 @@ def _descend(expression: sympy.Expr, sample: Sample, pool: dict[str, Candidate])
         if known:
             break
     for larger, smaller in itertools.pairwise(chain):
-        larger.smaller = smaller
+        if smaller.complexity < larger.complexity:  # so that chains end
+            larger.smaller = smaller
     return chain[0]
 
 

@@ -61,7 +61,7 @@ class EquationModel:
     def expressions(self) -> tuple[sympy.Expr, ...]:
         """One expression a class."""
         if len(self.class_names) == 2:
-            return (tidy(sympy.expand_mul(-self.heads[0])), self.heads[0])
+            return (negative(self.heads[0]), self.heads[0])
         return self.heads
 
     @cached_property
@@ -158,6 +158,12 @@ class EquationModel:
             )
         pairs = [bounded(program.numpy(list(wide.T))) for program in self._programs]
         return np.stack([v for v, _ in pairs], axis=1), max(rate for _, rate in pairs)
+
+
+def negative(expression: sympy.Expr) -> sympy.Expr:
+    """Return the shorter of two forms of `-f`: the sign in each term, or all multiplied out."""
+    by_term = sympy.Add(*(-term for term in sympy.Add.make_args(expression)))
+    return min((tidy(by_term), tidy(sympy.expand_mul(-expression))), key=complexity)
 
 
 def unscale(

@@ -43,6 +43,10 @@ GENERATIONS_PER_S = 30.0  # a cautious rate (38 to 52 measured) for 500 individu
 MOST_SEARCHED = 1000  # rows of a search
 MOST_FITTED = 3000  # rows that constants are fitted to
 LARGEST_LOGIT = 20.0
+# Standard errors that the chosen model may be worse than the best. Of the fifty or so terms that a
+# search tries, chance lets one gain two or three on logits of little noise; on labels, where more
+# terms bring more accuracy, one error did best on small data.
+LOGIT_ERRORS, LABEL_ERRORS = 3.0, 1.0
 EXACT_DIGITS = 12  # rids constants of the rounding noise of a change of scale
 
 
@@ -129,7 +133,7 @@ class EquationSearch:
         found = assemble(
             fronts, sample, folds, self.counts, largest=self.largest, deadline=choosing
         )
-        best = choose(found)
+        best = choose(found, LOGIT_ERRORS if self.targets == "distil" else LABEL_ERRORS)
         models = [self._model(each, sample) for each in found]
         return FoundEquations(
             tuple(models),

@@ -8,6 +8,7 @@ from urllib.parse import urlparse
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
+from sqlalchemy.exc import SQLAlchemyError
 
 from latentlaw.errors import TrackingError
 from latentlaw.tracking.queries import without_secrets
@@ -79,7 +80,7 @@ def check_server(tracking_uri: str) -> None:
 
 @contextmanager
 def tracking_errors(tracking_uri: str) -> Iterator[None]:
-    """Make one line of what MLflow raises in the block.
+    """Make one line of what MLflow, or the database below it, raises in the block.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def tracking_errors(tracking_uri: str) -> Iterator[None]:
     """
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         reason = without_secrets((str(error).splitlines() or ["no reason given"])[0][:300])
         raise TrackingError(
             f"tracking: {without_secrets(tracking_uri)} takes no more of the run: {reason}"

@@ -71,7 +71,7 @@ class TrialServer:
         beat
             Called at every report, and at least every second.
         """
-        outcome = Outcome("dead", error="the process of trials could not start")
+        outcome = Outcome("dead", error="the process of the trial ended without a word")
         try:
             self._pipe.send(dict(task))
             while True:

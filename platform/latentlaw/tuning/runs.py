@@ -96,8 +96,11 @@ def close_left_runs(
         left = run.info.run_id
         if left == own or left in busy:
             continue
-        for child in _search(client, study, f"tags.`{TAG_PARENT}` = '{left}'"):
-            client.set_tag(child.info.run_id, TAG_PARENT, own)
+        for child in _search(client, f"tags.`{TAG_PARENT}` = '{left}'"):
+            if TAG_TRIAL in child.data.tags:
+                client.set_tag(child.info.run_id, TAG_PARENT, own)
+            elif child.info.status == "RUNNING":  # the best, which was being retrained
+                client.set_terminated(child.info.run_id, "KILLED")
         client.set_terminated(left, "KILLED")
 
 
@@ -107,18 +110,18 @@ def _logged(measure: str) -> str:
 
 
 def _running(client: MlflowClient, study: str, stage: str) -> list[Run]:
-    query = f"attributes.status = 'RUNNING' AND tags.`{TAG_STAGE}` = '{stage}'"
-    return _search(client, study, query)
+    of_study = f"tags.`{TAG_STUDY}` = '{study}' AND tags.`{TAG_STAGE}` = '{stage}'"
+    return _search(client, f"attributes.status = 'RUNNING' AND {of_study}")
 
 
-def _search(client: MlflowClient, study: str, query: str) -> list[Run]:
+def _search(client: MlflowClient, query: str) -> list[Run]:
     experiments = [each.experiment_id for each in client.search_experiments(max_results=_MOST)]
     found: list[Run] = []
     token = None
     while True:
         page = client.search_runs(
             experiments,
-            f"tags.`{TAG_STUDY}` = '{study}' AND {query}",
+            query,
             max_results=_MOST,
             page_token=token,
         )
