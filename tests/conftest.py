@@ -47,11 +47,15 @@ def tracking_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator
     """Track into a store of the test's own, from a folder of its own."""
     import mlflow
     from latentlaw.tracking.runs import configure_tracking
+    from latentlaw.tracking.stores import choose_experiment
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    # MLflow keeps the experiment chosen there, and another store has not got it.
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
     before = mlflow.get_tracking_uri()
     configure_tracking()
+    choose_experiment(mlflow.get_tracking_uri())
     yield mlflow.MlflowClient()
     mlflow.set_tracking_uri(before)
 
