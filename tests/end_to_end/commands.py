@@ -36,10 +36,10 @@ def start(folder: Path, command: list[str], flag: str, parameters: dict[str, Any
     )
 
 
-def mlflow_run(folder: Path, entry: str, **parameters: Any) -> Completed:
+def mlflow_run(folder: Path, entry: str, /, **parameters: Any) -> Completed:
     command = ["mlflow", "run", str(ROOT), "-e", entry, "--env-manager=local"]
     return start(folder, [*command, "--experiment-name", "latentlaw"], "-P {}={}", parameters)
 
 
-def entry(folder: Path, name: str, **parameters: Any) -> Completed:
+def entry(folder: Path, name: str, /, **parameters: Any) -> Completed:
     return start(folder, [sys.executable, "-m", f"pipelines.{name}"], "--{} {}", parameters)

@@ -32,7 +32,9 @@ def data() -> PreparedData:
 @pytest.fixture
 def model() -> AutoEncoder:
     with seeded_initialisation(0):
-        config = ModelConfig(family="beta-vae", image_shape=(1, 8, 8), channels=4, depth=1)
+        config = ModelConfig(
+            family="beta-vae", image_shape=(1, 8, 8), pose_dims=0, channels=4, depth=1
+        )
         return AutoEncoder(config)
 
 

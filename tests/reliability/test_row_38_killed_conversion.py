@@ -32,13 +32,19 @@ def killed(source: Path, out: Path, after_s: float) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
+def seconds(source: Path, out: Path) -> float:
+    """Convert, and return how long it took."""
+    start = time.perf_counter()
+    convert(source, out)
+    return time.perf_counter() - start
+
+
 def test_row_38_killed_conversion(tmp_path: Path) -> None:
     source = tmp_path / "tomo.mrc"
     volume = np.random.default_rng(0).normal(size=(32, 40, 40)).astype(np.float32)
     write_mrc(source, volume, 10.0)
-    start = time.perf_counter()
+    whole_s = min(seconds(source, tmp_path / f"try{i}") for i in range(3))
     convert(source, tmp_path / "unbroken")
-    whole_s = time.perf_counter() - start
     expected = contents(tmp_path / "unbroken")
     draw = random.Random(0)
     out = tmp_path / "broken"

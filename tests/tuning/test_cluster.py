@@ -57,7 +57,8 @@ def test_trials_run_on_workers_and_survive_the_death_of_one(
         if TAG_TRIAL in run.data.tags
     }
     assert status == {
-        trial.number: "KILLED" if trial is dead else "FINISHED" for trial in study.trials
+        trial.number: "KILLED" if trial.number == dead.number else "FINISHED"
+        for trial in study.trials
     }
 
 
