@@ -143,6 +143,12 @@ def split_commas(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
+def for_workers(path: str, scheduler: str) -> str:
+    """Return a path as the workers of a cluster, which are in folders of their own, read it too."""
+    far = "://" in scheduler and "://" not in path
+    return str(Path(path).absolute()) if far else path
+
+
 class ProgressBar:
     """A bar for each kind of work on a terminal; elsewhere a plain line every few seconds."""
 

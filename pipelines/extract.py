@@ -10,7 +10,7 @@ from latentlaw.data.previews import particle_gallery
 from latentlaw.tracking.runs import configure_tracking, log_image, log_metrics, stage_run
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command, say
+from pipelines._entry import Entry, ProgressBar, command, for_workers, say
 
 
 class Extract(Entry):
@@ -49,9 +49,9 @@ def run(parameters: Extract) -> Path:
     p = parameters
     with stage_run("extract", p.model_dump()):
         report = extract(
-            p.tomograms,
+            for_workers(p.tomograms, p.scheduler),
             p.coordinates,
-            p.out,
+            for_workers(p.out, p.scheduler),
             label=p.label,
             box=p.box,
             pixel_size_a=p.pixel_size,

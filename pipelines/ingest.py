@@ -16,7 +16,7 @@ from latentlaw.tracking.runs import (
 )
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command, say
+from pipelines._entry import Entry, ProgressBar, command, for_workers, say
 
 _PREVIEWS = 20
 
@@ -39,8 +39,8 @@ def run(parameters: Ingest) -> list[Path]:
     p = parameters
     with stage_run("ingest", p.model_dump()):
         report = ingest(
-            p.source,
-            p.out,
+            for_workers(p.source, p.scheduler),
+            for_workers(p.out, p.scheduler),
             voxel_size_a=p.voxel_size,
             chunk=p.chunk,
             shard=p.shard,
