@@ -144,7 +144,7 @@ def split_commas(value: Any) -> Any:
 
 
 def for_workers(path: str, scheduler: str) -> str:
-    """Return a path as the workers of a cluster, which are in folders of their own, read it too."""
+    """Return a path as workers of a cluster, in folders of their own, read it too."""
     far = "://" in scheduler and "://" not in path
     return str(Path(path).absolute()) if far else path
 
