@@ -29,13 +29,18 @@ SPACE = {
 def measure() -> list[Ratio]:
     """Return the share of a trial that its study costs, and the speed-up by a second worker."""
     with tempfile.TemporaryDirectory(prefix="latentlaw-tuning-") as scratch:
-        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{scratch}/mlflow.db"
-        configure_tracking()
         return [_overhead(Path(scratch)), _second_worker(Path(scratch))]
+
+
+def _track(folder: Path) -> None:
+    """Track into the store that the studies of `folder` name."""
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
+    configure_tracking()
 
 
 def _overhead(folder: Path) -> Ratio:
     """Time trials that do nothing, in a study of 500, from asking for one to its run's end."""
+    _track(folder)
     study = begun_study(refer(folder), SPACE)
     ranges = {name: r.distribution() for name, r in parse_space(SPACE, "benchmark").items()}
     sampler = make_sampler("tpe", seed=0, done=0, parallel=False)
@@ -71,6 +76,7 @@ def _second_worker(folder: Path) -> Ratio:
     for workers in (2, 1):
         place = folder / str(workers)
         place.mkdir()
+        _track(place)
         busy = {"act": "busy", "seconds": BUSY_S}
         with local_pool(workers) as pool:
             tune(place, pool, trials=2, values={"act": "sleep", "seconds": 0.5})  # starts them
