@@ -1,9 +1,7 @@
 """Training: a step that learns, repeats with its seed, and stops when it cannot go on."""
 
-import dataclasses
-import io
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,7 @@ import torch
 from latentlaw.data.loading import ArrayImages, LabelledImages, Particles, Places
 from latentlaw.data.particles import open_stack
 from latentlaw.data.stack_writer import new_stack
-from latentlaw.errors import ConfigError, DataError
+from latentlaw.errors import DataError
 from latentlaw.geometry.rotations import random_rotations
 from latentlaw.geometry.wedges import Wedges, apply_wedges
 from latentlaw.models.classifier import Classifier
@@ -21,11 +19,7 @@ from latentlaw.models.normalisation import Normalisation
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.training import loop
 from latentlaw.training.augmentation import (
-    Transforms,
     Wedge,
-    apply_transforms,
-    draw_transforms,
-    known_wedges,
 )
 from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
@@ -216,86 +210,6 @@ def test_loss_that_is_not_finite_stops_with_a_message() -> None:
         )
 
 
-def test_flips_mirror_half_of_the_images() -> None:
-    matrices = draw_transforms("rotate-flip", 400, 2, torch.Generator().manual_seed(0)).matrices
-    assert matrices is not None
-    mirrored = (torch.linalg.det(matrices) < 0).float().mean()
-    assert float(mirrored) == pytest.approx(0.5, abs=0.1)
-    assert draw_transforms("none", 4, 2, torch.Generator()).matrices is None
-
-
-def test_flips_alone_leave_each_axis_in_its_place() -> None:
-    matrices = draw_transforms("flip", 400, 2, torch.Generator().manual_seed(0)).matrices
-    assert matrices is not None
-    torch.testing.assert_close(matrices.abs(), torch.eye(2).expand(400, 2, 2))
-    signs = torch.diagonal(matrices, dim1=1, dim2=2)
-    assert signs.mean(0).abs().max() < 0.15
-    assert abs(float((signs[:, 0] * signs[:, 1]).mean())) < 0.15
-
-
-@pytest.mark.parametrize("direction", ["fixed", "random"])
-def test_impulse_has_no_power_in_the_wedge(direction: Literal["fixed", "random"]) -> None:
-    impulses = torch.zeros(6, 1, 16, 12, 9)
-    impulses[..., 8, 6, 4] = 1
-    generator = torch.Generator().manual_seed(0)
-    drawn = draw_transforms(
-        "none", 6, 3, generator, wedge=Wedge(low_deg=30, high_deg=60, direction=direction)
-    )
-    assert drawn.wedges is not None
-    power = torch.fft.rfftn(apply_transforms(impulses, drawn)[:, 0], dim=(1, 2, 3)).abs()
-    k = torch.stack(
-        torch.meshgrid(
-            torch.fft.fftfreq(16), torch.fft.fftfreq(12), torch.fft.rfftfreq(9), indexing="ij"
-        )
-    )
-    ranges, frames = drawn.wedges.tilt_ranges_deg[:, 0], drawn.wedges.frames[:, 0]
-    for each, tilt, frame in zip(power, ranges, frames, strict=True):
-        across, beam = (
-            torch.einsum("izyx,i->zyx", k, frame[:, axis].flip(0)).abs() for axis in (0, 2)
-        )
-        missing = torch.atan2(beam, across) > torch.deg2rad(tilt) + 1e-3
-        kept = torch.atan2(beam, across) < torch.deg2rad(tilt) - 1e-3
-        assert float(each[missing].max()) < 1e-6
-        inside = kept[1:8, 1:6, 1:]  # off the planes where k and -k share a name
-        torch.testing.assert_close(each[1:8, 1:6, 1:][inside], torch.ones(int(inside.sum())))
-        assert bool(missing.any())
-
-
-def test_transforms_that_were_logged_replay_to_the_same_bytes() -> None:
-    images = torch.randn(3, 1, 8, 8, 8, generator=torch.Generator().manual_seed(1))
-    drawn = draw_transforms(
-        "rotate", 3, 3, torch.Generator().manual_seed(0), wedge=Wedge(direction="random")
-    )
-    log = io.BytesIO()
-    torch.save(dataclasses.asdict(drawn), log)
-    log.seek(0)
-    logged = torch.load(log, weights_only=True)
-    replayed = Transforms(logged["matrices"], Wedges(**logged["wedges"]))
-    before = apply_transforms(images, drawn).numpy().tobytes()
-    assert apply_transforms(images, replayed).numpy().tobytes() == before
-    again = draw_transforms(
-        "rotate", 3, 3, torch.Generator().manual_seed(0), wedge=Wedge(direction="random")
-    )
-    assert apply_transforms(images, again).numpy().tobytes() == before
-
-
-def test_known_wedges_turn_along_and_add_up() -> None:
-    """What has no power after a turn and a wedge is in the masks, but for what interpolates."""
-    drawn = draw_transforms("rotate", 3, 3, torch.Generator().manual_seed(0), wedge=Wedge())
-    assert drawn.matrices is not None
-    assert drawn.wedges is not None
-    known = known_wedges(drawn, 3, 60.0)
-    assert known is not None
-    recorded = Wedges.unturned(3, 60).turned(drawn.matrices)
-    shape = (12, 12, 12)
-    both = recorded.masks(shape) & drawn.wedges.masks(shape)
-    torch.testing.assert_close(known.masks(shape), both)
-    assert known_wedges(drawn, 3, None) is None
-    untouched = known_wedges(Transforms(), 3, 60.0)
-    assert untouched is not None
-    torch.testing.assert_close(untouched.masks(shape), Wedges.unturned(3, 60).masks(shape))
-
-
 def splat_network(tilt_range: float | None) -> AutoEncoder:
     with seeded_initialisation(0):
         return AutoEncoder(
@@ -348,13 +262,6 @@ def test_training_images_bring_their_wedges_and_validation_has_the_microscopes(
     assert float(turned[1].tilt_ranges_deg[:, 0].min()) == 60
     assert recorded == (False, None)
     assert not_known == [(True, None), (False, None)]
-
-
-def test_wedge_of_flat_images_or_a_reversed_range_is_refused() -> None:
-    with pytest.raises(ConfigError, match="use wedge=none"):
-        draw_transforms("rotate", 2, 2, torch.Generator(), wedge=Wedge())
-    with pytest.raises(ConfigError, match="from 60 to 30 degrees"):
-        Wedge(low_deg=60, high_deg=30)
 
 
 def test_classifier_learns() -> None:

@@ -83,7 +83,7 @@ class PySREngine:
 
     def _regressor(self, spec: SearchSpec) -> Any:
         try:
-            import pysr  # type: ignore[import-not-found, unused-ignore]
+            import pysr
         except Exception as error:  # juliacall raises bare exceptions where Julia is missing
             raise EngineError(f"PySR cannot be imported: {error}") from error
         return pysr.PySRRegressor(**regressor_options(spec))
