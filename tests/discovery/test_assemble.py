@@ -1,15 +1,23 @@
 from dataclasses import replace
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 import sympy
+from hypothesis import given
 from latentlaw.discovery.assemble import (
     head_candidates,
     ladder,
     pareto_front,
     searches_that_found,
 )
-from latentlaw.discovery.choice import Assembled, choose, draw_folds, out_of_fold_values
+from latentlaw.discovery.choice import (
+    Assembled,
+    choose,
+    draw_folds,
+    out_of_fold_values,
+    undominated,
+)
 from latentlaw.discovery.deadline import Deadline
 from latentlaw.discovery.expressions import complexity, latents_of, parse, to_text
 from latentlaw.discovery.polynomials import polynomial_laws
@@ -215,3 +223,20 @@ def test_choice_is_the_smallest_within_one_standard_error():
     assert choose([small]) is small
     same = item(30, large.losses)
     assert choose([same, large]) is large
+
+
+@given(nodes=st.lists(st.integers(1, 6), min_size=1, max_size=8), seed=st.integers(0, 1000))
+def test_no_model_on_the_frontier_is_beaten_and_the_chosen_one_is_there(nodes, seed):
+    losses = np.random.default_rng(seed).normal(1, 0.3, (len(nodes), 5))
+    models = [Assembled((), n, loss) for n, loss in zip(nodes, losses, strict=True)]
+    front = undominated(models)
+    assert [m.complexity for m in front] == sorted({m.complexity for m in front})
+    means = [m.losses.mean() for m in front]
+    assert means == sorted(means, reverse=True)
+    for model in models:
+        assert any(
+            m.complexity <= model.complexity and m.losses.mean() <= model.losses.mean()
+            for m in front
+        )
+    for errors in (0.0, 1.0, 3.0):
+        assert choose(front, errors) is choose(models, errors)

@@ -77,6 +77,18 @@ def out_of_fold_values(
     return values
 
 
+def undominated(models: Sequence[Assembled]) -> list[Assembled]:
+    """Return the models that none of as few nodes beats in loss, smallest first.
+
+    The one that `choose` takes is among them.
+    """
+    front: list[Assembled] = []
+    for model in sorted(models, key=lambda m: (m.complexity, float(m.losses.mean()))):
+        if not front or model.losses.mean() < front[-1].losses.mean():
+            front.append(model)
+    return front
+
+
 def choose(models: Sequence[Assembled], errors: float = ERRORS_ALLOWED) -> Assembled:
     """Return the smallest model whose loss is within `errors` standard errors of the lowest.
 

@@ -16,7 +16,7 @@ from latentlaw.discovery.assemble import (
     pareto_front,
     searches_that_found,
 )
-from latentlaw.discovery.choice import Assembled, choose, draw_folds
+from latentlaw.discovery.choice import Assembled, choose, draw_folds, undominated
 from latentlaw.discovery.deadline import Deadline
 from latentlaw.discovery.engines import SearchSpec, SymbolicEngine
 from latentlaw.discovery.equations import EquationModel, unscale
@@ -130,8 +130,8 @@ class EquationSearch:
         choosing = until(FIT_SHARE)
         folds = draw_folds(self.fitted.labels, self.fitted.groups, seed=self.seed)
         fronts = [pareto_front(each) for each in candidates]
-        found = assemble(
-            fronts, sample, folds, self.counts, largest=self.largest, deadline=choosing
+        found = undominated(
+            assemble(fronts, sample, folds, self.counts, largest=self.largest, deadline=choosing)
         )
         best = choose(found, LOGIT_ERRORS if self.targets == "distil" else LABEL_ERRORS)
         models = [self._model(each, sample) for each in found]
