@@ -42,6 +42,7 @@ from latentlaw.tracking.runs import (
     tag_run,
 )
 from latentlaw.tracking.splits import load_split
+from latentlaw.training.augmentation import Augmentation
 from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import (
     BLACK_BOXES,
@@ -285,13 +286,12 @@ def train_black_box(
     """Train a network on the pixels of the same split."""
     with seeded_initialisation(p.seed):
         box = BLACK_BOXES[kind](model.config, len(data.class_names))
-    aligned = model.config.normalisation.alignment != "none"
     shape = model.config.image_shape
     config = TrainConfig(
         epochs=p.epochs,
         batch_size=_PIXELS_BATCH,
         learning_rate=_PIXELS_RATE,
-        augmentation="flip" if aligned else "rotate",
+        augmentation=same_images(model),
         samples_per_epoch=max(samples_per_epoch(shape), _PIXELS_AN_EPOCH // math.prod(shape)),
         seed=p.seed,
     )
@@ -305,6 +305,15 @@ def train_black_box(
         on_epoch=lambda epoch: progress(epoch + 1, p.epochs, f"train {kind}"),
     )
     return box
+
+
+def same_images(model: AutoEncoder) -> Augmentation:
+    """Return what may be done to an image that stays the same for the model's own training."""
+    alignment = model.config.normalisation.alignment
+    if alignment != "none":
+        return "flip" if alignment == "rotate-flip" else "none"
+    cells = model.config.family == "tc-vae" and model.config.dims == len("yx")
+    return "rotate-flip" if cells else "rotate"
 
 
 def black_box_rung(kind: str, data: PreparedData, box: BlackBox, model: AutoEncoder) -> Rung:

@@ -10,6 +10,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from latentlaw.data.particles import open_stack
+from latentlaw.data.splits import FOLDS, split_particles
 from latentlaw.data.tasks import task_labels
 from latentlaw.evaluation.intervals import mean_interval, ratio_interval
 from latentlaw.tracking.names import FRONTIER
@@ -30,7 +31,6 @@ from pipelines.compare import as_markdown
 from pipelines.discover import BLACK_BOX, EQUATION, Discover
 from pipelines.train import Train
 
-FOLDS = 5
 SCORES = ("balanced_accuracy", "accuracy", "macro_f1")
 
 
@@ -72,9 +72,12 @@ def run(parameters: Ladder) -> pd.DataFrame:
     p = parameters
     stack = open_stack(p.data)
     labels = stack.table["label"].fillna("").to_numpy(dtype=str)
+    # Refused before anything is trained.
     for task in tasks_of(p):
         if task is not None:
-            task_labels(labels, task)  # refused before anything is trained
+            task_labels(labels, task)
+    for fold in range(FOLDS):
+        split_particles(stack.table, seed=p.seed, fold=fold)
     with stage_run("ladder", p.model_dump()) as active:
         tag_run(family="tc-vae")
         log_data(p.data, stack.digest, stack.table, "cross-validation")

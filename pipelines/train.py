@@ -7,7 +7,7 @@ import mlflow
 import pandas as pd
 import torch
 from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.splits import TEST, TRAIN, VAL
+from latentlaw.data.splits import FOLDS, TEST, TRAIN, VAL
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import LatentHead, fit_head
@@ -118,7 +118,10 @@ class Train(Keeping):
     )
     hold_out: Names = Field(None, description="classes kept from training, comma-separated")
     fold: int | None = Field(
-        None, ge=0, lt=5, description="of five, which to test on; none: one that costs no class"
+        None,
+        ge=0,
+        lt=FOLDS,
+        description="of five, to test on; none: one that costs no class",
     )
     patience: int | None = Field(
         None, ge=1, description="epochs without a better validation loss to stop after"

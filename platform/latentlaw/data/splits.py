@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from latentlaw.errors import ConfigError, DataError
 
 TRAIN, VAL, TEST, HELD_OUT = "train", "val", "test", "held_out"
+FOLDS = 5
 _UNLABELLED = "unlabelled"
 
 
@@ -18,7 +19,7 @@ def split_particles(
     *,
     seed: int,
     hold_out: tuple[str, ...] = (),
-    folds: int = 5,
+    folds: int = FOLDS,
     fold: int | None = None,
 ) -> NDArray[np.str_]:
     """Assign each particle to `train`, `val`, `test` or `held_out`.

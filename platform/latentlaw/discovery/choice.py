@@ -24,7 +24,7 @@ FOLDS = 5
 ERRORS_ALLOWED = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assembled:
     """One expression a head, their nodes, and the cross-validated loss `(n,)` a particle."""
 
@@ -42,19 +42,19 @@ def draw_folds(
 ) -> NDArray[np.int64]:
     """Return a fold `(n,)` for each particle: classes spread evenly, a group never split.
 
-    Fewer folds are drawn where there are fewer particles or groups than `folds`, but two at least.
+    Fewer folds are drawn where there are fewer particles or groups than `folds`, but two at least:
+    a single group is split, since nothing else can be held out.
     """
-    units = len(labels) if groups is None else len(np.unique(groups))
-    count = max(2, min(folds, units))
+    units = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    known = int(units.max()) + 1
+    if known == 1:
+        return np.arange(len(labels)) % 2
+    count = max(2, min(folds, known))
+    if np.bincount(labels).max() < count:  # too few of every class to spread
+        return np.asarray(units % count, dtype=np.int64)
     fold_of = np.zeros(len(labels), dtype=np.int64)
-    if units < 2:
-        fold_of[1::2] = 1
-        return fold_of
-    rare = max(np.bincount(labels)) < count
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class with fewer particles than folds
-        if rare:
-            return np.arange(len(labels)) % count
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
         splitter = kind(count, shuffle=True, random_state=seed)
         for k, (_, rows) in enumerate(splitter.split(labels, labels, groups)):

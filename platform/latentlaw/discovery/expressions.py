@@ -90,9 +90,14 @@ def parse(text: str, names: Sequence[str]) -> sympy.Expr:
         expression = _build(tree.body, frozenset(names), text)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         raise DataError(f"the expression {text[:80]!r} cannot be read: {error}") from error
-    if expression.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I):
+    if not is_finite(expression):
         raise DataError(f"the expression {text[:80]!r} is not a finite real function")
     return expression
+
+
+def is_finite(expression: sympy.Expr) -> bool:
+    """Say whether no part of an expression is undefined, infinite or imaginary."""
+    return not expression.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I)
 
 
 def _build(node: ast.AST, names: frozenset[str], text: str) -> sympy.Expr:

@@ -35,6 +35,11 @@ class LatentSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: NDArray[np.int64]) -> LatentSplit:
+        """Return the particles at `rows`."""
+        groups = None if self.groups is None else self.groups[rows]
+        return LatentSplit(self.latents[rows], self.labels[rows], groups)
+
 
 @dataclass(frozen=True)
 class LatentData:

@@ -17,7 +17,7 @@ import numpy as np
 import sympy
 
 from latentlaw.discovery.engines import Availability, Candidate, Front, SearchSpec
-from latentlaw.discovery.expressions import complexity, symbol, tidy
+from latentlaw.discovery.expressions import complexity, is_finite, symbol, tidy
 from latentlaw.errors import EngineError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class OperonEngine:
             expression = tidy(to_sympy(entry["tree"], model.variables_, names))
             loss = float(entry["mean_squared_error"])
             size = complexity(expression)
-            if math.isfinite(loss) and _is_finite(expression) and size <= spec.max_complexity:
+            if math.isfinite(loss) and is_finite(expression) and size <= spec.max_complexity:
                 found.append(Candidate(expression, size, loss, int(entry["length"])))
         unfinished = int(model.stats_["generations"]) < spec.generations  # or a perfect fit
         return Front(tuple(found), unfinished and elapsed >= 0.9 * model.max_time)
@@ -130,10 +130,6 @@ def _regressor(spec: SearchSpec) -> Any:
         max_time=max(1, round(spec.time_s)),
         random_state=int(np.random.default_rng(spec.seed).integers(2**31)),
     )
-
-
-def _is_finite(expression: sympy.Expr) -> bool:
-    return not expression.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I)
 
 
 def _has_avx2() -> bool:

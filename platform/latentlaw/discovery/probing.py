@@ -135,7 +135,7 @@ class RungProbe:
         """Return a record of `robustness.json`; what is not defined is NaN."""
         attacks = {
             norm: {
-                "accuracy": {f"{e:g}": changes.accuracy(e) for e in (0.0, *radii) if e >= 0},
+                "accuracy": {f"{e:g}": changes.accuracy(e) for e in (0.0, *radii)},
                 "median_radius": changes.median if math.isfinite(changes.median) else math.nan,
                 "search_share": changes.search_share,
             }

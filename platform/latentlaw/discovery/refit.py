@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from latentlaw.discovery.expressions import complexity, snap, symbol, tidy
+from latentlaw.discovery.expressions import complexity, is_finite, snap, symbol, tidy
 from latentlaw.discovery.programs import LIMIT, bounded, compile_program
 from latentlaw.discovery.scores import log_losses, log_softmax, particle_weights
 
@@ -337,4 +337,4 @@ def _ridged(matrix: Vector, damping: float) -> Vector:
 
 
 def _is_usable(heads: Heads) -> bool:
-    return not any(head.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I) for head in heads)
+    return all(map(is_finite, heads))

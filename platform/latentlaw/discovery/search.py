@@ -24,6 +24,7 @@ from latentlaw.discovery.expressions import snap, tidy
 from latentlaw.discovery.latents import LatentData, LatentScaling, LatentSplit, search_scaling
 from latentlaw.discovery.polynomials import polynomial_laws
 from latentlaw.discovery.refit import Sample, round_constants
+from latentlaw.discovery.scores import particle_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,10 +101,14 @@ class EquationSearch:
         self.heads = (1,) if data.classes == 2 else tuple(range(data.classes))
         generator = np.random.default_rng(seed)
         self.searched = _classes_alike(data.train, MOST_SEARCHED, generator)
-        seen = _some_rows(data.train, MOST_FITTED, generator)
-        unseen = _some_rows(data.val, MOST_FITTED, generator)
+        seen, unseen = (
+            split.take(np.sort(generator.permutation(len(split))[:MOST_FITTED]))
+            for split in (data.train, data.val)
+        )
         self.fitted = _joined(seen, unseen)
-        self.counts = _half_each(len(seen), len(unseen))
+        # Structures were searched on training particles, which flatters long ones there, so the
+        # validation particles, though fewer, count as much in the choice.
+        self.counts = particle_weights(np.repeat([0, 1], [len(seen), len(unseen)]))
 
     def find(self, teacher: Teacher, budget_s: float, tell: Progress) -> FoundEquations:
         """Search, fit and choose within `budget_s` seconds; `tell` hears of the progress."""
@@ -236,23 +241,6 @@ def _joined(first: LatentSplit, second: LatentSplit) -> LatentSplit:
     )
 
 
-def _half_each(seen: int, unseen: int) -> NDArray[np.float64]:
-    """Return how much each particle counts in the choice, of mean 1.
-
-    Structures were searched on the training particles, which flatters long ones there, so the
-    validation particles, though fewer, count as much.
-    """
-    half = (seen + unseen) / 2
-    return np.repeat([half / seen, half / unseen], [seen, unseen])
-
-
-def _some_rows(split: LatentSplit, most: int, generator: np.random.Generator) -> LatentSplit:
-    """Return at most `most` particles of a split, drawn evenly, in their order."""
-    rows = np.sort(generator.permutation(len(split))[:most])
-    groups = None if split.groups is None else split.groups[rows]
-    return LatentSplit(split.latents[rows], split.labels[rows], groups)
-
-
 def _classes_alike(split: LatentSplit, most: int, generator: np.random.Generator) -> LatentSplit:
     """Return particles of a split, those of rare classes repeated, for engines without weights.
 
@@ -263,4 +251,4 @@ def _classes_alike(split: LatentSplit, most: int, generator: np.random.Generator
     times = np.round(counts.max() / np.maximum(counts, 1)).astype(np.int64)
     rows = np.repeat(np.arange(len(split)), times[split.labels])
     chosen = rows[np.sort(generator.permutation(len(rows))[:most])]
-    return LatentSplit(split.latents[chosen], split.labels[chosen])
+    return split.take(chosen)

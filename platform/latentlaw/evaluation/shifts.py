@@ -1,6 +1,6 @@
 """Natural shifts: what another day, microscope or focus does to raw images.
 
-All of them act on the light above an image's background (its median outside the foreground), so
+All but noise act on the light above an image's background (its median outside the foreground), so
 that what turns or moves into the box is background too.
 """
 

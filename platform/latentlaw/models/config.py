@@ -75,6 +75,13 @@ class ModelConfig(BaseModel):
                 f"compared by mse, found {self.dims}-D and {self.reconstruction}; use "
                 "tilt_range=none"
             )
+        turned = self.normalisation.alignment != "none"
+        if turned and (self.tilt_range is not None or self.explicit_pose):
+            raise ConfigError(
+                f"alignment: {self.normalisation.alignment} turns each image, so that neither its "
+                "missing wedge nor its pose in the box is known; use alignment=none, or "
+                "tilt_range=none and decoder=conv"
+            )
         wanted = splat_pose_dims(self.dims)
         if self.decoder == "splat" and self.pose_dims not in (0, wanted):
             raise ConfigError(

@@ -23,8 +23,8 @@ class Normalisation(BaseModel):
     DNA, say) stays a cue.
     `unit`: each image's range to [0, 1], as cross-entropy wants; a constant image becomes zeros.
 
-    Before either, images are blurred by a Gaussian of `smoothing` voxels: noise beyond the
-    resolution of a specimen says nothing of it. After either, they may be aligned, each in the
+    Before any of them, images are blurred by a Gaussian of `smoothing` voxels: noise beyond the
+    resolution of a specimen says nothing of it. After it, they may be aligned, each in the
     frame of its own light (`align_by_moments`): then latents need not say where a cell lies in its
     box and which way. `rotate-flip` takes mirror images for the same.
     """
@@ -65,7 +65,7 @@ class Normalisation(BaseModel):
         return self.aligned(self.scaled(images))
 
     def scaled(self, images: Tensor) -> Tensor:
-        """Return smoothed images with their background, or their mean, at 0."""
+        """Return smoothed images with their background, mean or least value at 0."""
         images = self.smoothed(images)
         if self.kind == "global":
             return torch.asinh((images - _background(images)) / self.scale)

@@ -71,7 +71,8 @@ def draw_transforms(
 ) -> Transforms:
     """Draw transforms for `n` images; `rotate-flip` also mirrors half of them.
 
-    `flip` mirrors each axis of half of them, which leaves aligned images in their frames.
+    `flip` mirrors each axis of half of them: the axes of aligned images stay, though not which way
+    they point, which skewness tells poorly of an object that is nearly symmetric.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def check_wedge(wedge: Wedge | None, dims: int) -> None:
 
 
 def apply_transforms(images: Tensor, transforms: Transforms) -> Tensor:
-    """Turn images `(n, c, [z,] y, x)` of mean 0, then take away what their tilts do not reach."""
+    """Turn images `(n, c, [z,] y, x)` of background 0, then take what their tilts do not reach."""
     if transforms.matrices is not None:
         images = rotate_images(images, transforms.matrices)
     return images if transforms.wedges is None else apply_wedges(images, transforms.wedges)
