@@ -37,7 +37,8 @@ class Keeping(Entry):
 
     def begun(self) -> dict[str, Any]:
         """Return the parameters of a run from its start, which are those that rerun it."""
-        return self.model_dump() | {name: f.default for name, f in Keeping.model_fields.items()}
+        own = Keeping.model_fields.keys() - Entry.model_fields.keys()
+        return self.model_dump() | {name: Keeping.model_fields[name].default for name in own}
 
 
 def find_checkpoint(p: Keeping) -> Checkpoint | None:

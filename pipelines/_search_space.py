@@ -16,7 +16,7 @@ from pipelines.train import Train, check
 _FOLDER = Path(__file__).parent / "_spaces"
 _RANGE_IN_LIST = 3
 #: What trials have in common: data and its split, how long they train, and where.
-_SHARED = {"data", "affinity", "fold", "hold_out", "epochs", *Keeping.model_fields}
+_SHARED = {"data", "affinity", "fold", "hold_out", "epochs", "seed", *Keeping.model_fields}
 OF_TRAIN = tuple(name for name in Train.model_fields if name not in _SHARED)
 #: What the search for equations leaves to choose.
 _LAWS = tuple(OF_DISCOVER + name for name in ("engine", "budget_s", "max_complexity", "targets"))

@@ -91,7 +91,10 @@ def stage_run(
         if not nested:
             choose_experiment(uri)
             send_left(uri)
-        known = run_id if run_id is not None and _exists(run_id) else None
+        found = None if run_id is None else _found(run_id)
+        if found is not None and not nested:
+            choose_experiment(uri, found.info.experiment_id)
+        known = None if found is None else found.info.run_id
         parent = None if nested else _PARENT.get()
         name = stage if known is None else None  # one that goes on has a name
         with mlflow.start_run(
@@ -251,12 +254,11 @@ def _end_hastily(status: str) -> None:
         mlflow.end_run(status)
 
 
-def _exists(run_id: str) -> bool:
+def _found(run_id: str) -> Run | None:
     try:
-        MlflowClient().get_run(run_id)
+        return MlflowClient().get_run(run_id)
     except MlflowException:
-        return False
-    return True
+        return None
 
 
 def _without_nan(value: Any) -> Any:

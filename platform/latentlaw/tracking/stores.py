@@ -11,14 +11,21 @@ import mlflow
 from latentlaw.tracking.names import EXPERIMENT
 
 
-def choose_experiment(tracking_uri: str) -> None:
+def choose_experiment(tracking_uri: str, experiment_id: str | None = None) -> None:
     """Choose `MLFLOW_EXPERIMENT_NAME` or the default, unless `mlflow run` has made the run.
 
     MLflow makes the tables of a new SQLite file, and an experiment, without a lock: of processes
     that start together all but one would fail, or log to another experiment.
+
+    Parameters
+    ----------
+    experiment_id
+        Of a run to go on with, which MLflow opens from its own experiment only.
     """
     with _alone(tracking_uri):
-        if "MLFLOW_RUN_ID" not in os.environ:
+        if experiment_id is not None:
+            mlflow.set_experiment(experiment_id=experiment_id)
+        elif "MLFLOW_RUN_ID" not in os.environ:
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
             # By name it may only find what another process has just made, and not choose it.
             found = mlflow.set_experiment(name)
