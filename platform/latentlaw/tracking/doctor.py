@@ -8,9 +8,8 @@ import psutil
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from latentlaw.errors import DataError
 from latentlaw.tracking.names import TAG_PROCESS
-from latentlaw.tracking.queries import UNREACHABLE, store_exists, without_secrets
+from latentlaw.tracking.queries import UNREACHABLE, store_exists, unreadable
 
 _PAGE = 1000
 
@@ -51,10 +50,7 @@ def close_dead_runs(tracking_uri: str) -> OpenRuns:
                 client.set_terminated(run.info.run_id, "KILLED")
                 closed.append(run.info.run_id)
     except UNREACHABLE as error:
-        raise DataError(
-            f"the runs at {without_secrets(tracking_uri)} cannot be read "
-            f"({without_secrets(str(error).splitlines()[0][:200])})"
-        ) from error
+        raise unreadable(tracking_uri, error) from error
     return OpenRuns(tuple(closed), elsewhere)
 
 

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from latentlaw.errors import TrackingError
 from latentlaw.tracking.limits import encode_value, fitting_key
-from latentlaw.tracking.queries import UNREACHABLE, without_secrets
+from latentlaw.tracking.queries import UNREACHABLE, reason_of, without_secrets
 from latentlaw.tracking.say import say
 from latentlaw.tracking.server import server_answers
 from latentlaw.tracking.spool import MOST_METRICS, Spool, is_final, send_new
@@ -122,7 +122,7 @@ class EpochLogger:
                 self._send(batch)
             except UNREACHABLE as error:
                 if is_final(error):
-                    self._refusal = f"refuses them ({str(error).splitlines()[0][:200]})"
+                    self._refusal = f"refuses them ({reason_of(error)})"
                     return
                 self._unsure = True
                 self._given_up.wait(wait_s)

@@ -88,7 +88,7 @@ def list_runs(
         runs = _search(client, own, "", limit)
         runs += _search(client, others, f"tags.`{TAG_STAGE}` LIKE '%'", limit)
     except UNREACHABLE as error:
-        raise _unreadable(tracking_uri, error) from error
+        raise unreadable(tracking_uri, error) from error
     rows = [_row(run, names) for run in runs]
     wanted = None if stages is None else set(stages)
     rows = [row for row in rows if wanted is None or row["stage"] in wanted]
@@ -112,7 +112,7 @@ def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.D
         runs = _search(client, [experiment], f"tags.`{TAG_PARENT}` = '{run_id}'", limit)
         names = {experiment: client.get_experiment(experiment).name}
     except UNREACHABLE as error:
-        raise _unreadable(tracking_uri, error) from error
+        raise unreadable(tracking_uri, error) from error
     rows = [_row(run, names) for run in runs]
     return _table(sorted(rows, key=lambda row: row["start_time"]))
 
@@ -145,7 +145,7 @@ def loss_history(tracking_uri: str, run_id: str) -> pd.DataFrame:
                             (split, term, m.step, decode_value(m.value)) for m in history[::every]
                         ]
         except UNREACHABLE as error:
-            raise _unreadable(tracking_uri, error) from error
+            raise unreadable(tracking_uri, error) from error
     table = pd.DataFrame(rows, columns=["split", "term", "epoch", "value"])
     return table.sort_values(["term", "split", "epoch"], ignore_index=True)
 
@@ -213,10 +213,16 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*RUN_COLUMNS, *extra])
 
 
-def _unreadable(tracking_uri: str, error: Exception) -> DataError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+def reason_of(error: Exception) -> str:
+    """Return the first line of an error's message, or its kind; without secrets."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return without_secrets(lines[0][:300])
+
+
+def unreadable(tracking_uri: str, error: Exception) -> DataError:
+    """Return what a user is told of a store of runs that does not answer."""
     return DataError(
         f"the runs at {without_secrets(tracking_uri)} cannot be read: "
-        f"{without_secrets(reason)}. Start the tracking server, or set MLFLOW_TRACKING_URI "
+        f"{reason_of(error)}. Start the tracking server, or set MLFLOW_TRACKING_URI "
         "to where the runs are"
     )

@@ -11,7 +11,7 @@ from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
 from latentlaw.errors import TrackingError
-from latentlaw.tracking.queries import without_secrets
+from latentlaw.tracking.queries import reason_of, without_secrets
 
 _PROBE_S = 5
 # MLflow waits 0, 4, 8, 16 and 32 s between these tries: a server that is started anew within a
@@ -90,7 +90,7 @@ def tracking_errors(tracking_uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError) as error:
-        reason = without_secrets((str(error).splitlines() or ["no reason given"])[0][:300])
         raise TrackingError(
-            f"tracking: {without_secrets(tracking_uri)} takes no more of the run: {reason}"
+            f"tracking: {without_secrets(tracking_uri)} takes no more of the run: "
+            f"{reason_of(error)}"
         ) from error

@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from latentlaw.errors import ConfigError
 from latentlaw.tracking.names import SPOOL_FOLDER, SPOOL_VARIABLE
-from latentlaw.tracking.queries import UNREACHABLE, without_secrets
+from latentlaw.tracking.queries import UNREACHABLE, reason_of, without_secrets
 from latentlaw.tracking.say import say
 
 MOST_METRICS = 1000  # MLflow takes no more in one call
@@ -124,9 +124,8 @@ def send_left(tracking_uri: str) -> None:
             if spool.server in (None, without_secrets(tracking_uri)):
                 spool.clear()
         except UNREACHABLE as error:
-            reason = (str(error).splitlines() or [""])[0][:200]
             remedy = "; remove the file if its run is gone" if is_final(error) else ""
-            say(f"{path} stays: its metrics cannot be sent ({reason}){remedy}")
+            say(f"{path} stays: its metrics cannot be sent ({reason_of(error)}){remedy}")
         finally:
             spool.close()
 

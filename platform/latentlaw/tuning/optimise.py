@@ -47,7 +47,7 @@ def optimise(
             following = _next(study, task, distributions, trials)
             if following is None:
                 break
-            running[pool.executor.submit(supervise, task, following)] = following
+            running[pool.executor.submit(supervise, task, following, pool.key)] = following
         if running:
             for future in wait(running, timeout=beat_s, return_when=FIRST_COMPLETED).done:
                 del running[future]

@@ -1,16 +1,19 @@
 """Where trials run: processes of this machine, or of the workers of a Dask cluster.
 
 Each thread that supervises trials has a process of its own that these are forked from, with its
-share of the cores and one of the GPUs.
+share of the cores and, here, one of the GPUs; workers of a cluster are told theirs. The processes
+are their pool's: another pool on the same workers has processes of its own.
 """
 
 import itertools
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 from dask import distributed
 
@@ -21,15 +24,16 @@ from latentlaw.tuning.process import TrialServer
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _GPUS = "CUDA_VISIBLE_DEVICES"
 _here = threading.local()
-_servers: list[TrialServer] = []
+_servers: dict[str, list[TrialServer]] = defaultdict(list)  # by pool
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Runs `slots` trials at once."""
+    """Runs `slots` trials at once; `key` tells it from others on the same workers."""
 
     executor: Executor
     slots: int
+    key: str
 
 
 def cores() -> int:
@@ -57,10 +61,11 @@ def local_pool(workers: int) -> Iterator[Pool]:
         _here.environment = share(next(slots), workers, gpus)
 
     executor = ThreadPoolExecutor(workers, initializer=claim_share)
+    key = uuid4().hex
     try:
-        yield Pool(executor, workers)
+        yield Pool(executor, workers, key)
     finally:
-        close_servers()  # so that no thread waits for a trial any more
+        close_servers(key)  # so that no thread waits for a trial any more
         executor.shutdown(cancel_futures=True)
 
 
@@ -77,11 +82,12 @@ def cluster_pool(address: str) -> Iterator[Pool]:
         slots = sum(client.nthreads().values())
         if not slots:
             raise ConfigError(f"scheduler: {address} has no workers; start some")
+        key = uuid4().hex
         try:
             # pure=False: the same trial after a failed task must not be a cached result.
-            yield Pool(client.get_executor(pure=False), slots)
+            yield Pool(client.get_executor(pure=False), slots, key)
         finally:
-            client.run(close_servers, on_error="ignore")
+            client.run(close_servers, key, on_error="ignore")
 
 
 def visible_gpus() -> list[str]:
@@ -101,20 +107,25 @@ def share(slot: int, workers: int, gpus: Sequence[str] = ()) -> dict[str, str]:
     return environment | ({_GPUS: gpus[slot % len(gpus)]} if gpus else {})
 
 
-def trial_server(module: str, folder: str, environment: Mapping[str, str]) -> TrialServer:
-    """Return this thread's process that trials are forked from, started if there is none."""
+def trial_server(
+    pool: str, module: str, folder: str, environment: Mapping[str, str]
+) -> TrialServer:
+    """Return this thread's process that trials of a pool are forked from, started if need be."""
+    wanted = (pool, module, folder, dict(environment))
     server: TrialServer | None = getattr(_here, "server", None)
-    if server is None or not server.alive:
+    if server is None or not server.alive or _here.of != wanted:
+        if server is not None:
+            server.close()  # of a pool that was killed, or waits for this thread
         server = TrialServer(module, folder, {**environment, **_share_here()})
-        _here.server = server
-        _servers.append(server)
+        _here.server, _here.of = server, wanted
+        _servers[pool].append(server)
     return server
 
 
-def close_servers() -> None:
-    """End every process that trials are forked from, and the trials."""
-    while _servers:
-        _servers.pop().close()
+def close_servers(pool: str) -> None:
+    """End every process that trials of a pool are forked from, and the trials."""
+    for server in _servers.pop(pool, ()):
+        server.close()
 
 
 def _share_here() -> dict[str, str]:

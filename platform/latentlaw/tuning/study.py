@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from latentlaw.errors import ConfigError
-from latentlaw.tracking.queries import without_secrets
+from latentlaw.tracking.queries import reason_of, without_secrets
 from latentlaw.tuning.objectives import DIRECTIONS
 from latentlaw.tuning.process import State
 from latentlaw.tuning.runs import close_trial_runs
@@ -77,7 +77,7 @@ def open_storage(storage: str, beat_s: int, retries: int, tracking_uri: str) -> 
             heartbeat_stale_trial_callback=bury,
         )
     except (SQLAlchemyError, OptunaError, ImportError, ValueError, RuntimeError) as error:
-        reason = without_secrets((str(error).splitlines() or [""])[0])
+        reason = reason_of(error)
         raise ConfigError(
             f"storage: {without_secrets(storage)} cannot be opened ({reason}); expected an "
             "SQLAlchemy URL such as sqlite:///optuna.db, of a database that answers"

@@ -82,8 +82,8 @@ class Pulse:
             self._next = time.monotonic() + self._every_s
 
 
-def supervise(task: Task, drawn: Drawn) -> str:
-    """Run a trial to its end, whatever that is, and return a line on it."""
+def supervise(task: Task, drawn: Drawn, pool: str) -> str:
+    """Run a trial of a pool to its end, whatever that is, and return a line on it."""
     study = open_study(task.study)
     trial = optuna.Trial(study, drawn.trial_id)
     if RUN_ID in trial.user_attrs:
@@ -95,7 +95,7 @@ def supervise(task: Task, drawn: Drawn) -> str:
         log = Path(scratch) / "trial.log"
         try:
             trial.set_user_attr(RUN_ID, run_id)
-            outcome = _run(task, drawn, trial, run_id, log)
+            outcome = _run(task, drawn, pool, trial, run_id, log)
             _tell(study, trial, drawn.number, outcome, task.objectives)
         except UpdateFinishedTrialError:  # somebody took it for dead, and queued it again
             outcome = Outcome("dead", error="was silent for too long and given up")
@@ -108,14 +108,22 @@ def supervise(task: Task, drawn: Drawn) -> str:
     return _line(drawn.number, outcome, task.objectives)
 
 
-def _run(task: Task, drawn: Drawn, trial: optuna.Trial, run_id: str, log: Path) -> Outcome:
+def _run(
+    task: Task, drawn: Drawn, pool: str, trial: optuna.Trial, run_id: str, log: Path
+) -> Outcome:
     """Run the trial in this thread's process of trials."""
 
     def prune(epoch: int, value: float) -> bool:
         trial.report(value, epoch)
         return trial.should_prune()
 
-    outcome = trial_server(task.module, task.folder, task.environment).run(
+    try:
+        server = trial_server(pool, task.module, task.folder, task.environment)
+    except OSError as error:
+        return Outcome(
+            "failed", error=f"{task.folder}: no trial can start here ({error.strerror or error})"
+        )
+    outcome = server.run(
         {"values": task.values, "drawn": drawn.params, "run_id": run_id, "log": str(log)},
         prune=prune,
         beat=Pulse(task.study, drawn.trial_id),
