@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from latentlaw.errors import ConfigError, TrackingError
 from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.runs import stage_run
 from latentlaw.tracking.spool import Spool, send_left
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -199,6 +201,17 @@ def test_one_writer_and_a_folder_that_can_be_written(
     monkeypatch.setenv("LATENTLAW_SPOOL", str(tmp_path / "file"))
     with pytest.raises(ConfigError, match="set LATENTLAW_SPOOL"):
         Spool("a", "sqlite:///x.db")
+
+
+def test_a_run_waits_for_who_sends_what_it_left(store: MlflowClient) -> None:
+    """One that goes on as another process sends its old metrics is not refused."""
+    sender = Spool("a", "sqlite:///x.db")
+    threading.Timer(0.5, sender.close).start()
+    spool = Spool("a", "sqlite:///x.db", wait_s=20)
+    spool.append([Metric("loss", 1.0, 0, 0)])
+    assert spool.path.exists(), "written to a file that the sender had taken away"
+    spool.clear()
+    spool.close()
 
 
 def test_a_full_disk_costs_the_copy_alone(

@@ -20,7 +20,7 @@ def locked(path: Path) -> Iterator[None]:
         At once, naming the holder, if another process writes to `path`.
     """
     lock = path.with_name(f".{path.name}.lock")
-    descriptor = _acquire(lock)
+    descriptor = acquire(lock)
     if descriptor is None:
         holder = lock.read_text() if lock.exists() else ""
         raise ConfigError(
@@ -36,8 +36,8 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(lock: Path) -> int | None:
-    """Open and lock the file; None if another holds it."""
+def acquire(lock: Path) -> int | None:
+    """Open and lock the file, made if need be; None if another holds it."""
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
         try:

@@ -4,9 +4,10 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from dask import distributed
@@ -26,9 +27,15 @@ _LocalCluster: Any = distributed.LocalCluster
 
 @dataclass(frozen=True)
 class TaskRunner:
-    """Runs a function over items on an executor, with few tasks in flight so memory is bounded."""
+    """Runs a function over items, with few tasks in flight so that memory is bounded.
 
-    executor: Executor
+    Attributes
+    ----------
+    submit
+        Begins `function(item)` elsewhere and returns its future.
+    """
+
+    submit: Callable[..., Any]
     in_flight: int
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -42,7 +49,7 @@ class TaskRunner:
         WorkerError
             Naming the items on which workers died, as they do when memory runs out.
         """
-        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        waiting: deque[tuple[Item, Any]] = deque()
         deadly: list[Item] = []
 
         def oldest() -> Iterator[Result]:
@@ -58,7 +65,7 @@ class TaskRunner:
             for item in items:
                 if len(waiting) >= self.in_flight:
                     yield from oldest()
-                waiting.append((item, self.executor.submit(function, item)))
+                waiting.append((item, self.submit(function, item)))
             while waiting:
                 yield from oldest()
         finally:
@@ -93,7 +100,7 @@ def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
     workers = min(_MOST_WORKERS, len(os.sched_getaffinity(0)))
     if scheduler == "threads":
         with ThreadPoolExecutor(workers) as pool:
-            yield TaskRunner(pool, workers + 1)
+            yield TaskRunner(pool.submit, workers + 1)
     elif scheduler == "local":
         with (
             _LocalCluster(
@@ -136,4 +143,5 @@ def cluster_client(address: str) -> Iterator[Any]:
 
 def _runner(client: Any, workers: int) -> TaskRunner:
     # pure=False: the same task after a failed run must run again, not return a cached result.
-    return TaskRunner(client.get_executor(pure=False), max(1, workers) + 1)
+    # Dask's own futures: its executor fails where a worker dies between a result and its fetching.
+    return TaskRunner(partial(client.submit, pure=False), max(1, workers) + 1)

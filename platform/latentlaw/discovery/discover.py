@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from latentlaw.discovery.equations import EquationModel
     from latentlaw.discovery.frontier import Scorer
-    from latentlaw.discovery.search import FoundEquations, Targets, Teacher
+    from latentlaw.discovery.search import FoundEquations, Targets
 
     Progress = Callable[[str, float], None]
 
@@ -76,8 +76,6 @@ class Discovery:
     model: EquationModel
     equation_models: tuple[EquationModel, ...]
     dense: LatentNetwork
-    logistic: LatentNetwork
-    boosting: BoostedTrees
     sparse: tuple[SparseModel, ...]
     engine: str
     engine_reason: str
@@ -104,7 +102,6 @@ def discover(
     max_complexity: int = 30,
     targets: Targets = "both",
     operators: Sequence[str] = SearchSpec.operators,
-    teacher: Teacher | None = None,
     sparse_method: SparseMethod = "magnitude",
     seed: int = 0,
     threads: int = 2,
@@ -125,13 +122,11 @@ def discover(
     max_complexity
         Most nodes of one class's expression.
     targets
-        What equations are fitted to: the `teacher`'s logits (`distil`, which explains the model),
-        `labels` under the logistic loss (which explains the data), or `both`: searches take turns,
-        and constants are fitted to labels.
+        What equations are fitted to: the logits of the better network on validation (`distil`,
+        which explains the model), `labels` under the logistic loss (which explains the data), or
+        `both`: searches take turns, and constants are fitted to labels.
     operators
         Operators that expressions may use: names in `engines.BINARY` and `engines.UNARY`.
-    teacher
-        Model of latents to distil; the better network on validation if None.
     sparse_method
         How the sparse networks are found, `magnitude` or `rigl`.
     extra_rungs
@@ -173,7 +168,7 @@ def discover(
             targets=targets,
             operators=spec.operators,
         )
-        teacher = teacher or min((dense, logistic), key=lambda net: _val_loss(net, data))
+        teacher = min((dense, logistic), key=lambda net: _val_loss(net, data))
         found = search.find(teacher, budget_s, tell)
         searched_s = time.monotonic() - searching
     model = found.chosen
@@ -192,8 +187,6 @@ def discover(
         model=model,
         equation_models=found.models,
         dense=dense,
-        logistic=logistic,
-        boosting=boosting,
         sparse=tuple(sparse),
         engine=chosen_engine.name,
         engine_reason=reason,

@@ -40,13 +40,14 @@ class EpochLogger:
     """
 
     _SHARE = 0.0025
+    _SENDER_WAIT_S = 90.0  # longer than another process takes to send what was left
     _FIRST_WAIT_S, _MOST_WAIT_S = 0.5, 5.0
     _FLUSH_S, _HURRIED_FLUSH_S = 60.0, 5.0
 
     def __init__(self, run_id: str) -> None:
         self._uri = mlflow.get_tracking_uri()
         self._client = MlflowClient(self._uri)
-        self._spool = Spool(run_id, self._uri)
+        self._spool = Spool(run_id, self._uri, wait_s=self._SENDER_WAIT_S)
         before = self._client.get_metric_history(run_id, "train/loss") + self._spool.left
         self._done = max((m.step for m in before if m.key == "train/loss"), default=-1)
         self._waiting = self._spool.left
@@ -81,6 +82,7 @@ class EpochLogger:
                 f"{self._refusal or 'does not answer'}; {left} metrics of run "
                 f"{self._spool.run_id} are kept in {self._spool.path}, and the next command that "
                 "reaches the server sends them"
+                + ("; the last of them are lost, since the disk was full" if self._unkept else "")
             )
             if kind is None:
                 raise TrackingError(message)

@@ -1,9 +1,9 @@
 """Metrics on disk until the tracking server has them: written ahead, sent in order, once each."""
 
 import errno
-import fcntl
 import json
 import os
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +12,13 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from latentlaw.data.locks import acquire
 from latentlaw.errors import ConfigError
 from latentlaw.tracking.names import SPOOL_FOLDER, SPOOL_VARIABLE
 from latentlaw.tracking.queries import UNREACHABLE, reason_of, without_secrets
 from latentlaw.tracking.say import say
 
+_RETRY_S = 0.2
 MOST_METRICS = 1000  # MLflow takes no more in one call
 _FINAL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"}
 
@@ -27,32 +29,39 @@ class Spool:
     A line a metric, after one that names the server. It is locked while it is open, and there
     only while it holds something.
 
+    Parameters
+    ----------
+    wait_s
+        How long to wait for another process that has it open, such as one that sends what an
+        earlier one left.
+
     Raises
     ------
     ConfigError
         If the file cannot be written or is open elsewhere.
     """
 
-    def __init__(self, run_id: str, tracking_uri: str) -> None:
+    def __init__(self, run_id: str, tracking_uri: str, *, wait_s: float = 0.0) -> None:
         self.run_id = run_id
         self.path = spool_folder() / f"{run_id}.jsonl"
         self._server = without_secrets(tracking_uri)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("ab+", buffering=0)
+            descriptor = acquire(self.path)
+            deadline = time.monotonic() + wait_s
+            while descriptor is None and time.monotonic() < deadline:
+                time.sleep(_RETRY_S)
+                descriptor = acquire(self.path)
         except OSError as error:
             raise ConfigError(
                 f"{self.path}: metrics cannot be kept here until the tracking server has them "
                 f"({error.strerror}); set {SPOOL_VARIABLE} to a folder that can be written to"
             ) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.close()
+        if descriptor is None:
             raise ConfigError(
                 f"{self.path}: another process writes the metrics of run {run_id}; wait for it"
-            ) from error
-        self._file.seek(0)
+            )
+        self._file = os.fdopen(descriptor, "rb+", buffering=0)
         # A last line that was cut off is no metric.
         lines = [line for line in self._file.readlines() if line.endswith(b"\n")]
         #: Server that the metrics are for; None of a file that holds none.
