@@ -73,9 +73,30 @@ def test_images_without_their_channel_are_taken(bundle: Bundle) -> None:
         (np.zeros((2, 1, 8, 8, 9)), r"found shape \(2, 1, 8, 8, 9\), expected"),
         (np.zeros((0, 1, 8, 8, 8)), "the batch is empty"),
         (np.full((1, 1, 8, 8, 8), np.nan), "NaN"),
+        (IMAGES * np.float32(3e38), "network overflows"),
         (np.zeros((2, 3, 8, 8, 8)), "found shape"),
     ],
 )
 def test_bad_images_are_refused(bundle: Bundle, images: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         bundle.predict(images)
+
+
+def test_only_the_parts_asked_for_come_back(bundle: Bundle) -> None:
+    (record,) = bundle.predict(IMAGES[:1], returns=["class", "terms", "pose"])
+    assert set(record) == {"class", "terms", "qw", "qx", "qy", "qz"}
+    with pytest.raises(DataError, match=r"returns: found 'clas' \(did you mean 'class'\?\)"):
+        bundle.predict(IMAGES[:1], returns=["clas"])
+
+
+def test_terms_sum_to_the_value_that_gives_the_probability(bundle: Bundle) -> None:
+    for record in bundle.predict(IMAGES):
+        assert sum(record["terms"].values()) == pytest.approx(record["value"])
+        assert record["probability"] == pytest.approx(1 / (1 + np.exp(-record["value"])))
+        assert record["probabilities"][record["class"]] == record["probability"]
+
+
+def test_decoded_images_have_the_box_of_the_model(bundle: Bundle) -> None:
+    codes = bundle.embed(IMAGES)
+    assert bundle.decode(codes.mu, codes.pose).shape == IMAGES.shape
+    assert np.isfinite(bundle.decode(codes.mu)).all()

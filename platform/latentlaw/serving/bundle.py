@@ -2,23 +2,26 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import to_text
-from latentlaw.errors import CheckpointError, DataError
+from latentlaw.errors import CheckpointError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.head import LatentHead
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
+from latentlaw.serving.answers import Array, answer
+from latentlaw.serving.requests import NotFiniteError, check_images
 
 _WEIGHTS, _CONFIG, _HEAD = "weights.safetensors", "config.json", "head.json"
 _EQUATIONS, _DIGESTS = "equations.json", "digests.json"
@@ -44,55 +47,81 @@ class Bundle:
         digests = {file.name: _sha256(file) for file in sorted(folder.iterdir())}
         (folder / _DIGESTS).write_text(json.dumps(digests, indent=1))
 
-    def predict(self, images: NDArray[Any]) -> list[dict[str, Any]]:
-        """Answer for each image: class, probability, novelty, latents, pose, deciding expression.
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Classes in the order of `probabilities`; equations decide where there are some."""
+        return self.head.class_names if self.equations is None else self.equations.class_names
 
-        Parameters
-        ----------
-        images
-            Raw images `(n, c, [z,] y, x)` of the trained box.
+    def embed(self, images: NDArray[Any]) -> Embedding:
+        """Encode raw images `(n, c, [z,] y, x)` of the trained box.
+
+        A batch without its channel, `(n, [z,] y, x)`, is taken where the model has one channel.
 
         Raises
         ------
         DataError
-            If the shape is another, or a value is not finite.
+            If the shape is another, the batch is empty, or a value or a latent is not finite.
         """
-        wanted = self.model.config.image_shape
-        if images.ndim == len(wanted) and wanted[0] == 1:
-            images = images[:, None]  # a batch without its single channel
-        if images.ndim != len(wanted) + 1 or images.shape[1:] != wanted:
-            raise DataError(f"inputs: found shape {images.shape}, expected (n, *{wanted})")
-        if not len(images):
-            raise DataError("inputs: the batch is empty")
-        if not np.isfinite(images).all():
-            raise DataError("inputs: NaN or infinite values; replace or leave out those particles")
-        codes = embed(self.model, images)
-        return self._records(codes)
+        codes = embed(self.model, check_images(images, self.model.config.image_shape))
+        if not (np.isfinite(codes.mu).all() and np.isfinite(codes.pose).all()):
+            raise NotFiniteError(
+                "inputs: grey levels are so large that the network overflows; scale the images"
+            )
+        return codes
 
-    def _records(self, codes: Embedding) -> list[dict[str, Any]]:
-        novelty = self.head.novelty(codes.mu)
-        if self.equations:
-            names = self.equations.class_names
-            probabilities: NDArray[np.floating[Any]] = self.equations.predict_proba(codes.mu)
-        else:
-            names = self.head.class_names
-            probabilities = self.head.probabilities(codes.mu)
-        quaternion = codes.pose.shape[1] == 4 and self.model.config.decoder == "splat"
-        records = []
-        for i, winner in enumerate(probabilities.argmax(axis=1)):
-            record: dict[str, Any] = {
-                "class": names[winner],
-                "probability": float(probabilities[i, winner]),
-                "novelty": float(novelty[i]),
-                **{f"z{j}": float(value) for j, value in enumerate(codes.mu[i])},
-            }
-            if quaternion:
-                unit = codes.pose[i] / max(float(np.linalg.norm(codes.pose[i])), 1e-12)
-                record |= dict(zip(("qw", "qx", "qy", "qz"), map(float, unit), strict=True))
-            if self.equations:
-                record["expression"] = to_text(self.equations.expressions[winner])
-            records.append(record)
-        return records
+    def probabilities(self, mu: Array) -> Array:
+        """Return class probabilities `(n, K)` of latent means `(n, d)`."""
+        if self.equations is None:
+            return self.head.probabilities(mu)
+        return self.equations.predict_proba(mu)
+
+    def predict(
+        self, images: NDArray[Any], *, returns: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Answer for each raw image `(n, c, [z,] y, x)`, as `answers` does of latents.
+
+        Raises
+        ------
+        DataError
+            As `embed` does, or if a part of `returns` is unknown.
+        """
+        return self.answers(self.embed(images), returns=returns)
+
+    def answers(
+        self, codes: Embedding, *, returns: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Answer for each particle's latents and pose with the parts that `returns` names.
+
+        See `latentlaw.serving.answers.PARTS`; None: all that the model has.
+        """
+        return answer(
+            codes.mu,
+            self._quaternions(codes.pose),
+            head=self.head,
+            equations=self.equations,
+            returns=returns,
+        )
+
+    def decode(self, mu: Array, pose: Array | None = None) -> NDArray[np.float32]:
+        """Decode latents `(n, d)` and poses `(n, pose_dims)` to images `(n, c, [z,] y, x)`.
+
+        The images are in the grey levels of the network, normalised. Without poses, an explicit
+        one is the identity and a free one is 0.
+        """
+        config = self.model.config
+        if pose is None:
+            pose = np.zeros((len(mu), config.pose_dims), dtype=np.float32)
+            if config.explicit_pose:
+                pose[:, 0] = 1.0
+        with torch.inference_mode():
+            z, turns = (torch.as_tensor(v, dtype=torch.float32) for v in (mu, pose))
+            return np.asarray(self.model.decode(z, turns))
+
+    def _quaternions(self, pose: Array) -> Array | None:
+        if not (self.model.config.explicit_pose and self.model.config.dims == 3):
+            return None
+        norms = np.linalg.norm(pose, axis=1, keepdims=True)
+        return np.asarray(pose / np.maximum(norms, 1e-12))
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -7,12 +7,13 @@ from tempfile import TemporaryDirectory
 import mlflow
 import numpy as np
 from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 
 import latentlaw
 from latentlaw.errors import RegistryError
 from latentlaw.evaluation.embed import Images
+from latentlaw.serving.answers import PARTS
 from latentlaw.serving.bundle import Bundle, load_bundle
 from latentlaw.tracking.names import MODEL
 
@@ -40,7 +41,8 @@ def log_bundle(bundle: Bundle, example: NDArray[np.float32]) -> str:
         A few raw images `(n, c, [z,] y, x)`, kept as the input example.
     """
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *bundle.model.config.image_shape))])
+        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *bundle.model.config.image_shape))]),
+        params=ParamSchema([ParamSpec("returns", DataType.string, list(PARTS), shape=(-1,))]),
     )
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"

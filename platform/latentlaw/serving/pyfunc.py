@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -25,12 +26,13 @@ class LatentlawModel(PythonModel):
         model_input: np.ndarray,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Return class, probability, novelty, latents, pose and expression of each image."""
+        """Answer for each image with the parts that `params["returns"]` names, or all."""
         try:
             images = np.asarray(model_input, dtype=np.float32)
-        except ValueError as error:
-            raise DataError(f"inputs: not a rectangular array of numbers ({error})") from error
-        return pd.DataFrame(self._bundle.predict(images))
+            records = self._bundle.predict(images, returns=(params or {}).get("returns"))
+        except (DataError, ValueError) as error:  # the server says why only of its own exception
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+        return pd.DataFrame(records)
 
 
 set_model(LatentlawModel())
