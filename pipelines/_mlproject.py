@@ -25,6 +25,7 @@ ENTRIES = (
     "explain",
     "tune",
     "register",
+    "serve",
     "doctor",
     "dashboard",
 )

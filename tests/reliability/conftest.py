@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mrcfile
 import numpy as np
@@ -9,6 +10,11 @@ import pytest
 from latentlaw.data.ingest import ingest
 from latentlaw.data.mrc import write_mrc
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.bundles import ScoringServer
 
 Volume = NDArray[np.float32]
 
@@ -54,3 +60,17 @@ def refused(entry: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Ca
         return capsys.readouterr().err
 
     return run
+
+
+@pytest.fixture(scope="module")
+def scoring_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[ScoringServer]":
+    """Return a server of a tiny model, with limits that a test can reach."""
+    from tests.bundles import ScoringServer, tiny_bundle
+
+    folder = tmp_path_factory.mktemp("serving") / "bundle"
+    tiny_bundle().save(folder)
+    limits = ("--body-bytes", str(2**20), "--particles", "100", "--body-s", "2", "--requests", "3")
+    server = ScoringServer(folder, *limits)
+    server.start()
+    yield server
+    server.kill()

@@ -4,30 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sympy
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import symbol
 from latentlaw.errors import CheckpointError, DataError
-from latentlaw.evaluation.head import fit_head
-from latentlaw.models.config import ModelConfig
-from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle, load_bundle
+
+from tests.bundles import tiny_bundle
 
 IMAGES = np.random.default_rng(0).random((6, 1, 8, 8, 8), dtype=np.float32)
 
 
 @pytest.fixture
 def bundle() -> Bundle:
-    values = {"family": "affinity-vae", "image_shape": (1, 8, 8, 8), "pose_dims": 4, "depth": 1}
-    config = ModelConfig.model_validate({**values, "decoder": "splat", "channels": 4})
-    mu = np.random.default_rng(0).normal(size=(40, 8))
-    labels = np.where(mu[:, 0] > 0, "large", "small")
-    law = EquationModel(
-        ("large", "small"),
-        tuple(f"z{i}" for i in range(8)),
-        (-2 * symbol("z0") + sympy.Float(0.5),),
-    )
-    return Bundle(AutoEncoder(config).eval(), fit_head(mu, labels, mu), law)
+    return tiny_bundle()
 
 
 def test_bundle_answers_the_same_after_a_round_trip(bundle: Bundle, tmp_path: Path) -> None:

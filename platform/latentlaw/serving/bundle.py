@@ -1,6 +1,5 @@
 """A model as a folder of plain files: weights in safetensors, JSON, a digest of each."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from latentlaw.evaluation.head import LatentHead
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.answers import Array, answer
-from latentlaw.serving.requests import NotFiniteError, check_images
+from latentlaw.serving.digests import check_digests, digests_of
+from latentlaw.serving.requests import NotFiniteError, Request, check_images
 
 _WEIGHTS, _CONFIG, _HEAD = "weights.safetensors", "config.json", "head.json"
-_EQUATIONS, _DIGESTS = "equations.json", "digests.json"
+_EQUATIONS, _CODE, _DIGESTS = "equations.json", "code.json", "digests.json"
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,11 @@ class Bundle:
     head: LatentHead
     equations: EquationModel | None = None
 
-    def save(self, folder: Path) -> None:
-        """Write the bundle to `folder`, which is made."""
+    def save(self, folder: Path, code: Path | None = None) -> None:
+        """Write the bundle to `folder`, which is made, with digests of its files.
+
+        `code` is the package that will travel with it; digests of its modules are kept as well.
+        """
         folder.mkdir(parents=True)
         weights = {k: v.cpu().contiguous() for k, v in self.model.state_dict().items()}
         save_file(weights, folder / _WEIGHTS)
@@ -44,8 +47,19 @@ class Bundle:
         (folder / _HEAD).write_text(self.head.model_dump_json(indent=1))
         if self.equations:
             (folder / _EQUATIONS).write_text(json.dumps(self.equations.to_dict(), indent=1))
-        digests = {file.name: _sha256(file) for file in sorted(folder.iterdir())}
-        (folder / _DIGESTS).write_text(json.dumps(digests, indent=1))
+        if code is not None:
+            (folder / _CODE).write_text(json.dumps(digests_of(code, "*.py"), indent=1))
+        (folder / _DIGESTS).write_text(json.dumps(digests_of(folder), indent=1))
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """`(c, [z,] y, x)` of the images that the model takes."""
+        return self.model.config.image_shape
+
+    @property
+    def latent_dims(self) -> int:
+        """Latents of a particle."""
+        return self.model.config.latent_dims
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -62,7 +76,7 @@ class Bundle:
         DataError
             If the shape is another, the batch is empty, or a value or a latent is not finite.
         """
-        codes = embed(self.model, check_images(images, self.model.config.image_shape))
+        codes = embed(self.model, check_images(images, self.image_shape))
         if not (np.isfinite(codes.mu).all() and np.isfinite(codes.pose).all()):
             raise NotFiniteError(
                 "inputs: grey levels are so large that the network overflows; scale the images"
@@ -87,6 +101,18 @@ class Bundle:
         """
         return self.answers(self.embed(images), returns=returns)
 
+    def respond(self, request: Request) -> list[dict[str, Any]]:
+        """Answer a request for images or latents.
+
+        Raises
+        ------
+        DataError
+            As `predict` does.
+        """
+        if request.kind == "images":
+            return self.predict(request.values, returns=request.returns)
+        return self._answer(request.values, None, request.returns)
+
     def answers(
         self, codes: Embedding, *, returns: Iterable[str] | None = None
     ) -> list[dict[str, Any]]:
@@ -94,13 +120,12 @@ class Bundle:
 
         See `latentlaw.serving.answers.PARTS`; None: all that the model has.
         """
-        return answer(
-            codes.mu,
-            self._quaternions(codes.pose),
-            head=self.head,
-            equations=self.equations,
-            returns=returns,
-        )
+        return self._answer(codes.mu, self._quaternions(codes.pose), returns)
+
+    def _answer(
+        self, mu: Array, quaternions: Array | None, returns: Iterable[str] | None
+    ) -> list[dict[str, Any]]:
+        return answer(mu, quaternions, head=self.head, equations=self.equations, returns=returns)
 
     def decode(self, mu: Array, pose: Array | None = None) -> NDArray[np.float32]:
         """Decode latents `(n, d)` and poses `(n, pose_dims)` to images `(n, c, [z,] y, x)`.
@@ -125,7 +150,7 @@ class Bundle:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Load a bundle after checking the digest of every file.
+    """Load a bundle after checking the digest of every file, and of the code beside it.
 
     Raises
     ------
@@ -134,13 +159,10 @@ def load_bundle(folder: Path) -> Bundle:
     """
     try:
         digests: dict[str, str] = json.loads((folder / _DIGESTS).read_text())
-        for name, digest in digests.items():
-            found = _sha256(folder / name)
-            if found != digest:
-                raise CheckpointError(
-                    f"{folder / name}: SHA-256 {found[:12]}… where {digest[:12]}… was recorded; "
-                    "the file was changed or damaged, fetch the model again"
-                )
+        check_digests(folder, digests)
+        code = folder.parents[1] / "code" / "latentlaw"  # where MLflow keeps a model's code
+        if _CODE in digests and code.is_dir():
+            check_digests(code, json.loads((folder / _CODE).read_text()))
         config = ModelConfig.model_validate_json((folder / _CONFIG).read_text())
         head = LatentHead.model_validate_json((folder / _HEAD).read_text())
         model = AutoEncoder(config)
@@ -154,7 +176,3 @@ def load_bundle(folder: Path) -> Bundle:
         raise CheckpointError(f"{folder}: weights do not fit {_CONFIG} ({error})") from error
     model.eval()
     return Bundle(model, head, equations)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -46,7 +46,7 @@ def log_bundle(bundle: Bundle, example: NDArray[np.float32]) -> str:
     )
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
-        bundle.save(folder)
+        bundle.save(folder, code=_PACKAGE)
         logged = mlflow.pyfunc.log_model(
             name=MODEL,
             python_model=str(_PACKAGE / "serving" / "pyfunc.py"),

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +29,11 @@ class TooManyError(DataError):
 
 @dataclass(frozen=True)
 class Request:
-    """Raw images `(n, c, [z,] y, x)` or latents `(n, d)`, float32; one of them is None."""
+    """Particles as raw images `(n, c, [z,] y, x)` or as latents `(n, d)`, float32."""
 
-    images: NDArray[np.float32] | None
-    latents: NDArray[np.float32] | None
+    kind: Literal["images", "latents"]
+    values: NDArray[np.float32]
     returns: tuple[str, ...] | None
-
-    def __len__(self) -> int:
-        values = self.latents if self.images is None else self.images
-        return 0 if values is None else len(values)
 
 
 def read_request(
@@ -82,10 +78,10 @@ def read_request(
     name = given[0]
     values = _values(name, fields[name], most)
     if name == "latents":
-        return Request(None, check_latents(values, latent_dims), returns)
+        return Request("latents", check_latents(values, latent_dims), returns)
     if image_shape is None:
         raise DataError("inputs: this server answers latents only; send `latents` `(n, d)`")
-    return Request(check_images(values, image_shape), None, returns)
+    return Request("images", check_images(values, image_shape), returns)
 
 
 def check_images(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
