@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,16 @@ from latentlaw.serving.bundle import Bundle
 
 from tests.servers import Server, answers, free_port
 
+ROOT = Path(__file__).parents[1]
 
-def tiny_bundle(box: int = 8) -> Bundle:
-    """Return an untrained splat model of volumes `(1, box, box, box)`; z0 < 0.25 is `small`."""
+
+def tiny_bundle(box: int = 8, **options: Any) -> Bundle:
+    """Return an untrained splat model of volumes `(1, box, box, box)`; z0 < 0.25 is `small`.
+
+    `options` are those of `ModelConfig`.
+    """
     values = {"family": "affinity-vae", "image_shape": (1, box, box, box), "pose_dims": 4}
-    values |= {"decoder": "splat", "channels": 4, "depth": 1}
+    values |= {"decoder": "splat", "channels": 4, "depth": 1} | options
     mu = np.random.default_rng(0).normal(size=(40, 8))
     labels = np.where(mu[:, 0] > 0.25, "large", "small")
     law = EquationModel(
@@ -45,13 +51,14 @@ def packed(images: np.ndarray) -> dict[str, Any]:
 class ScoringServer(Server):
     """`python -m latentlaw.serving` of the bundle in a folder."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, command: Sequence[str] = ()) -> None:
         self.port = free_port()
-        command = [sys.executable, "-m", "latentlaw.serving", str(folder), *options]
+        command = command or [sys.executable, "-m", "latentlaw.serving", str(folder), *options]
         super().__init__(
             [*command, "--port", str(self.port)],
             folder.parent / f"server-{self.port}.log",
             lambda: answers(f"http://127.0.0.1:{self.port}/ping"),
+            environment={"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"},
         )
 
     def post(self, body: Any, **headers: str) -> tuple[int, Any]:

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,8 @@ class Server:
             )
         end = time.monotonic() + _START_S
         while not self._is_up():
-            assert self._process.poll() is None, self._log.read_text()[-2000:]
-            assert time.monotonic() < end, f"it does not start: {self._log.read_text()[-2000:]}"
+            assert self._process.poll() is None, self.log[-2000:]
+            assert time.monotonic() < end, f"it does not start: {self.log[-2000:]}"
             time.sleep(0.2)
 
     def send(self, number: signal.Signals) -> None:
@@ -76,10 +77,21 @@ class Server:
         assert self._process is not None
         os.killpg(self._process.pid, number)
 
+    @property
+    def log(self) -> str:
+        """What it has printed."""
+        return self._log.read_text()
+
+    def wait(self) -> int:
+        """Wait until the server has ended; return its exit code."""
+        assert self._process is not None
+        return self._process.wait(_START_S)
+
     def kill(self) -> None:
         """End the server as a crash does."""
         if self._process is not None:
-            self.send(signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                self.send(signal.SIGKILL)
             self._process.wait()
             self._process = None
 
