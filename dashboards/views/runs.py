@@ -31,8 +31,6 @@ def render() -> None:
             "No runs yet: `mlflow run .` simulates tomograms and takes them through all steps."
         )
         return
-    if len(runs) >= state.MOST_RUNS:
-        st.caption(f"The newest {state.MOST_RUNS} runs.")
     shown = _filter(runs)
     above = st.container()
     picked = state.pick_runs(

@@ -115,7 +115,7 @@ def test_clusters_stand_side_by_side_with_the_better_marked(
     # two embeddings; a heat map of the run without prior, three of the run with one
     assert len(app.get("plotly_chart")) == 2 + 1 + 3
     table = app.dataframe[0].value
-    with_prior = next(column for column in table if "affinity-vae" in column)
+    with_prior = next(column for column in table if "Affinity-VAE" in column)
     assert table.loc["Silhouette (cosine distance) ↑", with_prior] == "0.610 ✓"
     assert table.loc["Median pose error (degrees) ↓", with_prior] == "8.400 ✓"
     app.radio[0].set_value("Split").run()

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,23 +77,52 @@ def list_runs(
         When the store cannot be read.
     """
     if not store_exists(tracking_uri):
-        return _table([])
+        return run_table([])
     try:
         client = MlflowClient(tracking_uri=tracking_uri)
-        experiments = client.search_experiments(max_results=_MOST_EXPERIMENTS)
-        names = {e.experiment_id: e.name for e in experiments}
-        own_names = {EXPERIMENT, os.environ.get("MLFLOW_EXPERIMENT_NAME")}
-        own = [key for key, name in names.items() if name in own_names]
-        others = [key for key in names if key not in own]
-        runs = _search(client, own, "", limit)
-        runs += _search(client, others, f"tags.`{TAG_STAGE}` LIKE '%'", limit)
+        names = experiment_names(client)
+        runs: list[Run] = []
+        if stages is None:
+            own_names = {EXPERIMENT, os.environ.get("MLFLOW_EXPERIMENT_NAME")}
+            own = [key for key, name in names.items() if name in own_names]
+            others = [key for key in names if key not in own]
+            runs += _search(client, own, "", limit)
+            runs += _search(client, others, f"tags.`{TAG_STAGE}` LIKE '%'", limit)
+        for stage in stages or ():
+            runs += _search(client, list(names), f"tags.`{TAG_STAGE}` = '{stage}'", limit)
     except UNREACHABLE as error:
         raise unreadable(tracking_uri, error) from error
-    rows = [_row(run, names) for run in runs]
-    wanted = None if stages is None else set(stages)
-    rows = [row for row in rows if wanted is None or row["stage"] in wanted]
-    rows.sort(key=lambda row: row["start_time"], reverse=True)
-    return _table(rows[:limit])
+    runs.sort(key=lambda run: run.info.start_time or 0, reverse=True)
+    return run_table(runs[:limit], names)
+
+
+def runs_by_id(tracking_uri: str, run_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the runs of these ids, in their order; columns as in `list_runs`.
+
+    Ids that are none, or of no run (any more), are left out.
+
+    Raises
+    ------
+    DataError
+        When the store cannot be read.
+    """
+    wanted = {run_id: place for place, run_id in enumerate(run_ids) if is_run_id(run_id)}
+    if not wanted or not store_exists(tracking_uri):
+        return run_table([])
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri)
+        names = experiment_names(client)
+        listed = ", ".join(f"'{run_id}'" for run_id in wanted)
+        found = _search(client, list(names), f"attributes.run_id IN ({listed})", len(wanted))
+    except UNREACHABLE as error:
+        raise unreadable(tracking_uri, error) from error
+    return run_table(sorted(found, key=lambda run: wanted[run.info.run_id]), names)
+
+
+def experiment_names(client: MlflowClient) -> dict[str, str]:
+    """Return the names of the experiments, at most a thousand, by their ids."""
+    found = client.search_experiments(max_results=_MOST_EXPERIMENTS)
+    return {each.experiment_id: each.name for each in found}
 
 
 def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.DataFrame:
@@ -105,7 +134,7 @@ def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.D
         When the store cannot be read.
     """
     if not is_run_id(run_id) or not store_exists(tracking_uri):
-        return _table([])
+        return run_table([])
     try:
         client = MlflowClient(tracking_uri=tracking_uri)
         experiment = client.get_run(run_id).info.experiment_id
@@ -113,8 +142,7 @@ def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.D
         names = {experiment: client.get_experiment(experiment).name}
     except UNREACHABLE as error:
         raise unreadable(tracking_uri, error) from error
-    rows = [_row(run, names) for run in runs]
-    return _table(sorted(rows, key=lambda row: row["start_time"]))
+    return run_table(sorted(runs, key=lambda run: run.info.start_time or 0), names)
 
 
 def loss_history(tracking_uri: str, run_id: str) -> pd.DataFrame:
@@ -185,7 +213,7 @@ def _search(client: MlflowClient, experiments: list[str], query: str, limit: int
     return runs
 
 
-def _row(run: Run, experiments: dict[str, str]) -> dict[str, Any]:
+def _row(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:
     tags = run.data.tags
     return {
         "run_id": run.info.run_id,
@@ -196,7 +224,7 @@ def _row(run: Run, experiments: dict[str, str]) -> dict[str, Any]:
         "status": PREEMPTED if _can_go_on(run) else run.info.status,
         "start_time": pd.Timestamp(run.info.start_time or 0, unit="ms", tz="UTC"),
         "parent": tags.get(TAG_PARENT, ""),
-        "experiment": experiments[run.info.experiment_id],
+        "experiment": experiments.get(run.info.experiment_id, ""),
         **{PARAM + key: value for key, value in run.data.params.items()},
         **{METRIC + key: decode_value(value) for key, value in run.data.metrics.items()},
     }
@@ -207,7 +235,9 @@ def _can_go_on(run: Run) -> bool:
     return run.info.status in ("KILLED", "FAILED") and TAG_RESUME in run.data.tags
 
 
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def run_table(runs: Iterable[Run], experiments: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Lay runs out as `list_runs` does, given the names of their experiments by id."""
+    rows = [_row(run, experiments or {}) for run in runs]
     keys = dict.fromkeys(key for row in rows for key in row)
     extra = sorted(key for key in keys if key not in RUN_COLUMNS)
     return pd.DataFrame(rows, columns=[*RUN_COLUMNS, *extra])
