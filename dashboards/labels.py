@@ -39,7 +39,7 @@ def short_labels(runs: pd.DataFrame, models: pd.DataFrame | None = None) -> dict
         The runs that trained the models which these are of, whose parameters count as theirs.
     """
     trained = None if models is None else models.set_index("run_id")
-    told = {}
+    told: dict[str, str] = {}
     for _, alike in called_alike(runs).groupby(["name", "family"]):
         told |= _differences(alike, trained)
     return {
@@ -69,11 +69,13 @@ def _differences(alike: pd.DataFrame, trained: pd.DataFrame | None) -> dict[str,
     table = alike.set_index("run_id")
     if trained is not None and _MODEL in table:
         table = trained.reindex(table[_MODEL]).set_index(table.index).combine_first(table)
-    columns = [c for c in table if str(c).startswith(PARAM) and _tells(table[c])]
+    columns = [c for c in map(str, table) if c.startswith(PARAM) and _tells(table[c])]
     # What differs most often tells most.
     columns = sorted(columns, key=lambda c: -table[c].nunique())[:_MOST_TOLD]
     return {
-        run_id: ", ".join(f"{c.removeprefix(PARAM)} {row[c]}" for c in columns if pd.notna(row[c]))
+        str(run_id): ", ".join(
+            f"{c.removeprefix(PARAM)} {row[c]}" for c in columns if pd.notna(row[c])
+        )
         for run_id, row in table.iterrows()
     }
 

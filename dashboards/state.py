@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from latentlaw.errors import LatentlawError
 from latentlaw.tracking import artifacts, queries
+from latentlaw.tracking.lineage import Lineage, trace_lineage
 from latentlaw.tracking.search import Found, RunQuery, find_runs
 
 from dashboards import labels
@@ -53,6 +54,16 @@ def _children(uri: str, run_id: str) -> pd.DataFrame:
     return queries.list_children(uri, run_id)
 
 
+@st.cache_data(ttl=_ARTIFACT_S, max_entries=32, show_spinner="Following the lineage …")
+def _lineage(uri: str, run_id: str) -> Lineage:
+    return trace_lineage(uri, run_id)
+
+
+@st.cache_data(ttl=_ARTIFACT_S, max_entries=4, show_spinner=False)
+def _experiments(uri: str) -> list[str]:
+    return queries.list_experiments(uri)
+
+
 # A resource, not data: a large embedding is shared, not copied at each rerun. Do not write to it.
 @st.cache_resource(ttl=_ARTIFACT_S, max_entries=32, show_spinner="Reading the artifacts …")
 def _artifact(uri: str, run_id: str, loader: str, *arguments: Any) -> Any:
@@ -81,6 +92,16 @@ def read_by_id(run_ids: Sequence[str]) -> pd.DataFrame:
 def search_runs(query: RunQuery, *, offset: int, limit: int) -> Found:
     """Read a page of the runs that match."""
     return or_stop(lambda: _found(tracking_uri(), query, offset, limit))
+
+
+def read_lineage(run_id: str) -> Lineage:
+    """Trace where a run comes from and what came of it."""
+    return or_stop(lambda: _lineage(tracking_uri(), run_id))
+
+
+def read_experiments() -> list[str]:
+    """List the names of the experiments."""
+    return or_stop(lambda: _experiments(tracking_uri()))
 
 
 def asked_runs() -> list[str]:

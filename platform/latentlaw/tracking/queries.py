@@ -1,5 +1,6 @@
 """Read-only, bounded questions to MLflow about runs; every reader of runs asks them here."""
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,8 +33,10 @@ RUN_COLUMNS = (
     "stage",
     "family",
     "data_digest",
+    "data_name",
     "status",
     "start_time",
+    "seconds",
     "parent",
     "experiment",
 )
@@ -69,7 +72,8 @@ def list_runs(
     -------
     DataFrame
         `RUN_COLUMNS`, then a column `params.NAME` a parameter (text) and `metrics.NAME` a metric
-        (last value). `start_time` is UTC; what a run lacks is missing in its row.
+        (last value). `start_time` is UTC, `seconds` NaN while a run goes on, `data_name` that of the
+        particle stack; what a run lacks is missing in its row.
 
     Raises
     ------
@@ -117,6 +121,22 @@ def runs_by_id(tracking_uri: str, run_ids: Sequence[str]) -> pd.DataFrame:
     except UNREACHABLE as error:
         raise unreadable(tracking_uri, error) from error
     return run_table(sorted(found, key=lambda run: wanted[run.info.run_id]), names)
+
+
+def list_experiments(tracking_uri: str) -> list[str]:
+    """Return the names of the experiments, sorted.
+
+    Raises
+    ------
+    DataError
+        When the store cannot be read.
+    """
+    if not store_exists(tracking_uri):
+        return []
+    try:
+        return sorted(experiment_names(MlflowClient(tracking_uri=tracking_uri)).values())
+    except UNREACHABLE as error:
+        raise unreadable(tracking_uri, error) from error
 
 
 def experiment_names(client: MlflowClient) -> dict[str, str]:
@@ -221,13 +241,26 @@ def _row(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:
         "stage": tags.get(TAG_STAGE, "unknown"),
         "family": tags.get(TAG_MODEL_FAMILY, ""),
         "data_digest": tags.get(TAG_DATA_DIGEST, ""),
+        "data_name": run.inputs.dataset_inputs[0].dataset.name if _has_data(run) else "",
         "status": PREEMPTED if _can_go_on(run) else run.info.status,
         "start_time": pd.Timestamp(run.info.start_time or 0, unit="ms", tz="UTC"),
+        "seconds": _seconds(run),
         "parent": tags.get(TAG_PARENT, ""),
         "experiment": experiments.get(run.info.experiment_id, ""),
         **{PARAM + key: value for key, value in run.data.params.items()},
         **{METRIC + key: decode_value(value) for key, value in run.data.metrics.items()},
     }
+
+
+def _has_data(run: Run) -> bool:
+    return run.inputs is not None and bool(run.inputs.dataset_inputs)
+
+
+def _seconds(run: Run) -> float:
+    """Return how long a run took; NaN while it goes on."""
+    if run.info.end_time is None or run.info.start_time is None:
+        return math.nan
+    return float(run.info.end_time - run.info.start_time) / 1000
 
 
 def _can_go_on(run: Run) -> bool:
