@@ -2,6 +2,7 @@
 
 import pandas as pd
 import streamlit as st
+from latentlaw.tracking.doctor import is_gone
 
 from dashboards import charts, lineage_graph, state
 from dashboards.measures import differing_parameters
@@ -113,7 +114,7 @@ def missing(picked: pd.DataFrame) -> None:
                 f"{name} is half-written: it has no step. `mlflow run` leaves an empty run where "
                 "an older one went on; a process that died at its start does too."
             )
-        elif run["status"] == "RUNNING" and run["process"] == "dead":
+        elif run["status"] == "RUNNING" and run["process"] and is_gone(run["process"]):
             st.warning(
                 f"{name} says that it runs, but its process on this machine is gone: "
                 "`mlflow run . -e doctor` marks it stopped."

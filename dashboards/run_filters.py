@@ -13,7 +13,6 @@ from dashboards.measures import MEASURES
 
 PAGE_KEY = "page"
 _EVERY = "every experiment"
-_HIGHER_IS_BETTER = {metric: better for metric, (_, better) in MEASURES.items()}
 _SORTED_BY = {
     "classification/accuracy": "Accuracy",
     "classification/macro_f1": "Macro F1",
@@ -27,14 +26,7 @@ ORDERS: dict[str, tuple[str, Order]] = {
     "oldest": ("Oldest first", Order("attributes", "start_time", ascending=True)),
     "name": ("Name", Order("attributes", "run_name", ascending=True)),
     **{
-        metric: (
-            f"{title}, best first",
-            Order(
-                "metrics",
-                metric,
-                ascending=not _HIGHER_IS_BETTER.get(metric, metric != "val/loss"),
-            ),
-        )
+        metric: (f"{title}, best first", Order("metrics", metric, ascending=metric == "val/loss"))
         for metric, title in _SORTED_BY.items()
     },
 }

@@ -32,7 +32,10 @@ def run_table(runs: pd.DataFrame, also: str = "") -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "Step": runs["stage"].map(lambda s: shorten(words.stage(s))),
-            "Name": runs["name"].map(lambda t: shorten(t, 80)),
+            "Name": [
+                "" if name == stage else shorten(name, 80)
+                for name, stage in zip(runs["name"], runs["stage"], strict=True)
+            ],
             "Model": runs["family"].map(lambda f: shorten(words.family(f))),
             "Data": runs["data_name"].map(lambda n: shorten(n.removesuffix(".particles.zarr"))),
             "Status": [
@@ -47,7 +50,7 @@ def run_table(runs: pd.DataFrame, also: str = "") -> pd.DataFrame:
         if METRIC + metric in runs and runs[METRIC + metric].notna().any():
             table[MEASURES.get(metric, shorten(metric, 30))] = runs[METRIC + metric]
     table["Run"] = runs["run_id"].str[:8]
-    return table
+    return table if table["Name"].any() else table.drop(columns="Name")
 
 
 def table_options(table: pd.DataFrame) -> dict[str, Any]:
@@ -72,13 +75,9 @@ def duration(seconds: float) -> str:
     """
     if pd.isna(seconds):
         return ""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60:02} min"
-    return (
-        f"{minutes} min {rest:02} s"
-        if minutes
-        else f"{seconds:.1f} s"
-        if seconds < 10
-        else f"{rest} s"
-    )
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

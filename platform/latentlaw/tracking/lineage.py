@@ -134,10 +134,9 @@ class _Walk:
             f"run_id = '{key}'", max_results=_MOST_EACH
         ):
             name = f"{version.name}/{version.version}"
-            aliases = ", ".join(
-                self.client.get_model_version(version.name, version.version).aliases
-            )
-            detail = f"version {version.version}" + (f", {aliases}" if aliases else "")
+            # Those that a search returns lack their aliases.
+            version = self.client.get_model_version(version.name, version.version)
+            detail = ", ".join([f"version {version.version}", *version.aliases])
             self._add(Node(name, "version", version.name, detail))
             self.found.edges.add((key, name))
         for user in self._search(f"params.model = '{key}'", _MOST_EACH):
@@ -196,6 +195,6 @@ def _stage(run: Run) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote a value for a filter of MLflow; it has no escapes, so one with both quotes finds none."""
+    """Quote a value for a filter of MLflow, which has no escapes; both quotes find nothing."""
     mark = "'" if "'" not in text else '"'
     return mark + text.replace(mark, "") + mark

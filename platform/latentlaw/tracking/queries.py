@@ -20,6 +20,7 @@ from latentlaw.tracking.names import (
     TAG_DATA_DIGEST,
     TAG_MODEL_FAMILY,
     TAG_PARENT,
+    TAG_PROCESS,
     TAG_RESUME,
     TAG_STAGE,
 )
@@ -37,6 +38,7 @@ RUN_COLUMNS = (
     "status",
     "start_time",
     "seconds",
+    "process",
     "parent",
     "experiment",
 )
@@ -72,8 +74,8 @@ def list_runs(
     -------
     DataFrame
         `RUN_COLUMNS`, then a column `params.NAME` a parameter (text) and `metrics.NAME` a metric
-        (last value). `start_time` is UTC, `seconds` NaN while a run goes on, `data_name` that of the
-        particle stack; what a run lacks is missing in its row.
+        (last value). `start_time` is UTC, `seconds` NaN while a run goes on, `data_name` the particle
+        stack, `process` who writes the run; what a run lacks is missing in its row.
 
     Raises
     ------
@@ -245,6 +247,7 @@ def _row(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:
         "status": PREEMPTED if _can_go_on(run) else run.info.status,
         "start_time": pd.Timestamp(run.info.start_time or 0, unit="ms", tz="UTC"),
         "seconds": _seconds(run),
+        "process": tags.get(TAG_PROCESS, ""),
         "parent": tags.get(TAG_PARENT, ""),
         "experiment": experiments.get(run.info.experiment_id, ""),
         **{PARAM + key: value for key, value in run.data.params.items()},
