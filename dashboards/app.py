@@ -28,6 +28,7 @@ PAGES = (
     ("views/clusters.py", "Clusters", ":material/bubble_chart:", "clusters"),
     ("views/frontier.py", "Accuracy against complexity", ":material/show_chart:", "frontier"),
     ("views/equations.py", "Equations", ":material/function:", "equations"),
+    ("views/models.py", "Models", ":material/deployed_code:", "models"),
 )
 
 

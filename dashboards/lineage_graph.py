@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from latentlaw.tracking.lineage import Lineage, Node
+from latentlaw.tracking.provenance import Lineage, Node
 
 from dashboards import words
 from dashboards.palette import GREY, PALETTE

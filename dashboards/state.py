@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 from latentlaw.errors import LatentlawError
-from latentlaw.tracking import artifacts, queries
-from latentlaw.tracking.lineage import Lineage, trace_lineage
+from latentlaw.tracking import artifacts, models, queries
+from latentlaw.tracking.models import Version
+from latentlaw.tracking.provenance import Lineage, trace_lineage
 from latentlaw.tracking.search import Found, RunQuery, find_runs
 
 from dashboards import labels
@@ -64,6 +65,16 @@ def _experiments(uri: str) -> list[str]:
     return queries.list_experiments(uri)
 
 
+@st.cache_data(ttl=_FRESH_S, max_entries=4, show_spinner=False)
+def _models(uri: str) -> list[str]:
+    return models.list_models(uri)
+
+
+@st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner="Reading the versions …")
+def _versions(uri: str, name: str) -> list[Version]:
+    return models.list_versions(uri, name)
+
+
 # A resource, not data: a large embedding is shared, not copied at each rerun. Do not write to it.
 @st.cache_resource(ttl=_ARTIFACT_S, max_entries=32, show_spinner="Reading the artifacts …")
 def _artifact(uri: str, run_id: str, loader: str, *arguments: Any) -> Any:
@@ -102,6 +113,16 @@ def read_lineage(run_id: str) -> Lineage:
 def read_experiments() -> list[str]:
     """List the names of the experiments."""
     return or_stop(lambda: _experiments(tracking_uri()))
+
+
+def read_models() -> list[str]:
+    """List the names of the registered models."""
+    return or_stop(lambda: _models(tracking_uri()))
+
+
+def read_versions(name: str) -> list[Version]:
+    """List a model's versions, newest first."""
+    return or_stop(lambda: _versions(tracking_uri(), name))
 
 
 def asked_runs() -> list[str]:
@@ -186,8 +207,8 @@ def run_label(run: pd.Series) -> str:
 
 def short_labels(runs: pd.DataFrame) -> dict[str, str]:
     """Map run ids to labels; runs that would be called alike are told apart by parameters."""
-    models = labels.models_behind(labels.called_alike(runs))
-    return labels.short_labels(runs, read_by_id(models) if models else None)
+    trained = labels.models_behind(labels.called_alike(runs))
+    return labels.short_labels(runs, read_by_id(trained) if trained else None)
 
 
 def pick_runs(

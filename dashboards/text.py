@@ -24,6 +24,15 @@ def for_markdown(text: object, longest: int = _LONGEST) -> str:
     return _MARKDOWN.sub(r"\\\1", shorten(text, longest))
 
 
+def safe_markdown(text: str, longest: int = 20_000) -> str:
+    """Keep the layout of somebody's Markdown, without what would ask other machines for pictures.
+
+    Streamlit itself shows HTML as text.
+    """
+    cut = text if len(text) <= longest else text[:longest] + "\n\n…"
+    return cut.replace("![", r"\![")
+
+
 def is_plain_latex(latex: str) -> bool:
     """Tell whether `latex` can be typeset within `$$ … $$` without leaving it."""
     return 0 < len(latex) <= 4000 and "$" not in latex and "\n\n" not in latex

@@ -74,8 +74,8 @@ def list_runs(
     -------
     DataFrame
         `RUN_COLUMNS`, then a column `params.NAME` a parameter (text) and `metrics.NAME` a metric
-        (last value). `start_time` is UTC, `seconds` NaN while a run goes on, `data_name` the particle
-        stack, `process` who writes the run; what a run lacks is missing in its row.
+        (last value). `start_time` is UTC, `seconds` NaN while a run goes on, `data_name` its
+        particle stack, `process` who writes it; what a run lacks is missing in its row.
 
     Raises
     ------
