@@ -28,7 +28,9 @@ PAGES = (
     ("views/clusters.py", "Clusters", ":material/bubble_chart:", "clusters"),
     ("views/frontier.py", "Accuracy against complexity", ":material/show_chart:", "frontier"),
     ("views/equations.py", "Equations", ":material/function:", "equations"),
+    ("views/tuning.py", "Tuning", ":material/tune:", "tuning"),
     ("views/models.py", "Models", ":material/deployed_code:", "models"),
+    ("views/help.py", "Help", ":material/help:", "help"),
 )
 
 

@@ -9,25 +9,28 @@ from latentlaw.tracking.names import EXPERIMENT
 from latentlaw.tracking.search import Order, RunQuery
 
 from dashboards import state, words
-from dashboards.measures import MEASURES
+from dashboards.measures import MEASURES, measure_title
 
 PAGE_KEY = "page"
 _EVERY = "every experiment"
-_SORTED_BY = {
-    "classification/accuracy": "Accuracy",
-    "classification/macro_f1": "Macro F1",
-    "separation/silhouette": "Silhouette",
-    "discovery/equation_accuracy": "Accuracy of equations",
-    "discovery/accuracy_ratio": "Equations' share of the black box",
-    "val/loss": "Validation loss",
-}
+_SORTED_BY = (
+    "classification/accuracy",
+    "classification/macro_f1",
+    "separation/silhouette",
+    "discovery/equation_accuracy",
+    "discovery/accuracy_ratio",
+    "val/loss",
+)
 ORDERS: dict[str, tuple[str, Order]] = {
     "newest": ("Newest first", Order()),
     "oldest": ("Oldest first", Order("attributes", "start_time", ascending=True)),
     "name": ("Name", Order("attributes", "run_name", ascending=True)),
     **{
-        metric: (f"{title}, best first", Order("metrics", metric, ascending=metric == "val/loss"))
-        for metric, title in _SORTED_BY.items()
+        metric: (
+            f"{measure_title(metric)}, best first",
+            Order("metrics", metric, ascending=metric == "val/loss"),
+        )
+        for metric in _SORTED_BY
     },
 }
 
@@ -77,7 +80,7 @@ def _more(shared: dict[str, Any]) -> dict[str, Any]:
         "Measure",
         list(dict.fromkeys([*_SORTED_BY, *MEASURES])),
         index=None,
-        format_func=lambda m: MEASURES.get(m, (_SORTED_BY.get(m, m),))[0],
+        format_func=measure_title,
         accept_new_options=True,
         placeholder="Any, or type a metric's name",
         key="metric",

@@ -12,6 +12,7 @@ from latentlaw.tracking import artifacts, models, queries
 from latentlaw.tracking.models import Version
 from latentlaw.tracking.provenance import Lineage, trace_lineage
 from latentlaw.tracking.search import Found, RunQuery, find_runs
+from latentlaw.tracking.studies import Study, load_study
 
 from dashboards import labels
 from dashboards.text import for_markdown, shorten
@@ -75,6 +76,11 @@ def _versions(uri: str, name: str) -> list[Version]:
     return models.list_versions(uri, name)
 
 
+@st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner="Reading the study …")
+def _study(uri: str, run_id: str) -> Study | artifacts.Missing:
+    return load_study(uri, run_id)
+
+
 # A resource, not data: a large embedding is shared, not copied at each rerun. Do not write to it.
 @st.cache_resource(ttl=_ARTIFACT_S, max_entries=32, show_spinner="Reading the artifacts …")
 def _artifact(uri: str, run_id: str, loader: str, *arguments: Any) -> Any:
@@ -123,6 +129,11 @@ def read_models() -> list[str]:
 def read_versions(name: str) -> list[Version]:
     """List a model's versions, newest first."""
     return or_stop(lambda: _versions(tracking_uri(), name))
+
+
+def read_study(run_id: str) -> Study | artifacts.Missing:
+    """Read the study of a run of tune."""
+    return or_stop(lambda: _study(tracking_uri(), run_id))
 
 
 def asked_runs() -> list[str]:

@@ -28,8 +28,8 @@ def render() -> None:
     names = state.read_models()
     if not names:
         st.info(
-            "No registered model yet: `mlflow run . -e register -P run=RUN_ID` registers that of a "
-            "train or discover run; `mlflow run .` does so at its end."
+            "No registered model yet: `mlflow run . -e register -P run=RUN_ID` registers that of "
+            "a train or discover run; `mlflow run .` does so at its end."
         )
         return
     left, right = st.columns([2, 3])

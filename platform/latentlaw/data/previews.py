@@ -35,8 +35,8 @@ def orthogonal_slices(tomogram: Tomogram) -> Image:
 def orthogonal_planes(image: NDArray[Any]) -> dict[str, Image]:
     """Return the central planes of the first channel of `(c, [z,] y, x)`, by their names.
 
-    A volume has `xy`, `xz` and `yz` (vertical axes y, z and y, as in `orthogonal_slices`), an image
-    `xy` alone; all are scaled to the same 1st to 99th percentile, and enlarged to some 200.
+    A volume has `xy`, `xz` and `yz` (vertical axes y, z and y, as in `orthogonal_slices`), an
+    image `xy` alone; all are scaled to one 1st to 99th percentile, and enlarged to some 200.
     """
     values = np.asarray(image[0], dtype=np.float64)
     z, y, x = (size // 2 for size in values.shape[-3:]) if values.ndim == 3 else (0, 0, 0)
