@@ -16,6 +16,7 @@ _MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
 # Perceptually even, and even without red-green vision (Nuñez, Anderton & Renslow 2018).
 _SCALE = "Cividis"
 _MOST_CHOICES = 12
+_FEW_VALUES = 5
 
 
 def history_chart(study: Study, objective: Objective) -> go.Figure:
@@ -157,13 +158,10 @@ def _axis(values: pd.Series, title: str, *, log: bool) -> dict[str, Any]:
         places = values.astype(str).map({name: place for place, name in enumerate(names)})
         ticks = {"tickvals": list(range(len(names))), "ticktext": [for_plotly(n) for n in names]}
         return {"label": label, "values": places.fillna(-1), **ticks}
-    if log and (numbers > 0).all():
-        shown = np.log10(numbers)
-        places = np.linspace(shown.min(), shown.max(), 5)
-        return {
-            "label": label,
-            "values": shown,
-            "tickvals": places,
-            "ticktext": [f"{10**place:.3g}" for place in places],
-        }
-    return {"label": label, "values": numbers}
+    logarithmic = log and bool((numbers > 0).all())
+    shown = np.log10(numbers) if logarithmic else numbers
+    places = np.unique(shown)
+    if len(places) > _FEW_VALUES:
+        places = np.linspace(shown.min(), shown.max(), _FEW_VALUES)
+    texts = [f"{10**place if logarithmic else place:.3g}" for place in places]
+    return {"label": label, "values": shown, "tickvals": places, "ticktext": texts}

@@ -1,6 +1,7 @@
 """Help: what each page answers, and what measures and words mean."""
 
-import pandas as pd
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboards import help_text
@@ -17,13 +18,14 @@ def render() -> None:
     for page, text in help_text.PAGES.items():
         st.markdown(f"**{page}** — {text}")
     st.subheader("Measures")
-    measures = pd.DataFrame(
-        [(name, scale, text) for name, (scale, text) in help_text.MEASURES.items()],
-        columns=["Measure", "Range, better", "What it says"],
+    st.markdown(
+        _table(
+            ("Measure", "Range, better", "What it says"),
+            [(name, scale, text) for name, (scale, text) in help_text.MEASURES.items()],
+        )
     )
-    st.table(measures.set_index("Measure"))
     st.subheader("Words")
-    st.table(pd.Series(help_text.WORDS, name="What it means here").rename_axis("Word").to_frame())
+    st.markdown(_table(("Word", "What it means here"), list(help_text.WORDS.items())))
     st.subheader("Good to know")
     st.markdown(
         "* The address bar holds what you see: copy it to show a colleague the same runs, filters "
@@ -35,6 +37,12 @@ def render() -> None:
         "* Pages only read. They ask bounded questions, so that they do not slow a training.\n"
         "* Runs are read from `MLFLOW_TRACKING_URI`, or `mlflow.db` in the repository."
     )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table in Markdown, whose cells wrap over the whole width; the first column bold."""
+    lines = [head, ["---"] * len(head), *([f"**{first}**", *rest] for first, *rest in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":
