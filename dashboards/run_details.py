@@ -40,7 +40,7 @@ def parameters(picked: pd.DataFrame) -> None:
 
 def losses(picked: pd.DataFrame) -> None:
     """Show loss curves, which follow runs that train."""
-    running = (picked["status"] == "RUNNING").any()
+    running = bool((picked["status"] == "RUNNING").any())
     st.fragment(_losses, run_every=_FOLLOW_S if running else None)(picked, follows=running)
 
 

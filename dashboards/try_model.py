@@ -110,7 +110,8 @@ def _particle(default: str) -> "NDArray[np.generic] | None":
     row = stack.table.iloc[int(number)]
     label = "unlabelled" if pd.isna(row["label"]) else f"labelled {row['label']}"
     st.caption(f"Particle {for_markdown(row['particle_id'])}, {for_markdown(label)}.")
-    return stack.read(np.array([int(number)]))[0]
+    image: NDArray[np.float32] = stack.read(np.array([int(number)]))[0]
+    return image
 
 
 def _picture(image: "NDArray[np.generic]") -> None:

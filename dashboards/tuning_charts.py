@@ -13,8 +13,8 @@ from dashboards.palette import GREY, PALETTE
 from dashboards.text import for_plotly
 
 _MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
-# Perceptually even, and even without red-green vision (Nuñez, Anderton & Renslow 2018).
-_SCALE = "Cividis"
+# Seen on light and on dark ground, which the usual scales are not: they end near black or white.
+_SCALE = [(0.0, GREY), (1.0, PALETTE[3])]
 _MOST_CHOICES = 12
 _FEW_VALUES = 5
 
@@ -159,7 +159,7 @@ def _axis(values: pd.Series, title: str, *, log: bool) -> dict[str, Any]:
         ticks = {"tickvals": list(range(len(names))), "ticktext": [for_plotly(n) for n in names]}
         return {"label": label, "values": places.fillna(-1), **ticks}
     logarithmic = log and bool((numbers > 0).all())
-    shown = np.log10(numbers) if logarithmic else numbers
+    shown = np.log10(numbers.to_numpy(float)) if logarithmic else numbers.to_numpy(float)
     places = np.unique(shown)
     if len(places) > _FEW_VALUES:
         places = np.linspace(shown.min(), shown.max(), _FEW_VALUES)

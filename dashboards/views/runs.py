@@ -2,6 +2,7 @@
 
 import pandas as pd
 import streamlit as st
+from latentlaw.tracking.search import RunQuery
 
 from dashboards import run_details, run_filters, state
 from dashboards.run_table import run_table, table_options
@@ -47,8 +48,8 @@ def render() -> None:
                 show(picked)
 
 
-def _nothing(query: run_filters.RunQuery) -> None:
-    asks = run_filters.RunQuery(experiment=query.experiment, order=query.order) != query
+def _nothing(query: RunQuery) -> None:
+    asks = RunQuery(experiment=query.experiment, order=query.order) != query
     if asks:
         st.info("No run matches: clear a filter.")
         return

@@ -24,9 +24,9 @@ FIRST_PAINT_S, FILTER_S, MEMORY_GIB = 2.0, 0.3, 1.5
 def measure() -> list[Ratio]:
     """Return medians of five: seconds to the first table, seconds of a filter, GiB at the end.
 
-    The server has imported what pages need, as `python -m dashboards` does before it answers. Every
-    round is a new session; its table is there when it says how many runs there are. Memory is
-    the server's alone, after all rounds.
+    The server has imported what pages need, as `python -m dashboards` does before it answers.
+    Every round is a new session; its table is there when it says how many runs there are. Memory
+    is the server's alone, after all rounds.
     """
     uri = many_runs(CACHE, RUNS)
     start = time.perf_counter()

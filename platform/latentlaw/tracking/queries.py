@@ -243,7 +243,7 @@ def _row(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:
         "stage": tags.get(TAG_STAGE, "unknown"),
         "family": tags.get(TAG_MODEL_FAMILY, ""),
         "data_digest": tags.get(TAG_DATA_DIGEST, ""),
-        "data_name": run.inputs.dataset_inputs[0].dataset.name if _has_data(run) else "",
+        "data_name": _data_name(run),
         "status": PREEMPTED if _can_go_on(run) else run.info.status,
         "start_time": pd.Timestamp(run.info.start_time or 0, unit="ms", tz="UTC"),
         "seconds": _seconds(run),
@@ -255,8 +255,9 @@ def _row(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _has_data(run: Run) -> bool:
-    return run.inputs is not None and bool(run.inputs.dataset_inputs)
+def _data_name(run: Run) -> str:
+    inputs = [] if run.inputs is None else run.inputs.dataset_inputs
+    return str(inputs[0].dataset.name) if inputs else ""
 
 
 def _seconds(run: Run) -> float:
