@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 from latentlaw.tracking.models import Version
+from latentlaw.tracking.queries import is_run_id
 
 from dashboards import state, try_model
 from dashboards.text import for_markdown, safe_markdown, shorten
@@ -44,10 +45,9 @@ def render() -> None:
         "Version",
         list(versions),
         index=_default(versions),
-        key="version",
-        bind="query-params",
         format_func=lambda v: _label(versions[v]),
     )
+    st.query_params["version"] = number
     version = versions[number]
     try_it, card, every = st.tabs(
         ["Try it", "Card", "Versions"], key="view", on_change="rerun", bind="query-params"
@@ -64,7 +64,10 @@ def render() -> None:
 
 
 def _default(versions: dict[str, Version]) -> int:
-    """Choose the version that holds an alias of use, else the newest."""
+    """Choose the version that the URL names, else the champion, else the newest."""
+    asked = st.query_params.get("version")
+    if asked in versions:
+        return list(versions).index(asked)
     champions = [i for i, v in enumerate(versions.values()) if "champion" in v.aliases]
     return champions[0] if champions else 0
 
@@ -100,13 +103,8 @@ def _card(version: Version) -> None:
             language="shell",
             wrap_lines=True,
         )
-        if version.run_id:
-            st.page_link(
-                "views/runs.py",
-                label="The run that made it",
-                icon=":material/list:",
-                query_params={"run": version.run_id, "show": "Lineage"},
-            )
+        if is_run_id(version.run_id):
+            st.markdown(f"[Where it comes from](./?run={version.run_id}&show=Lineage)")
     with left:
         if version.description.strip():
             st.markdown(safe_markdown(version.description))

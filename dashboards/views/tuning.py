@@ -104,7 +104,7 @@ def _trials(study: Study, run_id: str) -> None:
     st.subheader("Trials")
     names = {each.name: shorten(measure_title(each.name), 40) for each in study.objectives}
     columns = ["trial", "state", "seconds", *names, *study.parameters, "run_id", "error"]
-    table = study.trials[[c for c in columns if c in study.trials]].sort_values("trial")
+    table = study.trials[columns].sort_values("trial")
     table["state"] = table["state"].map(lambda s: _STATES.get(s, shorten(s)))
     best = set(study.complete()[tuning_charts.pareto_set(study)]["trial"])
     shown = table.rename(
@@ -118,8 +118,7 @@ def _trials(study: Study, run_id: str) -> None:
         }
     )
     shown["Run"] = shown["Run"].astype("string").str[:8]
-    if "Error" in shown:
-        shown["Error"] = shown["Error"].map(lambda e: "" if pd.isna(e) else shorten(e, 200))
+    shown["Error"] = shown["Error"].map(lambda e: "" if pd.isna(e) else shorten(e, 200))
     styled = shown.style.apply(
         lambda row: [BETTER if row["Trial"] in best else ""] * len(row), axis=1
     )

@@ -89,7 +89,7 @@ def load_study(tracking_uri: str, run_id: str) -> Study | Missing:
             return trials
         trials = _from_runs(list_children(tracking_uri, run_id), named, ranges)
     numbers = [each.name for each in named]
-    for name in (*numbers, *ranges):
+    for name in (*numbers, *ranges, "run_id", "seconds", "error"):
         if name not in trials:
             trials[name] = math.nan
     trials[numbers] = trials[numbers].apply(pd.to_numeric, errors="coerce")
