@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from sklearn.linear_model import LogisticRegression
 
 from latentlaw.errors import DataError
 from latentlaw.evaluation.densities import ClassDensities
@@ -87,6 +86,8 @@ def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> 
     DataError
         If the training particles hold fewer than two classes.
     """
+    from sklearn.linear_model import LogisticRegression  # not needed by a head that is served
+
     names = classes_to_tell(train_labels)
     mean, scale = train_mu.mean(axis=0), np.maximum(train_mu.std(axis=0), 1e-6)
     regression = LogisticRegression(C=1.0, max_iter=2000, class_weight="balanced")

@@ -1,6 +1,5 @@
 """A model as a folder of plain files: weights in safetensors, JSON, a digest of each."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from latentlaw.discovery.equations import EquationModel
 from latentlaw.errors import CheckpointError
@@ -21,10 +20,11 @@ from latentlaw.evaluation.head import LatentHead
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.answers import Array, answer
+from latentlaw.serving.digests import read_checked, read_digests, write_digests
 from latentlaw.serving.requests import NotFiniteError, check_images
 
 _WEIGHTS, _CONFIG, _HEAD = "weights.safetensors", "config.json", "head.json"
-_EQUATIONS, _DIGESTS = "equations.json", "digests.json"
+_EQUATIONS = "equations.json"
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ class Bundle:
         (folder / _HEAD).write_text(self.head.model_dump_json(indent=1))
         if self.equations:
             (folder / _EQUATIONS).write_text(json.dumps(self.equations.to_dict(), indent=1))
-        digests = {file.name: _sha256(file) for file in sorted(folder.iterdir())}
-        (folder / _DIGESTS).write_text(json.dumps(digests, indent=1))
+        write_digests(folder)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -98,7 +97,7 @@ class Bundle:
             codes.mu,
             self._quaternions(codes.pose),
             head=self.head,
-            equations=self.equations,
+            law=None if self.equations is None else self.equations.law,
             returns=returns,
         )
 
@@ -132,29 +131,19 @@ def load_bundle(folder: Path) -> Bundle:
     CheckpointError
         If a file is missing, changed, or does not fit the configuration.
     """
+    digests = read_digests(folder)
+    files = {name: read_checked(folder, name, digests) for name in digests}
     try:
-        digests: dict[str, str] = json.loads((folder / _DIGESTS).read_text())
-        for name, digest in digests.items():
-            found = _sha256(folder / name)
-            if found != digest:
-                raise CheckpointError(
-                    f"{folder / name}: SHA-256 {found[:12]}… where {digest[:12]}… was recorded; "
-                    "the file was changed or damaged, fetch the model again"
-                )
-        config = ModelConfig.model_validate_json((folder / _CONFIG).read_text())
-        head = LatentHead.model_validate_json((folder / _HEAD).read_text())
+        config = ModelConfig.model_validate_json(files[_CONFIG])
+        head = LatentHead.model_validate_json(files[_HEAD])
         model = AutoEncoder(config)
-        model.load_state_dict(load_file(folder / _WEIGHTS))
+        model.load_state_dict(load(files[_WEIGHTS]))
         equations = None
-        if _EQUATIONS in digests:
-            equations = EquationModel.from_dict(json.loads((folder / _EQUATIONS).read_text()))
+        if _EQUATIONS in files:
+            equations = EquationModel.from_dict(json.loads(files[_EQUATIONS]))
     except (OSError, ValueError, KeyError, ValidationError, SafetensorError) as error:
         raise CheckpointError(f"{folder}: not a whole model bundle ({error})") from error
     except RuntimeError as error:  # load_state_dict on a different architecture
         raise CheckpointError(f"{folder}: weights do not fit {_CONFIG} ({error})") from error
     model.eval()
     return Bundle(model, head, equations)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
