@@ -268,8 +268,10 @@ def trained_head(model: AutoEncoder, data: PreparedData) -> LatentHead:
     """Fit a head on the latents of labelled training particles."""
     rows = data.rows(TRAIN, labelled=True)
     codes = embed(model, data.particles(rows)).mu
-    held_out = embed(model, data.particles(data.rows(VAL))).mu
-    return fit_head(codes, data.labels[rows], held_out)
+    held_out = data.rows(VAL)
+    known = data.labels[held_out] != ""  # who knows what the others are
+    held_out_codes = embed(model, data.particles(held_out)).mu[known]
+    return fit_head(codes, data.labels[rows], held_out_codes)
 
 
 def check_box(p: Train, item_shape: tuple[int, ...]) -> None:

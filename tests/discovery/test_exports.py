@@ -5,10 +5,11 @@ import sympy
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.equations import EquationModel
 from latentlaw.discovery.exports import EquationModule, to_python
 from latentlaw.discovery.expressions import parse, symbol, to_latex
-from latentlaw.discovery.programs import LIMIT, bounded, compile_program
+from latentlaw.discovery.programs import LIMIT, bounded
 from latentlaw.errors import DataError
 from latex_reader import read_latex
 

@@ -5,10 +5,11 @@ import runpy
 import numpy as np
 import pytest
 import torch
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.equations import EquationModel
 from latentlaw.discovery.exports import to_python
 from latentlaw.discovery.expressions import parse, to_text
-from latentlaw.discovery.programs import LIMIT, compile_program
+from latentlaw.discovery.programs import LIMIT
 from latentlaw.errors import DataError
 
 NAMES = ("z0", "z1", "z2")

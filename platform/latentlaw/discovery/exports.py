@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.expressions import to_text
-from latentlaw.discovery.programs import LIMIT, Program, Step, compile_program
+from latentlaw.discovery.programs import LIMIT, Program, Step
 
 if TYPE_CHECKING:
     import sympy
