@@ -37,22 +37,22 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
     """Parse `--key value` pairs, run, and exit: 0, or 2 with one line that says what to mend."""
     quiet()
     arguments = sys.argv[1:] if argv is None else argv
+    sys.argv[0] = os.path.relpath(sys.argv[0])  # MLflow records it as the source of runs
     if {"-h", "--help"} & set(arguments):
         print(usage(entry))
         sys.exit(0)
     try:
         run(parse(entry, arguments))
     except LatentlawError as error:
-        print(f"latentlaw: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _FULL:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"latentlaw: error: {where}{error.strerror}; make room, then run the same command "
-            "again: what is whole is kept",
-            file=sys.stderr,
+        say(
+            f"error: {where}{error.strerror}; make room, then run the same command again: what is "
+            "whole is kept"
         )
         sys.exit(LatentlawError.exit_code)
     sys.exit(0)
@@ -85,6 +85,8 @@ def parse(entry: type[P], arguments: list[str]) -> P:
         values[key] = value
     values = config | values
     for key, value in values.items():
+        if isinstance(value, str):
+            values[key] = os.path.expanduser(value)  # runs record the home as ~
         if key not in entry.model_fields:
             hint = (
                 nearest_hint(key, entry.model_fields)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import mlflow
 import pandas as pd
 import torch
 from latentlaw.data.particles import ParticleStack, open_stack
@@ -34,6 +33,7 @@ from latentlaw.tracking.runs import (
     log_data,
     log_metrics,
     log_table,
+    log_yaml,
     stage_run,
     tag_run,
 )
@@ -201,7 +201,7 @@ def run(parameters: Train, ranks: Ranks = ALONE) -> str:
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
         log_bundle(bundle, example_images(data.particles(data.rows(TEST))))
-        mlflow.log_dict(plain(p.begun()), "config.yaml")
+        log_yaml("config.yaml", plain(p.begun()))
         return str(active.info.run_id)
 
 

@@ -1,6 +1,7 @@
 """Log a bundle with MLflow so that it loads and serves without this repository."""
 
 import importlib.metadata
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -47,9 +48,11 @@ def log_bundle(bundle: Bundle, example: NDArray[np.float32]) -> str:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         bundle.save(folder, code=_PACKAGE)
+        # A copy: MLflow records where it found the code, which is in somebody's home.
+        entry = shutil.copy(_PACKAGE / "serving" / "pyfunc.py", scratch)
         logged = mlflow.pyfunc.log_model(
             name=MODEL,
-            python_model=str(_PACKAGE / "serving" / "pyfunc.py"),
+            python_model=entry,
             artifacts={"bundle": str(folder)},
             code_paths=[str(_PACKAGE)],
             signature=signature,
