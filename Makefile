@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
-.PHONY: help demo test test-infra test-slow test-browser bench lint types layers format dashboard lock mlproject clean
+.PHONY: help demo test test-infra test-slow test-browser scorecard bench lint types layers format dashboard lock mlproject clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -38,6 +38,9 @@ test-slow: $(READY) ## the whole main job on real input
 
 test-browser: $(READY) ## the dashboard in a real Chromium (Debian's package chromium)
 	pytest -q -m browser
+
+scorecard: $(READY) ## the score of tests/reliability: rows of 64 that are met
+	OMP_NUM_THREADS=1 python -m tests.scorecard
 
 bench: $(READY) ## speed of the data layer against its peers, as ratios in one run
 	python -m tests.benchmarks
