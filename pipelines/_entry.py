@@ -93,7 +93,7 @@ def parse(entry: type[P], arguments: list[str]) -> P:
                 or f"; known: {', '.join(entry.model_fields)}"
             )
             raise ConfigError(f"unknown parameter {key!r}{hint}")
-        if value == "none" and "none" not in _words(entry.model_fields[key].annotation):
+        if value == "none" and "none" not in words_of(entry.model_fields[key].annotation):
             values[key] = None
     return build(entry, values)
 
@@ -114,7 +114,7 @@ def build(entry: type[P], values: dict[str, Any]) -> P:
         found = "" if first["type"] == "missing" else f", found {first['input']!r}"
         field = entry.model_fields.get(str(first["loc"][0])) if found else None
         if field is not None:
-            words = sorted(map(str, _words(field.annotation)))
+            words = sorted(map(str, words_of(field.annotation)))
             found += nearest_hint(str(first["input"]), words)
         raise ConfigError(f"parameter {key!r}: {first['msg']}{found}") from error
 
@@ -187,12 +187,12 @@ def use_threads() -> int:
     return threads
 
 
-def _words(annotation: Any) -> set[Any]:
-    """Return the words of a `Literal`, however deep it lies in an annotation."""
+def words_of(annotation: Any) -> tuple[Any, ...]:
+    """Return the words of a `Literal`, however deep it lies in an annotation, in their order."""
     parts = get_args(annotation)
     if get_origin(annotation) is Literal:
-        return set(parts)
-    return set().union(*map(_words, parts))
+        return parts
+    return tuple(dict.fromkeys(word for part in parts for word in words_of(part)))
 
 
 def quiet() -> None:
