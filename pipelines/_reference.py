@@ -13,8 +13,8 @@ _HEADER = """\
 Made by `make mlproject` from the parameters in `pipelines/`; edit those.
 
 `mlflow run . --env-manager=local -e NAME -P key=value` or `python -m pipelines.NAME --key value`
-starts one. Every entry also takes `seed` (0); `none` stands for nothing, `~` for the home. The second form also
-takes `--config FILE`: parameters in YAML, such as the `config.yaml` of a run.
+starts one. Every entry also takes `seed` (0); `none` stands for nothing, `~` for the home. The
+second form also takes `--config FILE`: parameters in YAML, such as the `config.yaml` of a run.
 """
 
 
