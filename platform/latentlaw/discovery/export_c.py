@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _HEADER = """/* A law of latents: law_classify(z) tells the class of one particle.
  *
  * z are the latents of a particle in the order of law_latent_names; what is written is in the
- * order of law_class_names. Made by latentlaw; ISO C99, needs -lm alone, allocates nothing, no state.
+ * order of law_class_names. Made by latentlaw; ISO C99, needs -lm alone, allocates nothing.
  */
 #ifndef LATENTLAW_LAW_H
 #define LATENTLAW_LAW_H

@@ -95,7 +95,8 @@ def _jacobi_rotation(matrices: Tensor, p: int, q: int) -> Tensor:
     turned[p, p] = turned[q, q] = 1
     crossed[p, q], crossed[q, p] = -1, 1
     kept = torch.eye(matrices.shape[-1]).to(matrices) - turned
-    return kept + cos[:, None, None] * turned + sin[:, None, None] * crossed
+    rotations: Tensor = kept + cos[:, None, None] * turned + sin[:, None, None] * crossed
+    return rotations
 
 
 def _share(light: Tensor, centres: Tensor) -> Tensor:
