@@ -2,6 +2,7 @@
 
 import json
 import pickletools
+import re
 import runpy
 import sys
 import zipfile
@@ -145,7 +146,9 @@ def bundle_of(name: str, *, law: bool) -> Bundle:
     return Bundle(model, head, equations if law else None)
 
 
-def test_an_export_is_all_that_its_readme_says(tmp_path: Path) -> None:
+def test_an_export_is_all_that_its_readme_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bundle = bundle_of("3-D splat", law=True)
     images = images_for(bundle.model)
     done = export_bundle(bundle, images, tmp_path / "out", meanings={"z0": "size"})
@@ -159,10 +162,16 @@ def test_an_export_is_all_that_its_readme_says(tmp_path: Path) -> None:
         read_checked(tmp_path / "out", file, digests)
     text = (tmp_path / "out" / "README.md").read_text()
     assert "`(n, 1, 8, 8, 8)`" in text
-    assert "channel 1, z 8, y 8, x 8" in text
+    assert "1 channel of z 8 x y 8 x x 8 voxels" in text
     assert "`pose` is the encoder's guess" in text
     assert "smoothing by 0.7 voxels, normalisation (particle)" in text
     assert "size" in (tmp_path / "out" / "law.tex").read_text()
+    monkeypatch.chdir(tmp_path / "out")
+    monkeypatch.syspath_prepend(tmp_path / "out")
+    snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(snippets) == 3
+    Path("snippets.py").write_text("".join(snippets))
+    assert runpy.run_path("snippets.py")["pose"].shape == (1, 4)
     # From image to class by the files alone, as the bundle answers.
     session = onnxruntime.InferenceSession(tmp_path / "out" / "encoder.onnx")
     mu = session.run(["mu"], {"images": images})[0]

@@ -15,8 +15,8 @@ def readme(model: AutoEncoder, law: Law | None, *, onnx_error: float) -> str:
 
 def _encoder_facts(model: AutoEncoder, onnx_error: float) -> dict[str, str]:
     config = model.config
-    axes = ("channel", "z", "y", "x") if config.dims == 3 else ("channel", "y", "x")
-    sizes = zip(axes, config.image_shape, strict=True)
+    channels, sizes = config.image_shape[0], config.image_shape[1:]
+    axes = zip("zyx"[-len(sizes) :], sizes, strict=True)
     widths = {"mu": config.latent_dims, "logvar": config.latent_dims, "pose": config.pose_dims}
     outputs = [f"`{name}` `(n, {widths[name]})`" for name in output_names(model)]
     done = [f"normalisation ({config.normalisation.kind})"]
@@ -28,7 +28,8 @@ def _encoder_facts(model: AutoEncoder, onnx_error: float) -> dict[str, str]:
         "family": config.family,
         "shape": ", ".join(["n", *map(str, config.image_shape)]),
         "ones": ", ".join(map(str, config.image_shape)),
-        "axes": ", ".join(f"{axis} {size}" for axis, size in sizes),
+        "axes": " x ".join(f"{axis} {size}" for axis, size in axes),
+        "channels": f"{channels} channel{'s' if channels > 1 else ''}",
         "outputs": ", ".join(outputs),
         "names": ", ".join(output_names(model)),
         "inside": ", ".join(done),
@@ -57,13 +58,13 @@ def _pose(config: ModelConfig) -> str:
             else "cosine and sine of the turn from x towards y"
         )
         return (
-            f"\n**`pose` is the encoder's guess**, {numbers}. The model itself starts from this "
+            f"**`pose` is the encoder's guess**, {numbers}. The model itself starts from this "
             "guess and searches over all rotations for the pose that shows the image best; the "
             "search is not in these files, so poses here are less exact than those of `predict` "
             "and of the server. Latents are the same.\n"
         )
     if config.pose_dims:
-        return "\n`pose` are free numbers that take up orientation; they are no angles.\n"
+        return "`pose` are free numbers that take up orientation; they are no angles.\n"
     return ""
 
 
@@ -73,9 +74,9 @@ A model of family {family}, exported by latentlaw. `digests.json` has the SHA-25
 
 ## The encoder: `encoder.pt2`, `encoder.onnx`
 
-Input `images`, float32 `({shape})`: n particles of {axes} voxels, of the voxel size that the model
-was trained at. Grey levels are raw, as they are in the file; done inside: {inside}.
-Any n of at least 1. NaN in, NaN out.
+Input `images`, float32 `({shape})`: any number n of particles, {channels} of {axes} voxels of the
+size that the model was trained at. Grey levels are raw, as they are in the file; done inside:
+{inside}. NaN gives NaN.
 
 Outputs, float32: {outputs}; mean and log variance of the latents, which have no unit.
 
@@ -97,8 +98,7 @@ session = onnxruntime.InferenceSession("encoder.onnx", providers=["CPUExecutionP
 {names} = session.run(None, {{"images": np.zeros((1, {ones}), np.float32)}})
 ```
 """
-_HEAD = """
-## Class and novelty by numbers: `head.json`
+_HEAD = """## Class and novelty by numbers: `head.json`
 
 Logistic regression on latents: `softmax((mu - mean) / scale @ weights.T + bias)` in the order of
 `class_names`. Novelty: with `u = mu / |mu|`, the surprise
@@ -106,8 +106,7 @@ Logistic regression on latents: `softmax((mu - mean) / scale @ weights.T + bias)
 those of known particles: `#(calibration < surprise) / (len(calibration) + 1)`. Above 0.95 it is
 wrong for at most 5 % of known particles, in the mean.
 """
-_LAW = """
-## The law: `law.py`, `law.c`, `law.h`, `law.tex`
+_LAW = """## The law: `law.py`, `law.c`, `law.h`, `law.tex`
 
 From latents (`mu`, in order, {n} of them; used: {latents}) to classes {classes}:
 {meaning}. A value that is undefined counts as 0, one beyond +-1e6 as that.
@@ -128,8 +127,7 @@ const char *name = law_class_names[law_classify(z)];
 
 `law.tex` is a fragment to `\\input` into a document that uses `amsmath`.
 """
-_NO_LAW = """
-## No law
+_NO_LAW = """## No law
 
 The model has no equations, so there are no files `law.*`: run `discover` on it and export that
 run.
