@@ -26,6 +26,7 @@ ENTRIES = (
     "tune",
     "register",
     "serve",
+    "export",
     "doctor",
     "dashboard",
 )

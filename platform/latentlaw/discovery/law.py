@@ -60,6 +60,13 @@ class Law:
     latent_names: tuple[str, ...]
     classes: tuple[ClassLaw, ...]
 
+    @property
+    def latents_used(self) -> tuple[str, ...]:
+        """Names of the latents that an expression uses, in their order."""
+        steps = [step for each in self.classes for step in each.program.steps]
+        used = {step.argument for step in steps if step.kind == "variable"}
+        return tuple(name for i, name in enumerate(self.latent_names) if i in used)
+
     def probabilities(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return class probabilities `(n, K)` of `latents` `(n, d)`."""
         heads = self.classes[1:] if len(self.classes) == 2 else self.classes
