@@ -1,9 +1,13 @@
-"""Register the model of a run; an alias moves to it only through the gate."""
+"""Register the model of a run, with its card; an alias moves to it only through the gate."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.comparison import Measure
+from latentlaw.serving.card import Listing, log_card, write_card
+from latentlaw.serving.card_text import card_description
 from latentlaw.serving.gate import Measured, Verdict, judge, measured
 from latentlaw.tracking.names import (
     TAG_DATA_DIGEST,
@@ -21,8 +25,10 @@ from latentlaw.tracking.names import (
 )
 from latentlaw.tracking.registry import (
     CANDIDATE,
+    LONGEST_DESCRIPTION,
     LONGEST_TAG,
     add_version,
+    describe_version,
     holder_of,
     move_alias,
 )
@@ -50,6 +56,9 @@ class Register(Entry):
     margin: float = Field(
         0.02, ge=0, le=1, description="how much worse the candidate may at most be"
     )
+    licence: str | None = Field(
+        None, max_length=100, description="of the weights, as SPDX writes it; none: not stated"
+    )
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def run(parameters: Register) -> Registration:
         raise ConfigError(
             f"alias: {CANDIDATE} is of the newest version whatever it is worth; give another"
         )
-    with stage_run("register", p.model_dump()):
+    with stage_run("register", p.model_dump()) as active:
         use_threads()
         holder = holder_of(p.name, p.alias)
         found = measured(p.run, p.data, seed=p.seed)
@@ -80,12 +89,36 @@ def run(parameters: Register) -> Registration:
         uri = None if held is None else f"models:/{p.name}/{held}"
         verdict = judge(found, uri, p.metric, p.margin)
         version = add_version(source, p.name, version_tags(found, verdict, p.metric))
+        add_card(found, listing(p, version, verdict), active.info.run_id)
         if verdict.promoted:
             move_alias(p.name, p.alias, version, "gate", seen=held)
         log_metrics({"register/promoted": float(verdict.promoted)})
         now = f"is {p.alias}" if verdict.promoted else f"is candidate, not {p.alias}"
         say(f"register: {p.name} version {version} {now}: {verdict.reason}")
         return Registration(p.name, version, verdict.promoted, verdict.reason)
+
+
+def listing(p: Register, version: str, verdict: Verdict) -> Listing:
+    """Return what the card says of the registry."""
+    return Listing(
+        name=p.name,
+        version=version,
+        alias=p.alias,
+        promoted=verdict.promoted,
+        reason=verdict.reason,
+        metric=p.metric,
+        margin=p.margin,
+        licence=p.licence,
+    )
+
+
+def add_card(found: Measured, listed: Listing, run_id: str) -> None:
+    """Log the model card and its test tensors, and make it the version's description."""
+    with TemporaryDirectory() as scratch:
+        record = write_card(found, listed, Path(scratch))
+        log_card(Path(scratch), run_id, listed.name, listed.version)
+    text = card_description(record, LONGEST_DESCRIPTION)
+    describe_version(listed.name, listed.version, text)
 
 
 def version_tags(found: Measured, verdict: Verdict, metric: Measure) -> dict[str, str]:
