@@ -25,6 +25,7 @@ ENTRIES = (
     "explain",
     "tune",
     "register",
+    "rollback",
     "serve",
     "export",
     "doctor",

@@ -36,6 +36,7 @@ from latentlaw.tracking.names import (
     TAG_PROCESS,
     TAG_SOURCE_NOTES,
     TAG_STAGE,
+    TAG_TRAINED_BY,
 )
 from latentlaw.tracking.say import say
 from latentlaw.tracking.scrub import scrub, scrub_all
@@ -132,6 +133,7 @@ def tag_run(
     *,
     family: str | None = None,
     data_digest: str | None = None,
+    trained_by: str | None = None,
     source_notes: Mapping[str, str] | None = None,
 ) -> None:
     """Tag the active run.
@@ -142,6 +144,8 @@ def tag_run(
         Model family.
     data_digest
         Digest of the data it used.
+    trained_by
+        Run that trained the network of the run's model, if another did.
     source_notes
         What was unusual about a source file but could be read, by the file's name.
     """
@@ -149,6 +153,8 @@ def tag_run(
         mlflow.set_tag(TAG_MODEL_FAMILY, family)
     if data_digest:
         mlflow.set_tag(TAG_DATA_DIGEST, data_digest)
+    if trained_by:
+        mlflow.set_tag(TAG_TRAINED_BY, trained_by)
     if source_notes:
         lines = [f"{name}: {note}" for name, note in source_notes.items()]
         mlflow.set_tag(TAG_SOURCE_NOTES, scrub("\n".join(lines))[:_TAG_LIMIT])
