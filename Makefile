@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
-.PHONY: help demo test test-infra test-slow test-browser bench lint types layers format dashboard lock mlproject clean
+.PHONY: help demo test test-infra test-slow test-browser scorecard bench lint types layers format docs dashboard lock mlproject clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -39,6 +39,9 @@ test-slow: $(READY) ## the whole main job on real input
 test-browser: $(READY) ## the dashboard in a real Chromium (Debian's package chromium)
 	pytest -q -m browser
 
+scorecard: $(READY) ## the score of tests/reliability: rows of 64 that are met
+	OMP_NUM_THREADS=1 python -m tests.scorecard
+
 bench: $(READY) ## speed of the data layer against its peers, as ratios in one run
 	python -m tests.benchmarks
 
@@ -59,8 +62,13 @@ format: $(READY) ## format the code
 dashboard: $(READY) ## open the dashboard on http://127.0.0.1:8501
 	python -m pipelines.dashboard
 
-mlproject: $(READY) ## write MLproject from the parameters in pipelines/
+mlproject: $(READY) ## write MLproject and docs/entries.md from the parameters in pipelines/
 	python -m pipelines._mlproject > MLproject
+	python -m pipelines._reference > docs/entries.md
+
+docs: $(READY) ## build the documentation as pages in build/docs, and check its links
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --config-file infra/mkdocs.yml
 
 lock: ## pin what a fresh environment resolves to
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -3,14 +3,12 @@
 import html
 import re
 
+from latentlaw.tracking.markdown import is_plain_latex, shorten
+
+__all__ = ["for_markdown", "for_plotly", "is_plain_latex", "shorten"]
+
 _LONGEST = 60
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:&^=])")
-
-
-def shorten(text: object, longest: int = _LONGEST) -> str:
-    """Put `text` on one line of at most `longest` characters."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def for_plotly(text: object, longest: int = _LONGEST) -> str:
@@ -31,8 +29,3 @@ def safe_markdown(text: str, longest: int = 20_000) -> str:
     """
     cut = text if len(text) <= longest else text[:longest] + "\n\n…"
     return cut.replace("![", r"\![")
-
-
-def is_plain_latex(latex: str) -> bool:
-    """Tell whether `latex` can be typeset within `$$ … $$` without leaving it."""
-    return 0 < len(latex) <= 4000 and "$" not in latex and "\n\n" not in latex

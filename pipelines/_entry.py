@@ -37,22 +37,22 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
     """Parse `--key value` pairs, run, and exit: 0, or 2 with one line that says what to mend."""
     quiet()
     arguments = sys.argv[1:] if argv is None else argv
+    sys.argv[0] = os.path.relpath(sys.argv[0])  # MLflow records it as the source of runs
     if {"-h", "--help"} & set(arguments):
         print(usage(entry))
         sys.exit(0)
     try:
         run(parse(entry, arguments))
     except LatentlawError as error:
-        print(f"latentlaw: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _FULL:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"latentlaw: error: {where}{error.strerror}; make room, then run the same command "
-            "again: what is whole is kept",
-            file=sys.stderr,
+        say(
+            f"error: {where}{error.strerror}; make room, then run the same command again: what is "
+            "whole is kept"
         )
         sys.exit(LatentlawError.exit_code)
     sys.exit(0)
@@ -85,13 +85,15 @@ def parse(entry: type[P], arguments: list[str]) -> P:
         values[key] = value
     values = config | values
     for key, value in values.items():
+        if isinstance(value, str):
+            values[key] = os.path.expanduser(value)  # runs record the home as ~
         if key not in entry.model_fields:
             hint = (
                 nearest_hint(key, entry.model_fields)
                 or f"; known: {', '.join(entry.model_fields)}"
             )
             raise ConfigError(f"unknown parameter {key!r}{hint}")
-        if value == "none" and "none" not in _words(entry.model_fields[key].annotation):
+        if value == "none" and "none" not in words_of(entry.model_fields[key].annotation):
             values[key] = None
     return build(entry, values)
 
@@ -112,7 +114,7 @@ def build(entry: type[P], values: dict[str, Any]) -> P:
         found = "" if first["type"] == "missing" else f", found {first['input']!r}"
         field = entry.model_fields.get(str(first["loc"][0])) if found else None
         if field is not None:
-            words = sorted(map(str, _words(field.annotation)))
+            words = sorted(map(str, words_of(field.annotation)))
             found += nearest_hint(str(first["input"]), words)
         raise ConfigError(f"parameter {key!r}: {first['msg']}{found}") from error
 
@@ -185,12 +187,12 @@ def use_threads() -> int:
     return threads
 
 
-def _words(annotation: Any) -> set[Any]:
-    """Return the words of a `Literal`, however deep it lies in an annotation."""
+def words_of(annotation: Any) -> tuple[Any, ...]:
+    """Return the words of a `Literal`, however deep it lies in an annotation, in their order."""
     parts = get_args(annotation)
     if get_origin(annotation) is Literal:
-        return set(parts)
-    return set().union(*map(_words, parts))
+        return parts
+    return tuple(dict.fromkeys(word for part in parts for word in words_of(part)))
 
 
 def quiet() -> None:
@@ -199,5 +201,7 @@ def quiet() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("distributed").setLevel(logging.ERROR)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="mlflow")
+    warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")
     warnings.filterwarnings("ignore", module="sqlalchemy")

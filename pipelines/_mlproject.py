@@ -25,7 +25,9 @@ ENTRIES = (
     "explain",
     "tune",
     "register",
+    "rollback",
     "serve",
+    "export",
     "doctor",
     "dashboard",
 )

@@ -13,6 +13,7 @@ from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.classification import classification_scores
 from latentlaw.models.classifier import Classifier
+from latentlaw.tracking import markdown
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
 from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
@@ -124,9 +125,7 @@ def summarise(every: pd.DataFrame) -> pd.DataFrame:
 def as_markdown(table: pd.DataFrame, rows: str = "measure") -> str:
     """Write the columns of a table of text as the rows of one in Markdown, called `rows`."""
     head = [rows, *map(str, table.index)]
-    lines = [head, ["---"] * len(head)]
-    lines += [[str(name), *table[name].tolist()] for name in table]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown.table(head, ([str(name), *table[name].tolist()] for name in table))
 
 
 def _setting(p: Compare) -> Preset:

@@ -31,6 +31,7 @@ from latentlaw.evaluation.shifts import Shift
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, load_logged_bundle, log_bundle
+from latentlaw.tracking.lineage import training_run
 from latentlaw.tracking.names import EQUATIONS, FRONTIER, LATENTS
 from latentlaw.tracking.runs import (
     configure_tracking,
@@ -190,7 +191,8 @@ def discovered(p: Discover) -> Discovered:
     with stage_run("discover", p.model_dump()) as active:
         threads = use_threads()
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
-        tag_run(family=bundle.model.config.family)
+        trained_by = training_run(p.model).info.run_id
+        tag_run(family=bundle.model.config.family, trained_by=trained_by)
         log_data(p.data, stack.digest, stack.table, "discovery")
         data, codes, head = told_apart(p, bundle, stack)
         latents = latent_data(data, codes, pd.factorize(stack.table["group"])[0])

@@ -1,30 +1,50 @@
-"""Close runs that dead processes left open."""
+"""Say what works here, and what to do about what does not."""
+
+from itertools import chain
+from pathlib import Path
 
 import mlflow
-from latentlaw.tracking.doctor import OpenRuns, close_dead_runs
+from latentlaw.errors import ConfigError
 from latentlaw.tracking.runs import configure_tracking
-from latentlaw.tracking.server import check_server
-from latentlaw.tracking.spool import send_left
+from pydantic import Field
 
 from pipelines._entry import Entry, command, say
+from pipelines._findings import Finding, accelerator, engines, machine, models, stores, tracking
 
 
 class Doctor(Entry):
-    """Mark runs KILLED whose process on this machine is dead; send metrics that wait."""
+    """Say what works here: machine, GPU, engines, tracking, stores, models, runs left open."""
+
+    data: str = Field("work", description="folder whose stores and stacks are opened")
+    deep: bool = Field(False, description="read every chunk of them too")
+    mend: bool = Field(
+        True, description="mark runs of dead processes KILLED, send metrics that wait"
+    )
 
 
-def run(parameters: Doctor) -> OpenRuns:
-    """Close the runs, and say which."""
+def run(parameters: Doctor) -> list[Finding]:
+    """Look at everything, a line each.
+
+    Raises
+    ------
+    ConfigError
+        If something is broken.
+    """
+    p = parameters
     uri = mlflow.get_tracking_uri()
-    check_server(uri)
-    send_left(uri)
-    found = close_dead_runs(uri)
-    for run_id in found.closed:
-        say(f"run {run_id}: its process is dead; marked KILLED")
-    for run_id, host in found.elsewhere.items():
-        say(f"run {run_id}: runs on {host}, or did; ask there")
-    if not found.closed:
-        say("no run of a dead process on this machine")
+    found = []
+    for finding in chain(
+        machine(),
+        accelerator(),
+        engines(),
+        tracking(uri, mend=p.mend),
+        stores(Path(p.data), deep=p.deep),
+        models(uri),
+    ):
+        say(str(finding))
+        found.append(finding)
+    if broken := sum(finding.state == "broken" for finding in found):
+        raise ConfigError(f"doctor: {broken} of {len(found)} are broken, named above")
     return found
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import mlflow
 import pandas as pd
 import torch
 from latentlaw.data.particles import ParticleStack, open_stack
@@ -34,6 +33,7 @@ from latentlaw.tracking.runs import (
     log_data,
     log_metrics,
     log_table,
+    log_yaml,
     stage_run,
     tag_run,
 )
@@ -201,7 +201,7 @@ def run(parameters: Train, ranks: Ranks = ALONE) -> str:
         split = pd.DataFrame({"particle_id": stack.table["particle_id"], "split": data.split})
         log_table(SPLIT, split)
         log_bundle(bundle, example_images(data.particles(data.rows(TEST))))
-        mlflow.log_dict(plain(p.begun()), "config.yaml")
+        log_yaml("config.yaml", plain(p.begun()))
         return str(active.info.run_id)
 
 
@@ -268,8 +268,10 @@ def trained_head(model: AutoEncoder, data: PreparedData) -> LatentHead:
     """Fit a head on the latents of labelled training particles."""
     rows = data.rows(TRAIN, labelled=True)
     codes = embed(model, data.particles(rows)).mu
-    held_out = embed(model, data.particles(data.rows(VAL))).mu
-    return fit_head(codes, data.labels[rows], held_out)
+    held_out = data.rows(VAL)
+    known = data.labels[held_out] != ""  # who knows what the others are
+    held_out_codes = embed(model, data.particles(held_out)).mu[known]
+    return fit_head(codes, data.labels[rows], held_out_codes)
 
 
 def check_box(p: Train, item_shape: tuple[int, ...]) -> None:

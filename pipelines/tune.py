@@ -21,6 +21,7 @@ from latentlaw.tracking.runs import (
     log_data,
     log_json,
     log_metrics,
+    log_yaml,
     stage_run,
     tag_run,
 )
@@ -110,7 +111,7 @@ def run(parameters: Tune) -> str:
     with pool_of(p) as pool, stage_run("tune", shown) as active:
         tag_run(family=p.model)
         log_data(p.data, plan.stack.digest, plan.stack.table, "tuning")
-        mlflow.log_dict(plan.settings, STUDY)
+        log_json(STUDY, plan.settings)
         ref = study_ref(p, plan)
         study = begin_study(ref, plan.settings)
         mlflow.set_tag(TAG_STUDY, study_key(study))
@@ -230,14 +231,14 @@ def retrained(plan: Plan, drawn: dict[str, Any]) -> str:
     """Train with the best parameters, test that once, and return the run to register."""
     told, of_discover = parameters(plan.common | drawn)
     chosen = {key: value for key, value in drawn.items() if not key.startswith(OF_DISCOVER)}
-    mlflow.log_dict(plan.common | chosen, "best.yaml")
+    log_yaml("best.yaml", plan.common | chosen)
     trained = training.run(told)
     metrics = evaluate.run(Evaluate(model=trained, data=told.data, seed=told.seed))
     log_metrics(metrics)
     if set(plan.objectives) & set(LAWS):
         shared = {key: getattr(told, key) for key in ("data", "epochs", "seed")}
         asked = {"model": trained, **shared, **of_discover}
-        mlflow.log_dict(asked, "best_discover.yaml")
+        log_yaml("best_discover.yaml", asked)
         trained = discover.run(build(Discover, asked))
     for name, value in sorted(metrics.items()):
         say(f"test: {name} {value:.3f}")

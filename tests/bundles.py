@@ -51,14 +51,20 @@ def packed(images: np.ndarray) -> dict[str, Any]:
 class ScoringServer(Server):
     """`python -m latentlaw.serving` of the bundle in a folder."""
 
-    def __init__(self, folder: Path, *options: str, command: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        command: Sequence[str] = (),
+        path: str = f"{ROOT}:{ROOT / 'platform'}",
+    ) -> None:
         self.port = free_port()
         command = command or [sys.executable, "-m", "latentlaw.serving", str(folder), *options]
         super().__init__(
             [*command, "--port", str(self.port)],
             folder.parent / f"server-{self.port}.log",
             lambda: answers(f"http://127.0.0.1:{self.port}/ping"),
-            environment={"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"},
+            environment={"OMP_NUM_THREADS": "1", "PYTHONPATH": path},
         )
 
     def post(self, body: Any, **headers: str) -> tuple[int, Any]:

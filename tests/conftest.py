@@ -2,6 +2,7 @@
 
 import importlib
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,13 +43,26 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an MLflow database without runs, since making its tables takes seconds."""
+    import mlflow
+
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def tracking_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[MlflowClient]":
+def tracking_store(
+    tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> "Iterator[MlflowClient]":
     """Track into a store of the test's own, from a folder of its own."""
     import mlflow
     from latentlaw.tracking.runs import configure_tracking
     from latentlaw.tracking.stores import choose_experiment
 
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     # MLflow keeps the experiment chosen there, and another store has not got it.
@@ -72,7 +86,7 @@ def entry(tracking_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracking_folder}/mlflow.db")
     monkeypatch.chdir(tracking_folder)
 
-    def run(name: str, **parameters: object) -> int:
+    def run(name: str, /, **parameters: object) -> int:
         configure_tracking()
         arguments = [
             part for key, value in parameters.items() for part in (f"--{key}", str(value))

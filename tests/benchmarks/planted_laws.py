@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.expressions import complexity, parse, to_text
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
 from latentlaw.discovery.laws import canonical_form, same_law
 from latentlaw.discovery.operon import OperonEngine
-from latentlaw.discovery.programs import compile_program
 from latentlaw.discovery.search import EquationSearch
 
 if TYPE_CHECKING:

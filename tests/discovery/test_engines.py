@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 from latentlaw.discovery import pysr_engine
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.engines import SearchSpec, select_engine
 from latentlaw.discovery.expressions import to_text
 from latentlaw.discovery.operon import OperonEngine, _regressor, to_sympy
-from latentlaw.discovery.programs import compile_program
 from latentlaw.errors import ConfigError, EngineError
 
 NAMES = ("z0", "z1", "z2")

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from latentlaw.discovery import pysr_engine
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.engines import SearchSpec, select_engine
 from latentlaw.discovery.expressions import parse
-from latentlaw.discovery.programs import compile_program
 from latentlaw.discovery.pysr_engine import PySREngine, read_front, read_hall_of_fame
 from latentlaw.errors import EngineError
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from latentlaw.geometry.moments import align_by_moments
+from latentlaw.geometry.moments import align_by_moments, principal_axes
 from latentlaw.geometry.rotations import angle_to_matrix
 from latentlaw.geometry.volumes import rotate_images
 
@@ -83,3 +83,23 @@ def test_a_neighbour_at_the_edge_and_a_background_pull_little():
 def test_a_constant_image_stays_as_it_is():
     images = torch.cat((torch.zeros(1, 1, 9, 9), -torch.ones(1, 1, 9, 9)))
     torch.testing.assert_close(align_by_moments(images, flip=True), images)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_principal_axes_are_rotations_to_sorted_eigenvalues(dims):
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.randn(500, dims, dims, generator=generator, dtype=torch.float64)
+    factors[100:200, 0] = 0  # an eigenvalue is 0
+    factors[200:300] *= torch.tensor([1e-4, 1.0, 1e3], dtype=torch.float64)[:dims]
+    matrices = factors @ factors.mT
+    matrices[300] = torch.eye(dims)
+    matrices[301] = 0
+    matrices[302:304] = torch.diag(torch.arange(1.0, dims + 1)).double()  # the wrong way round
+    axes = principal_axes(matrices)
+    torch.testing.assert_close(torch.linalg.det(axes), torch.ones(500).double())
+    scale = matrices.abs().amax((1, 2), keepdim=True).clamp_min(1e-300)
+    wanted = torch.diag_embed(torch.linalg.eigvalsh(matrices).flip(-1))
+    found = axes.mT @ matrices @ axes
+    torch.testing.assert_close(found / scale, wanted / scale, atol=1e-12, rtol=0)
+    single = principal_axes(matrices.float())
+    torch.testing.assert_close(single.mT @ single, torch.eye(dims).expand(500, -1, -1))

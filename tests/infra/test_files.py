@@ -75,7 +75,7 @@ def _commands_in(value: object) -> Iterator[list[str]]:
 
 def entry_commands() -> Iterator[tuple[str, list[str]]]:
     """Yield name and arguments of each entry point that the README and templates start."""
-    text = (INFRA / "README.md").read_text()
+    text = (ROOT / "docs" / "cluster.md").read_text()
     for name, arguments in re.findall(r"python -m pipelines\.(\w+) ([^\n]+)", text):
         yield name, shlex.split(arguments)
     for arguments in re.findall(r"train\.sbatch (--[^\n…]+)\n", text):
@@ -153,7 +153,9 @@ def test_variables_are_known_to_what_reads_them() -> None:
     (train,) = (d for d in KUBERNETES if d["kind"] == "Job")
     (container,) = train["spec"]["template"]["spec"]["containers"]
     assert {each["name"] for each in container["env"]} <= known
-    text = (INFRA / "README.md").read_text() + (INFRA / "slurm" / "train.sbatch").read_text()
+    text = (ROOT / "docs" / "cluster.md").read_text() + (
+        INFRA / "slurm" / "train.sbatch"
+    ).read_text()
     assert set(re.findall(r"MLFLOW_\w+", text)) <= known
 
 
@@ -225,7 +227,7 @@ def test_ports_agree() -> None:
         "s3": "9000",
     }
     text = (INFRA / "compose.yaml").read_text() + (INFRA / "Caddyfile").read_text()
-    text += (INFRA / "README.md").read_text()
+    text += (ROOT / "docs" / "cluster.md").read_text()
     for host, port in re.findall(rf"\b({'|'.join(listening)}):(\d+)\b(?!-)", text):
         assert listening[host] == port, host
     for name in ("mlflow", "dashboard"):

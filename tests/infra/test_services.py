@@ -230,7 +230,7 @@ def test_two_clients_train_at_once(site: Site, tmp_path: Path) -> None:
 
 def test_backup_restores_and_migrates(site: Site) -> None:
     """Run the README's commands, but for the container that they run in."""
-    text = (INFRA / "README.md").read_text()
+    text = (ROOT / "docs" / "cluster.md").read_text()
     found = re.findall(r"docker compose exec -T postgres (\w+) ([^\n<>]*)", text)
     programs = {program: arguments.split() for program, arguments in found}
     assert list(programs) == ["pg_dump", "dropdb", "createdb", "pg_restore"]

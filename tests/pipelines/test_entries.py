@@ -11,6 +11,7 @@ from latentlaw.errors import ConfigError
 
 from pipelines._entry import parse, text_of, usage
 from pipelines._mlproject import ENTRIES, entry_class, mlproject
+from pipelines._reference import reference
 from pipelines.discover import Discover
 from pipelines.simulate import Simulate
 from pipelines.train import Train
@@ -70,6 +71,7 @@ def test_help_describes_every_parameter(name: str) -> None:
 
 def test_mlproject_is_made_from_the_parameters() -> None:
     assert (ROOT / "MLproject").read_text() == mlproject(), "run `make mlproject`"
+    assert (ROOT / "docs" / "entries.md").read_text() == reference(), "run `make mlproject`"
 
 
 def test_conda_environment_lists_the_packages_of_pyproject() -> None:
@@ -84,7 +86,9 @@ def test_lock_pins_every_package_of_pyproject() -> None:
         line.split("==")[0].lower().replace("_", "-")
         for line in (ROOT / "infra" / "requirements.lock").read_text().splitlines()
     }
-    for requirement in (*project["dependencies"], *project["optional-dependencies"]["dev"]):
+    extras = project["optional-dependencies"]
+    own = {f"latentlaw[{extra}]" for extra in extras}
+    for requirement in {*project["dependencies"], *extras["dev"], *extras["export"]} - own:
         name = requirement.split(">")[0].split("=")[0].split("[")[0]
         assert name.lower() in locked
 

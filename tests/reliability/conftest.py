@@ -55,7 +55,7 @@ def patch_header() -> Callable[..., None]:
 def refused(entry: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Return a function that runs an entry, which must exit with 2, and gives what it said."""
 
-    def run(name: str, **parameters: object) -> str:
+    def run(name: str, /, **parameters: object) -> str:
         assert entry(name, **parameters) == 2
         return capsys.readouterr().err
 

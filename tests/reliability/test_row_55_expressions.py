@@ -5,10 +5,11 @@ import runpy
 import numpy as np
 import pytest
 import torch
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.exports import to_python
+from latentlaw.discovery.export_python import to_python
 from latentlaw.discovery.expressions import parse, to_text
-from latentlaw.discovery.programs import LIMIT, compile_program
+from latentlaw.discovery.programs import LIMIT
 from latentlaw.errors import DataError
 
 NAMES = ("z0", "z1", "z2")
@@ -25,7 +26,7 @@ def test_row_55_overflow_and_division_by_zero_stay_finite(text, value, rate, tmp
     assert model.logits(z)[0, 1] == value / 2
     assert model.nan_rate(z) == rate
     assert model.torch_logits(torch.from_numpy(z))[0, 1] == value / 2
-    (tmp_path / "law.py").write_text(to_python(model), encoding="utf-8")
+    (tmp_path / "law.py").write_text(to_python(model.law), encoding="utf-8")
     assert runpy.run_path(str(tmp_path / "law.py"))["logits"](z[0].tolist())[1] == value / 2
 
 

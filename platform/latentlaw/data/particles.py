@@ -102,7 +102,7 @@ def open_stack(path: str | Path) -> ParticleStack:
         group = zarr.open_group(location, mode="r")
         header: Any = group.attrs["latentlaw"]
         images = group["images"]
-    except (FileNotFoundError, KeyError, ValueError, TypeError, OSError) as error:
+    except (ImportError, KeyError, ValueError, TypeError, OSError) as error:
         raise DataError(
             f"{location}: not a particle stack (found {type(error).__name__}: {error}); {_MADE_BY}"
         ) from error

@@ -9,31 +9,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.expressions import (
     complexity,
     latents_of,
     parse,
     symbol,
+    terms_of,
     tidy,
     to_latex,
     to_text,
 )
-from latentlaw.discovery.programs import Program, bounded, bounded_torch, compile_program
+from latentlaw.discovery.law import ClassLaw, Law, evaluate_logits, latent_columns
+from latentlaw.discovery.programs import Program, bounded_torch
 from latentlaw.discovery.scores import log_softmax
 from latentlaw.errors import DataError
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class Term:
-    """One additive term of a class's expression and its value for one particle."""
-
-    class_name: str
-    text: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -68,6 +62,20 @@ class EquationModel:
     def _programs(self) -> tuple[Program, ...]:
         return tuple(compile_program(head, self.latent_names) for head in self.heads)
 
+    @cached_property
+    def law(self) -> Law:
+        """What is stored and served of the model, for which SymPy is not needed."""
+        classes = tuple(
+            ClassLaw(
+                expression=to_text(each),
+                latex=to_latex(each),
+                terms=tuple(map(to_text, terms_of(each))),
+                program=compile_program(each, self.latent_names),
+            )
+            for each in self.expressions
+        )
+        return Law(self.class_names, self.latent_names, classes)
+
     @property
     def complexity(self) -> int:
         """Nodes of all classes' expressions together."""
@@ -81,12 +89,11 @@ class EquationModel:
 
     def logits(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return logits `(n, K)` of `latents` `(n, d)`; undefined values are 0."""
-        values = self._values(latents)[0]
-        return np.stack([-values[:, 0] / 2, values[:, 0] / 2], 1) if self._single else values
+        return evaluate_logits(self._programs, latent_columns(latents, self.latent_names))[0]
 
     def nan_rate(self, latents: NDArray[np.floating]) -> float:
         """Return the largest share of particles for which an expression is undefined."""
-        return self._values(latents)[1]
+        return evaluate_logits(self._programs, latent_columns(latents, self.latent_names))[1]
 
     def predict_proba(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return class probabilities `(n, K)` of `latents` `(n, d)`."""
@@ -103,30 +110,15 @@ class EquationModel:
         import torch
 
         values = torch.stack([bounded_torch(p.torch(z)) for p in self._programs], dim=1)
-        return torch.cat([-values / 2, values / 2], dim=1) if self._single else values
-
-    def terms(self, latents: NDArray[np.floating]) -> list[Term]:
-        """Return, for one particle's `latents` `(d,)`, each class's additive terms by size."""
-        columns = [np.asarray([v], dtype=np.float64) for v in np.asarray(latents).ravel()]
-        found = []
-        for name, expression in zip(self.class_names, self.expressions, strict=True):
-            for part in sympy.Add.make_args(expression):
-                program = compile_program(part, self.latent_names)
-                found.append(Term(name, to_text(part), float(program.numpy(columns)[0])))
-        return sorted(found, key=lambda t: (self.class_names.index(t.class_name), -abs(t.value)))
+        return torch.cat([-values / 2, values / 2], dim=1) if len(self.heads) == 1 else values
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and text that `from_dict` reads."""
-        return {
-            "class_names": list(self.class_names),
-            "latent_names": list(self.latent_names),
-            "expressions": [to_text(e) for e in self.expressions],
-            "latex": [to_latex(e) for e in self.expressions],
-        }
+        """Return plain lists and text that `from_dict` reads, and `Law.from_dict`."""
+        return self.law.to_dict()
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> EquationModel:
-        """Return the model that `to_dict` wrote.
+        """Return the model that `to_dict` wrote, from the text of its expressions.
 
         Raises
         ------
@@ -145,19 +137,6 @@ class EquationModel:
             )
         built = tuple(parse(text, names) for text in record["expressions"])
         return cls(classes, names, built[1:] if len(classes) == 2 else built)
-
-    @property
-    def _single(self) -> bool:
-        return len(self.heads) == 1
-
-    def _values(self, latents: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
-        wide = np.asarray(latents, dtype=np.float64)
-        if wide.ndim != 2 or wide.shape[1] != len(self.latent_names):
-            raise DataError(
-                f"latents have shape {wide.shape}, expected (n, {len(self.latent_names)})"
-            )
-        pairs = [bounded(program.numpy(list(wide.T))) for program in self._programs]
-        return np.stack([v for v, _ in pairs], axis=1), max(rate for _, rate in pairs)
 
 
 def negative(expression: sympy.Expr) -> sympy.Expr:

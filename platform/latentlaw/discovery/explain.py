@@ -197,13 +197,10 @@ def smallest_flip(model: EquationModel, latents: Array, sigma: Array) -> Flip | 
 
 
 def _terms(model: EquationModel, z: Array) -> dict[str, tuple[TermShare, ...]]:
-    found: dict[str, list[tuple[str, float]]] = {name: [] for name in model.class_names}
-    for term in model.terms(z):
-        found[term.class_name].append((term.text, term.value))
     shares = {}
-    for name, own in found.items():
-        total = sum(abs(value) for _, value in own) or 1.0
-        shares[name] = tuple(TermShare(text, v, abs(v) / total) for text, v in own)
+    for name, own in model.law.terms(z).items():
+        total = sum(abs(term.value) for term in own) or 1.0
+        shares[name] = tuple(TermShare(t.text, t.value, abs(t.value) / total) for t in own)
     return shares
 
 

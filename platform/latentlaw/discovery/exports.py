@@ -1,123 +1,65 @@
-"""A model of equations in other hands: a torch module, and Python source that needs no library.
+"""What exports of a law to programming languages share: a line for each step of its programs.
 
-`EquationModel.expressions` are SymPy, `to_latex` typesets them, and `EquationModel.logits` is the
-numpy function; all of them agree to 1e-6 where a value is defined.
+A target is a module of its own: `export_python.py`, `export_c.py`; papers have `export_latex.py`.
+All agree with `Law` to 1e-6, also where an expression is undefined.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import nn
-
-from latentlaw.discovery.expressions import to_text
-from latentlaw.discovery.programs import LIMIT, Program, Step, compile_program
-
 if TYPE_CHECKING:
-    import sympy
-    from torch import Tensor
+    from collections.abc import Callable, Mapping
 
-    from latentlaw.discovery.equations import EquationModel
-
-# IEEE 754 arithmetic, as numpy does it, where Python would raise.
-PRELUDE = f"""import math
+    from latentlaw.discovery.law import ClassLaw, Law
+    from latentlaw.discovery.programs import Program, Step
 
 
-def _bounded(x):
-    return 0.0 if x != x else max(-{LIMIT!r}, min({LIMIT!r}, x))
+@dataclass(frozen=True)
+class Syntax:
+    """How a language writes what a program does.
 
-
-def _pow(x, p):
-    if x < 0 and p != int(p):
-        return math.nan
-    try:
-        return x**p
-    except (OverflowError, ZeroDivisionError):
-        negative = math.copysign(1.0, x) < 0 and p % 2 == 1
-        return -math.inf if negative else math.inf
-
-
-def _exp(x):
-    try:
-        return math.exp(x)
-    except OverflowError:
-        return math.inf
-
-
-def _log(x):
-    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
-
-
-def _sin(x):
-    return math.nan if math.isinf(x) else math.sin(x)
-
-
-def _cos(x):
-    return math.nan if math.isinf(x) else math.cos(x)
-
-
-def _sign(x):
-    return float((x > 0) - (x < 0))
-"""
-CALLS = {"exp": "_exp", "log": "_log", "sin": "_sin", "cos": "_cos", "sign": "_sign"}
-CALLS |= {"tanh": "math.tanh", "abs": "abs"}
-
-
-class EquationModule(nn.Module):
-    """The equations as a torch module: latents `(n, d)` to logits `(n, K)`, differentiable."""
-
-    def __init__(self, model: EquationModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Return logits `(n, K)` of latents `z` `(n, d)`."""
-        return self.model.torch_logits(z)
-
-
-def to_python(model: EquationModel) -> str:
-    """Return the source of a module whose `logits(z)` gives the logit of each class.
-
-    `z` holds one particle's latents, in the order of `LATENTS`; plain floats, no library.
+    Attributes
+    ----------
+    assign
+        A line that gives a new name its value, with `{name}` and `{value}`.
+    number
+        Writes a constant.
+    calls
+        The name of each function of one number, and of `pow` and `bounded`.
     """
-    lines = [
-        f"LATENTS = {list(model.latent_names)!r}",
-        f"CLASSES = {list(model.class_names)!r}",
-        "",
-        "",
-        "def logits(z):",
-    ]
-    values = []
-    for k, head in enumerate(model.heads):
-        lines.append(f"    # {to_text(head)}")
-        lines += [f"    {line}" for line in _statements(head, model.latent_names, f"f{k}")]
-        values.append(f"f{k}")
-    if len(values) == 1:
-        values = ["-f0 / 2", "f0 / 2"]
-    lines.append(f"    return [{', '.join(values)}]")
-    return f"{PRELUDE}\n\n" + "\n".join(lines) + "\n"
+
+    assign: str
+    number: Callable[[float], str]
+    calls: Mapping[str, str]
 
 
-def _statements(head: sympy.Expr, names: tuple[str, ...], result: str) -> list[str]:
+def scored(law: Law) -> tuple[ClassLaw, ...]:
+    """Return the classes whose expressions are computed: of two the second alone, the log-odds."""
+    return law.classes[1:] if len(law.classes) == 2 else law.classes
+
+
+def statements(program: Program, syntax: Syntax, result: str) -> list[str]:
     """Return one assignment an operation, the last of the bounded value to `result`."""
-    program: Program = compile_program(head, names)
     texts: list[str] = []
     lines = []
     for i, step in enumerate(program.steps):
-        if step.operands:
-            name = f"{result}_{i}"
-            lines.append(f"{name} = {_operation(step, [texts[j] for j in step.operands])}")
-            texts.append(name)
+        if step.kind == "variable":
+            texts.append(f"z[{step.argument}]")
+        elif step.kind == "number":
+            texts.append(syntax.number(step.argument))
         else:
-            texts.append(
-                f"z[{step.argument}]" if step.kind == "variable" else f"{step.argument!r}"
-            )
-    return [*lines, f"{result} = _bounded({texts[-1]})"]
+            value = _operation(step, [texts[j] for j in step.operands], syntax)
+            texts.append(f"{result}_{i}")
+            lines.append(syntax.assign.format(name=texts[-1], value=value))
+    value = f"{syntax.calls['bounded']}({texts[-1]})"
+    return [*lines, syntax.assign.format(name=result, value=value)]
 
 
-def _operation(step: Step, operands: list[str]) -> str:
+def _operation(step: Step, operands: list[str], syntax: Syntax) -> str:
     if step.kind in ("add", "mul"):
         return (" + " if step.kind == "add" else " * ").join(operands)
     if step.kind == "pow":
-        return f"_pow({operands[0]}, {step.argument!r})"
-    return f"{CALLS[step.kind]}({operands[0]})"
+        return f"{syntax.calls['pow']}({operands[0]}, {syntax.number(step.argument)})"
+    return f"{syntax.calls[step.kind]}({operands[0]})"

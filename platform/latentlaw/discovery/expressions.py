@@ -282,6 +282,13 @@ def snap(expression: sympy.Expr, digits: int = 3) -> sympy.Expr:
     return expression.xreplace(swap)
 
 
+def terms_of(expression: sympy.Expr) -> tuple[sympy.Expr, ...]:
+    """Return what the expression adds up; a number, even a sum of numbers, is one term."""
+    if expression.is_number:
+        return (expression,)
+    return tuple(sympy.Add.make_args(expression))
+
+
 def latents_of(expression: sympy.Expr) -> tuple[str, ...]:
     """Return the names of the latents that the expression uses, sorted."""
     return tuple(sorted(s.name for s in expression.free_symbols))

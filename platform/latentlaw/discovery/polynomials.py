@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.expressions import complexity, symbol
-from latentlaw.discovery.programs import compile_program
 from latentlaw.discovery.refit import levenberg_marquardt, worth
 
 if TYPE_CHECKING:

@@ -1,4 +1,8 @@
-"""Evaluate an expression on numpy arrays or torch tensors without generating code."""
+"""Evaluate an expression on numpy arrays or torch tensors without generating code.
+
+A program is what `compiling.py` makes of a SymPy expression. It needs numpy alone, so that a
+stored law answers without SymPy and torch.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import sympy
 
 from latentlaw.errors import DataError
 
@@ -17,15 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LIMIT = 1e6
-NAMES: dict[Any, str] = {
-    sympy.exp: "exp",
-    sympy.log: "log",
-    sympy.tanh: "tanh",
-    sympy.sin: "sin",
-    sympy.cos: "cos",
-    sympy.Abs: "abs",
-    sympy.sign: "sign",
-}
+#: Functions of one number, each by the name that numpy, torch and a stored step know it by.
+FUNCTIONS = frozenset({"exp", "log", "tanh", "sin", "cos", "abs", "sign"})
 
 
 class Step(NamedTuple):
@@ -50,6 +46,44 @@ class Program:
         with np.errstate(all="ignore"):
             values = np.asarray(self._run(columns, np)[-1], dtype=np.float64)
         return np.broadcast_to(values, np.shape(columns[0])).copy()
+
+    def terms(self, columns: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        """Return raw values `(n,)` of the terms of which the value is the sum, in its order.
+
+        An expression that is no sum is its only term.
+        """
+        with np.errstate(all="ignore"):
+            values = self._run(columns, np)
+        last = self.steps[-1]
+        places = last.operands if last.kind == "add" else (len(self.steps) - 1,)
+        return [
+            np.broadcast_to(np.asarray(values[i], float), np.shape(columns[0])) for i in places
+        ]
+
+    def to_list(self) -> list[list[Any]]:
+        """Return plain lists that `from_list` reads: kind, argument, operands of each step."""
+        return [[step.kind, step.argument, list(step.operands)] for step in self.steps]
+
+    @classmethod
+    def from_list(cls, rows: Any, variables: int) -> Program:
+        """Return the program that `to_list` wrote, of `variables` latents.
+
+        Raises
+        ------
+        DataError
+            If a step is not arithmetic of numbers, latents and the results of earlier steps.
+        """
+        if not isinstance(rows, list) or not rows:
+            raise DataError(f"a program: found {str(rows)[:60]}, expected a list of steps")
+        steps = []
+        for i, row in enumerate(rows):
+            if not _is_step(row, i, variables):
+                raise DataError(
+                    f"step {i} of a program: found {str(row)[:60]}, expected a kind, its argument "
+                    "and the numbers of earlier steps; fetch the model again"
+                )
+            steps.append(Step(row[0], row[1], tuple(row[2])))
+        return cls(tuple(steps))
 
     def torch(self, latents: torch.Tensor) -> torch.Tensor:
         """Return raw differentiable values `(n,)` of `latents` `(n, d)`."""
@@ -102,6 +136,26 @@ class Program:
         return values
 
 
+def _is_step(row: Any, place: int, variables: int) -> bool:
+    """Say whether a row is a step at `place` that can be evaluated, and no other code."""
+    match row:
+        case ["number", bool(), []]:
+            return False
+        case ["number", int() | float(), []]:
+            return True
+        case ["variable", int(index), []]:
+            return not isinstance(index, bool) and 0 <= index < variables
+        case [str(kind), argument, [_, *_] as operands]:
+            if not all(type(j) is int and 0 <= j < place for j in operands):
+                return False
+            if kind in ("add", "mul"):
+                return argument is None
+            if kind == "pow":
+                return type(argument) in (int, float) and len(operands) == 1
+            return kind in FUNCTIONS and argument is None and len(operands) == 1
+    return False
+
+
 def _apply(step: Step, parts: list[Any], columns: Sequence[Any], backend: Any) -> Any:
     if step.kind == "number":
         return step.argument
@@ -145,50 +199,6 @@ def _slopes(step: Step, parts: list[Any], value: Any) -> list[Any]:
         case "abs":
             return [np.sign(x)]
     return [0.0]  # sign
-
-
-def compile_program(expression: sympy.Expr, names: Sequence[str]) -> Program:
-    """Return the program of `expression`, whose variable `i` is `names[i]`.
-
-    Equal parts are evaluated once.
-
-    Raises
-    ------
-    DataError
-        If the expression holds a function or symbol that the program cannot evaluate.
-    """
-    index = {name: i for i, name in enumerate(names)}
-    steps: list[Step] = []
-    place: dict[sympy.Expr, int] = {}
-    pending = [expression]  # no recursion: a long sum of products may be deep
-    while pending:
-        node = pending[-1]
-        kind, argument, parts = _operation(node, index)
-        waiting = [part for part in parts if part not in place]
-        if waiting:
-            pending += waiting
-            continue
-        pending.pop()
-        if node not in place:
-            place[node] = len(steps)
-            steps.append(Step(kind, argument, tuple(place[part] for part in parts)))
-    return Program(tuple(steps))
-
-
-def _operation(node: sympy.Expr, index: dict[str, int]) -> tuple[str, Any, tuple[sympy.Expr, ...]]:
-    """Return the kind of a node's step, its argument, and the parts to evaluate before it."""
-    if node.is_Symbol and node.name in index:
-        return "variable", index[node.name], ()
-    if node.is_number:
-        return "number", float(node), ()
-    if node.is_Add or node.is_Mul:
-        return ("add" if node.is_Add else "mul"), None, node.args
-    if node.is_Pow and node.exp.is_number:
-        power = int(node.exp) if node.exp.is_Integer else float(node.exp)
-        return "pow", power, (node.base,)
-    if node.func in NAMES:
-        return NAMES[node.func], None, node.args
-    raise DataError(f"the expression part {node} cannot be evaluated")
 
 
 def bounded(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

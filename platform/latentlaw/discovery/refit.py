@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
+from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.expressions import complexity, is_finite, snap, symbol, tidy
-from latentlaw.discovery.programs import LIMIT, bounded, compile_program
+from latentlaw.discovery.programs import LIMIT, bounded
 from latentlaw.discovery.scores import log_losses, log_softmax, particle_weights
 
 if TYPE_CHECKING:

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
-from sklearn.linear_model import LogisticRegression
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from latentlaw.errors import DataError
+from latentlaw.evaluation.conformal import calibration_scores, novelty_of
 from latentlaw.evaluation.densities import ClassDensities
 
 Array = NDArray[np.floating[Any]]
-_QUANTILES = 101
 
 
 class LatentHead(BaseModel):
@@ -26,8 +25,9 @@ class LatentHead(BaseModel):
         Logits are `(mu - mean) / scale @ weights.T + bias`; `weights` is `(classes, d)`.
     densities
         Of the classes, in the order of their names.
-    novelty_quantiles
-        Quantiles of the novelty score over validation particles.
+    calibration
+        Sorted novelty scores of known particles, of the validation split. Models logged before
+        hold 101 quantiles of them (`novelty_quantiles`), whose rate is right about, not at most.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +38,9 @@ class LatentHead(BaseModel):
     weights: tuple[tuple[float, ...], ...]
     bias: tuple[float, ...]
     densities: ClassDensities
-    novelty_quantiles: tuple[float, ...]
+    calibration: tuple[float, ...] = Field(
+        validation_alias=AliasChoices("calibration", "novelty_quantiles")
+    )
 
     def probabilities(self, mu: Array) -> Array:
         """Class probabilities `(n, classes)` of latent means `(n, d)`."""
@@ -57,12 +59,12 @@ class LatentHead(BaseModel):
         return self.densities.surprise(mu)
 
     def novelty(self, mu: Array) -> Array:
-        """Share of known validation particles that are less of a surprise, `(n,)` in [0, 1].
+        """One minus the conformal p-value of being known, `(n,)` in [0, 1).
 
-        Calling particles with novelty above 0.95 new is wrong for about 5 % of known ones.
+        Calling particles with novelty above 0.95 new is wrong for at most 5 % of known ones, in
+        the mean; `novelty_of` says what that means for few calibration particles.
         """
-        rank = np.searchsorted(np.array(self.novelty_quantiles), self.novelty_score(mu))
-        return np.asarray(rank / len(self.novelty_quantiles))
+        return novelty_of(self.novelty_score(mu), self.calibration)
 
 
 def classes_to_tell(labels: NDArray[np.str_]) -> list[str]:
@@ -82,11 +84,18 @@ def classes_to_tell(labels: NDArray[np.str_]) -> list[str]:
 def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> LatentHead:
     """Fit the head on latent means `(n, d)` of labelled training particles.
 
+    Parameters
+    ----------
+    val_mu
+        Of known particles that nothing was fitted on; novelty is calibrated on them.
+
     Raises
     ------
     DataError
         If the training particles hold fewer than two classes.
     """
+    from sklearn.linear_model import LogisticRegression  # not needed by a head that is served
+
     names = classes_to_tell(train_labels)
     mean, scale = train_mu.mean(axis=0), np.maximum(train_mu.std(axis=0), 1e-6)
     regression = LogisticRegression(C=1.0, max_iter=2000, class_weight="balanced")
@@ -95,7 +104,6 @@ def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> 
     if len(names) == 2:  # scikit-learn keeps one row, the logit of the second class
         weights, bias = np.concatenate((-weights, weights)) / 2, np.concatenate((-bias, bias)) / 2
     densities = ClassDensities.fit(train_mu, train_labels, names)
-    known = densities.surprise(val_mu)
     return LatentHead(
         class_names=tuple(names),
         mean=tuple(mean.tolist()),
@@ -103,5 +111,5 @@ def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> 
         weights=tuple(tuple(row) for row in weights.tolist()),
         bias=tuple(bias.tolist()),
         densities=densities,
-        novelty_quantiles=tuple(np.quantile(known, np.linspace(0, 1, _QUANTILES)).tolist()),
+        calibration=calibration_scores(densities.surprise(val_mu)),
     )

@@ -1,6 +1,8 @@
-"""Mean and interval of scores over the folds and seeds of a cross-validation."""
+"""Scores with bootstrap intervals: of folds and seeds, or of the units that particles come in."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +10,12 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _LEVEL = 0.95
 _DRAWS = 10_000
+_BLOCK = 2**23  # numbers of draws in memory at once
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean, and between which values it lies in 95 % of bootstrap draws."""
+    """A mean or another score, and between which values it lies in 95 % of bootstrap draws."""
 
     mean: float
     low: float
@@ -40,5 +43,30 @@ def ratio_interval(scores: Array, baseline: Array, *, seed: int = 0) -> Interval
     with np.errstate(divide="ignore", invalid="ignore"):
         draws = scores[rows].mean(axis=1) / baseline[rows].mean(axis=1)
         mean = scores.mean() / baseline.mean()
+    return percentile_interval(mean, draws)
+
+
+def percentile_interval(score: float, draws: NDArray[np.floating[Any]]) -> Interval:
+    """Return a score with the interval of its bootstrap draws `(b,)`."""
     low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return Interval(float(mean), float(low), float(high))
+    return Interval(float(score), float(low), float(high))
+
+
+def resampled_sums(
+    sums: NDArray[np.floating[Any]], times: NDArray[np.intp], *, seed: int = 0
+) -> Iterator[NDArray[np.floating[Any]]]:
+    """Yield, block by block, sums `(b, …)` over bootstrap draws of as many units as there are.
+
+    Parameters
+    ----------
+    sums
+        What each kind of unit adds, `(u, …)`.
+    times
+        How many units there are of each kind, `(u,)`.
+    """
+    generator = np.random.default_rng(seed)
+    block = max(1, min(_DRAWS, _BLOCK // max(len(times), sums[0].size)))
+    for start in range(0, _DRAWS, block):
+        size = min(block, _DRAWS - start)
+        drawn = generator.multinomial(times.sum(), times / times.sum(), size=size)
+        yield np.tensordot(drawn.astype(np.float64), sums, axes=1)

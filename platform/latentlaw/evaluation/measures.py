@@ -13,7 +13,7 @@ from latentlaw.evaluation.classification import classification_scores, confusion
 from latentlaw.evaluation.classifiers import CLASSIFIERS, classify_latents
 from latentlaw.evaluation.embed import Embedding
 from latentlaw.evaluation.head import LatentHead
-from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
+from latentlaw.evaluation.novelty import detection_rates, novelty_auroc, placement_scores
 from latentlaw.evaluation.pose import pose_errors_by_class
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.separation import (
@@ -99,6 +99,9 @@ def measure(particles: EmbeddedParticles, prior: Mapping[str, Any] | None) -> Me
         **_agreement(learned, names, prior),
         "novelty/auroc": novelty_auroc(
             head.novelty_score(mu[test]), head.novelty_score(mu[particles.unseen])
+        ),
+        **detection_rates(
+            head.novelty(mu[test]), head.novelty(mu[particles.unseen]), len(head.calibration)
         ),
     }
     affinity = {

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import betabinom, rankdata, spearmanr
 from sklearn.metrics import roc_auc_score
 
 Array = NDArray[np.floating[Any]]
+STATED_RATE = 0.05  # of known particles that are called new
 
 
 def novelty_auroc(known: Array, unseen: Array) -> float | None:
@@ -16,6 +17,39 @@ def novelty_auroc(known: Array, unseen: Array) -> float | None:
         return None
     truth = np.concatenate((np.zeros(len(known)), np.ones(len(unseen))))
     return float(roc_auc_score(truth, np.concatenate((known, unseen))))
+
+
+def detection_rates(known: Array, unseen: Array, calibrated_on: int) -> dict[str, float]:
+    """Say how often particles are called new at a stated false-positive rate of 5 %.
+
+    Parameters
+    ----------
+    known, unseen
+        Novelty of held-out particles of classes that were trained on, `(n,)`, and of others.
+    calibrated_on
+        Number of calibration particles.
+
+    Returns
+    -------
+    dict
+        `novelty/false_positive_rate`, the share of known particles that are called new;
+        `novelty/false_positive_limit`, what it exceeds in one of 40 draws of as many calibration
+        and test particles if all are exchangeable (a beta-binomial, Angelopoulos & Bates 2021,
+        arXiv 2107.07511, section 3);
+        `novelty/detection_rate`, the share of unseen ones. Those of no particles are left out.
+    """
+    rates = {}
+    if len(known):
+        rates["novelty/false_positive_rate"] = float((known > 1 - STATED_RATE).mean())
+        ranks = int((np.arange(calibrated_on + 1) / (calibrated_on + 1) > 1 - STATED_RATE).sum())
+        limit = 0.0
+        if ranks:
+            draws = betabinom(len(known), ranks, calibrated_on + 1 - ranks)
+            limit = float(draws.ppf(0.975)) / len(known)
+        rates["novelty/false_positive_limit"] = limit
+    if len(unseen):
+        rates["novelty/detection_rate"] = float((unseen > 1 - STATED_RATE).mean())
+    return rates
 
 
 def placement_scores(learned: Array, prior: Array, seen: int) -> dict[str, float]:

@@ -10,6 +10,7 @@ from latentlaw.geometry.volumes import rotate_images
 Alignment = Literal["none", "rotate", "rotate-flip"]
 _WINDOW = 1 / 6  # of the box: standard deviation of the window
 _ROUNDS = 8
+_SWEEPS = 5
 
 
 def align_by_moments(images: Tensor, *, flip: bool) -> Tensor:
@@ -32,21 +33,70 @@ def align_by_moments(images: Tensor, *, flip: bool) -> Tensor:
     """
     points, light = _positions(images), images.sum(1)
     light = (light - light.mean(tuple(range(1, light.ndim)), keepdim=True)).clamp_min(0)
-    centres = torch.zeros(len(images), points.shape[1]).to(points)
+    centres = images.new_zeros(images.shape[0], points.shape[1])
     for _ in range(_ROUNDS):
         centres = _share(light, centres) @ points
     apart = points - centres[:, None]
     share = _share(light, centres)
     covariance = (apart * share[..., None]).mT @ apart
-    axes = torch.linalg.eigh(covariance).eigenvectors.flip(-1)  # as columns, longest first
+    axes = principal_axes(covariance)
     along = apart @ axes
     skewness = (along * along * along * share[..., None]).sum(1)
-    axes = axes * torch.where(skewness < 0, -1.0, 1.0)[:, None]
+    signs = torch.where(skewness < 0, -1.0, 1.0)
     if not flip:
-        axes[..., -1] *= torch.linalg.det(axes).sign()[:, None]
+        turned = signs[:, :-1]
+        signs = torch.cat((turned, turned.prod(1, keepdim=True)), dim=1)
+    axes = axes * signs[:, None]
     lit = (share > 0).any(1)[:, None, None]
     frames = torch.where(lit, axes.mT, torch.eye(points.shape[1]).to(axes))
     return rotate_images(images, frames, about=centres)
+
+
+def principal_axes(matrices: Tensor) -> Tensor:
+    """Return the eigenvectors of symmetric matrices as columns, of the largest eigenvalue first.
+
+    By cyclic Jacobi rotations (Golub & Van Loan 2013, section 8.5), each of which puts the larger
+    of two values first: products and roots alone, so that an exported model does as this one does.
+    In 2-D one rotation is exact; in 3-D five sweeps are, to rounding.
+
+    Parameters
+    ----------
+    matrices
+        `(n, 2, 2)` or `(n, 3, 3)`.
+
+    Returns
+    -------
+    Tensor
+        Rotations of the same shape. Axes of equal eigenvalues are any.
+    """
+    dims = matrices.shape[-1]
+    axes = torch.eye(dims).to(matrices).expand_as(matrices)
+    pairs = [(0, 1)] if dims == 2 else [(0, 1), (0, 2), (1, 2)] * _SWEEPS
+    for p, q in pairs:
+        turn = _jacobi_rotation(matrices, p, q)
+        axes = axes @ turn
+        matrices = turn.mT @ matrices @ turn
+    return axes
+
+
+def _jacobi_rotation(matrices: Tensor, p: int, q: int) -> Tensor:
+    """Return the rotations `(n, d, d)` in the plane of axes p, q that make M[p, q] zero."""
+    apart = matrices[:, p, p] - matrices[:, q, q]
+    cross = 2 * matrices[:, p, q]
+    length = (apart * apart + cross * cross).sqrt()
+    nothing = length == 0
+    length = length.where(~nothing, 1)
+    double = (apart.abs() / length).where(~nothing, 1)  # |cosine| of twice the angle
+    large = ((1 + double) / 2).sqrt()  # of cosine and sine: no digits are lost by cancellation
+    small = cross.abs() / length / (2 * large)
+    cos, sin = large.where(apart >= 0, small), small.where(apart >= 0, large)
+    sin = torch.where(cross < 0, -sin, sin)
+    turned, crossed = torch.zeros(2, *matrices.shape[1:]).to(matrices)
+    turned[p, p] = turned[q, q] = 1
+    crossed[p, q], crossed[q, p] = -1, 1
+    kept = torch.eye(matrices.shape[-1]).to(matrices) - turned
+    rotations: Tensor = kept + cos[:, None, None] * turned + sin[:, None, None] * crossed
+    return rotations
 
 
 def _share(light: Tensor, centres: Tensor) -> Tensor:
@@ -59,7 +109,7 @@ def _share(light: Tensor, centres: Tensor) -> Tensor:
     for axis, position in enumerate(_axes(light), start=1):
         apart = (position - centres[:, -axis, None]) / sigma
         shape = [-1 if place in (0, axis) else 1 for place in range(light.ndim)]
-        shape[0] = len(light)
+        shape[0] = light.shape[0]
         seen = seen * torch.exp(-0.5 * apart.square()).view(shape)
     seen = seen.flatten(1)
     total = seen.sum(1, keepdim=True)

@@ -39,7 +39,7 @@ def rotate_images(images: Tensor, matrices: Tensor, *, about: Tensor | None = No
     grid = (flat + centre) * (2 / extent) - 1
     rotated: Tensor = grid_sample(
         images,
-        grid.reshape(len(images), *sizes, len(sizes)),
+        grid.reshape(images.shape[0], *sizes, len(sizes)),
         mode="bilinear",
         padding_mode="zeros",
         align_corners=True,

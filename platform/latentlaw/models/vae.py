@@ -44,7 +44,7 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> Encoding:
         """Encode normalised images `(n, c, [z,] y, x)`."""
         hidden = self.body(images).flatten(1)
-        pose = self.pose(hidden) if self.pose is not None else hidden.new_zeros(len(hidden), 0)
+        pose = self.pose(hidden) if self.pose is not None else hidden.new_zeros(hidden.shape[0], 0)
         # Bounded, so that exp() neither overflows nor lets a sample collapse to its mean.
         return Encoding(self.mu(hidden), self.logvar(hidden).clamp(-12.0, 6.0), pose)
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import to_text
+from latentlaw.discovery.law import Law
 from latentlaw.errors import DataError, nearest_hint
 from latentlaw.evaluation.head import LatentHead
 
@@ -50,10 +49,10 @@ def answer(
     quaternions: Array | None,
     *,
     head: LatentHead,
-    equations: EquationModel | None,
+    law: Law | None,
     returns: Iterable[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Answer for each particle; equations decide the class where there are some.
+    """Answer for each particle; the law decides the class where there is one.
 
     Parameters
     ----------
@@ -65,9 +64,8 @@ def answer(
         Names of `PARTS`; None: all that the model has.
     """
     parts = check_parts(returns)
-    decider = head if equations is None else equations
-    names = decider.class_names
-    probabilities = head.probabilities(mu) if equations is None else equations.predict_proba(mu)
+    decider = head if law is None else law
+    names, probabilities = decider.class_names, decider.probabilities(mu)
     winners = probabilities.argmax(axis=1)
     columns: dict[str, Any] = {
         "class": [names[k] for k in winners],
@@ -81,22 +79,6 @@ def answer(
         chosen |= {f"z{j}": column for j, column in enumerate(mu.T.tolist())}
     if "pose" in parts and quaternions is not None:
         chosen |= dict(zip(("qw", "qx", "qy", "qz"), quaternions.T.tolist(), strict=True))
-    if equations is not None and parts & {"expression", "value", "terms"}:
-        chosen |= {k: v for k, v in _decisions(equations, mu, winners).items() if k in parts}
+    if law is not None and parts & {"expression", "value", "terms"}:
+        chosen |= {k: v for k, v in law.decisions(mu, winners).items() if k in parts}
     return [dict(zip(chosen, row, strict=True)) for row in zip(*chosen.values(), strict=True)]
-
-
-def _decisions(
-    equations: EquationModel, mu: Array, winners: NDArray[np.integer[Any]]
-) -> dict[str, list[Any]]:
-    """Return the expression of each particle's class, its value, and that of each term."""
-    texts = [to_text(expression) for expression in equations.expressions]
-    terms = []
-    for row, winner in zip(mu, winners, strict=True):
-        name = equations.class_names[winner]
-        terms.append({t.text: t.value for t in equations.terms(row) if t.class_name == name})
-    return {
-        "expression": [texts[k] for k in winners],
-        "value": [sum(values.values()) for values in terms],
-        "terms": terms,
-    }

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from latentlaw.discovery.equations import EquationModel
 from latentlaw.errors import CheckpointError
@@ -20,11 +20,11 @@ from latentlaw.evaluation.head import LatentHead
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.answers import Array, answer
-from latentlaw.serving.digests import check_digests, digests_of
+from latentlaw.serving.digests import digests_of, read_checked, read_digests, write_digests
 from latentlaw.serving.requests import NotFiniteError, Request, check_images
 
 _WEIGHTS, _CONFIG, _HEAD = "weights.safetensors", "config.json", "head.json"
-_EQUATIONS, _CODE, _DIGESTS = "equations.json", "code.json", "digests.json"
+_EQUATIONS, _CODE = "equations.json", "code.json"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Bundle:
             (folder / _EQUATIONS).write_text(json.dumps(self.equations.to_dict(), indent=1))
         if code is not None:
             (folder / _CODE).write_text(json.dumps(digests_of(code, "*.py"), indent=1))
-        (folder / _DIGESTS).write_text(json.dumps(digests_of(folder), indent=1))
+        write_digests(folder)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -125,7 +125,8 @@ class Bundle:
     def _answer(
         self, mu: Array, quaternions: Array | None, returns: Iterable[str] | None
     ) -> list[dict[str, Any]]:
-        return answer(mu, quaternions, head=self.head, equations=self.equations, returns=returns)
+        law = None if self.equations is None else self.equations.law
+        return answer(mu, quaternions, head=self.head, law=law, returns=returns)
 
     def decode(self, mu: Array, pose: Array | None = None) -> NDArray[np.float32]:
         """Decode latents `(n, d)` and poses `(n, pose_dims)` to images `(n, c, [z,] y, x)`.
@@ -157,22 +158,29 @@ def load_bundle(folder: Path) -> Bundle:
     CheckpointError
         If a file is missing, changed, or does not fit the configuration.
     """
+    digests = read_digests(folder)
+    files = {name: read_checked(folder, name, digests) for name in digests}
     try:
-        digests: dict[str, str] = json.loads((folder / _DIGESTS).read_text())
-        check_digests(folder, digests)
-        code = folder.parents[1] / "code" / "latentlaw"  # where MLflow keeps a model's code
-        if _CODE in digests and code.is_dir():
-            check_digests(code, json.loads((folder / _CODE).read_text()))
-        config = ModelConfig.model_validate_json((folder / _CONFIG).read_text())
-        head = LatentHead.model_validate_json((folder / _HEAD).read_text())
+        if _CODE in files:
+            _check_code(folder, json.loads(files[_CODE]))
+        config = ModelConfig.model_validate_json(files[_CONFIG])
+        head = LatentHead.model_validate_json(files[_HEAD])
         model = AutoEncoder(config)
-        model.load_state_dict(load_file(folder / _WEIGHTS))
+        model.load_state_dict(load(files[_WEIGHTS]))
         equations = None
-        if _EQUATIONS in digests:
-            equations = EquationModel.from_dict(json.loads((folder / _EQUATIONS).read_text()))
+        if _EQUATIONS in files:
+            equations = EquationModel.from_dict(json.loads(files[_EQUATIONS]))
     except (OSError, ValueError, KeyError, ValidationError, SafetensorError) as error:
         raise CheckpointError(f"{folder}: not a whole model bundle ({error})") from error
     except RuntimeError as error:  # load_state_dict on a different architecture
         raise CheckpointError(f"{folder}: weights do not fit {_CONFIG} ({error})") from error
     model.eval()
     return Bundle(model, head, equations)
+
+
+def _check_code(folder: Path, digests: dict[str, str]) -> None:
+    """Check the package beside a bundle, where MLflow keeps a model's code."""
+    code = folder.parents[1] / "code" / "latentlaw"
+    if code.is_dir():
+        for name in digests:
+            read_checked(code, name, digests)

@@ -1,36 +1,60 @@
-"""SHA-256 of each file of a folder, by which a changed file is found before it is read."""
+"""What a folder of files was when it was written: the SHA-256 of each, in `digests.json`."""
 
 import hashlib
-from collections.abc import Mapping
+import json
 from pathlib import Path
 
 from latentlaw.errors import CheckpointError
 
+DIGESTS = "digests.json"
+
 
 def digests_of(folder: Path, pattern: str = "*") -> dict[str, str]:
-    """Return the SHA-256 of each file below `folder` that fits `pattern`, by its path."""
+    """Return the SHA-256 of each file below `folder` that fits `pattern`, by its path there."""
     files = sorted(path for path in folder.rglob(pattern) if path.is_file())
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    return {path.relative_to(folder).as_posix(): _sha256(path.read_bytes()) for path in files}
 
 
-def check_digests(folder: Path, digests: Mapping[str, str]) -> None:
-    """Compare the files of `folder` with the digests that were recorded of them.
+def write_digests(folder: Path) -> None:
+    """Write the digest of every file of `folder` beside them."""
+    (folder / DIGESTS).write_text(json.dumps(digests_of(folder), indent=1))
+
+
+def read_digests(folder: Path) -> dict[str, str]:
+    """Return the recorded digest of each file of `folder`, by name.
 
     Raises
     ------
     CheckpointError
-        If a file is another.
-    OSError
-        If a file is missing.
+        If there is no whole list of them.
     """
-    for name, digest in digests.items():
-        found = _sha256(folder / name)
-        if found != digest:
-            raise CheckpointError(
-                f"{folder / name}: SHA-256 {found[:12]}… where {digest[:12]}… was recorded; "
-                "the file was changed or damaged, fetch the model again"
-            )
+    try:
+        digests: dict[str, str] = json.loads((folder / DIGESTS).read_text())
+        return dict(digests)
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder}: not a whole model bundle ({error})") from error
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def read_checked(folder: Path, name: str, digests: dict[str, str]) -> bytes:
+    """Return the content of a file whose digest is the recorded one.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing or was changed.
+    """
+    try:
+        content, wanted = (folder / name).read_bytes(), digests[name]
+    except (OSError, KeyError) as error:
+        raise CheckpointError(f"{folder}: not a whole model bundle ({error})") from error
+    found = _sha256(content)
+    if found != wanted:
+        raise CheckpointError(
+            f"{folder / name}: SHA-256 {found[:12]}… where {wanted[:12]}… was recorded; "
+            "the file was changed or damaged, fetch the model again"
+        )
+    return content
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

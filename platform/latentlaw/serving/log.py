@@ -1,12 +1,13 @@
 """Log a bundle with MLflow so that it loads and serves without this repository."""
 
 import importlib.metadata
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 
@@ -47,9 +48,11 @@ def log_bundle(bundle: Bundle, example: NDArray[np.float32]) -> str:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         bundle.save(folder, code=_PACKAGE)
+        # A copy: MLflow records where it found the code, which is in somebody's home.
+        entry = shutil.copy(_PACKAGE / "serving" / "pyfunc.py", scratch)
         logged = mlflow.pyfunc.log_model(
             name=MODEL,
-            python_model=str(_PACKAGE / "serving" / "pyfunc.py"),
+            python_model=entry,
             artifacts={"bundle": str(folder)},
             code_paths=[str(_PACKAGE)],
             signature=signature,
@@ -67,12 +70,35 @@ def load_logged_bundle(model: str) -> Bundle:
     RegistryError
         If there is no such model.
     """
-    uri = model if ":/" in model else f"runs:/{model}/{MODEL}"
+    uri = model_uri(model)
     try:
         folder = mlflow.artifacts.download_artifacts(artifact_uri=f"{uri}/artifacts/bundle")
     except (mlflow.exceptions.MlflowException, OSError) as error:
         raise RegistryError(f"{model}: no logged model at {uri} ({error})") from error
     return load_bundle(Path(folder))
+
+
+def load_example(model: str) -> NDArray[np.float32]:
+    """Return the raw example images `(n, c, [z,] y, x)` that a model was logged with.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such model, or none were logged.
+    """
+    uri = model_uri(model)
+    try:
+        example = Model.load(uri).load_input_example()
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        raise RegistryError(f"{model}: no logged model at {uri} ({error})") from error
+    if example is None:
+        raise RegistryError(f"{model}: was logged without example images; log the model again")
+    return np.asarray(example, dtype=np.float32)
+
+
+def model_uri(model: str) -> str:
+    """Return the URI of a model that is given as one, or as a run id."""
+    return model if ":/" in model else f"runs:/{model}/{MODEL}"
 
 
 def _pin(package: str) -> str:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ class Request:
 
     kind: Literal["images", "latents"]
     values: NDArray[np.float32]
-    returns: tuple[str, ...] | None
+    returns: Iterable[str] | None
 
 
 def read_request(

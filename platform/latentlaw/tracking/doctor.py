@@ -18,7 +18,7 @@ _PAGE = 1000
 class OpenRuns:
     """Runs whose status is RUNNING, by id: of dead processes here, and of other machines."""
 
-    closed: tuple[str, ...]
+    dead: tuple[str, ...]
     elsewhere: dict[str, str]
 
 
@@ -28,15 +28,15 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
 
 
-def close_dead_runs(tracking_uri: str) -> OpenRuns:
-    """Mark the runs KILLED whose process, on this machine, is dead; others are left as they are.
+def close_dead_runs(tracking_uri: str, *, mend: bool = True) -> OpenRuns:
+    """Find the runs whose process, on this machine, is dead; mark them KILLED unless not `mend`.
 
     Raises
     ------
     DataError
         If the store cannot be read.
     """
-    closed: list[str] = []
+    dead: list[str] = []
     elsewhere: dict[str, str] = {}
     if not store_exists(tracking_uri):
         return OpenRuns((), {})
@@ -47,11 +47,12 @@ def close_dead_runs(tracking_uri: str) -> OpenRuns:
             if not _is_here(process):
                 elsewhere[run.info.run_id] = process.rsplit(":", 2)[0]
             elif is_gone(process):
-                client.set_terminated(run.info.run_id, "KILLED")
-                closed.append(run.info.run_id)
+                dead.append(run.info.run_id)
+                if mend:
+                    client.set_terminated(run.info.run_id, "KILLED")
     except UNREACHABLE as error:
         raise unreadable(tracking_uri, error) from error
-    return OpenRuns(tuple(closed), elsewhere)
+    return OpenRuns(tuple(dead), elsewhere)
 
 
 def is_gone(process: str) -> bool:

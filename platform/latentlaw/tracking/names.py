@@ -16,6 +16,19 @@ TAG_TRIAL_ERROR = "latentlaw.trial_error"
 TAG_BEST_TRIAL = "latentlaw.best_trial"
 TAG_PROCESS = "latentlaw.process"  # host, process id and start of who makes the run
 TAG_PARENT = "mlflow.parentRunId"
+TAG_TRAINED_BY = "latentlaw.trained_by"  # run that trained the network of another run's model
+
+# Of a model version: where it is from, and what the gate measured on held-out particles.
+TAG_SOURCE_RUN = "latentlaw.source_run"
+TAG_GIT_COMMIT = "latentlaw.git_commit"
+TAG_GATE_METRIC = "latentlaw.gate_metric"
+TAG_GATE_VALUE = "latentlaw.gate_value"
+TAG_GATE_LOW = "latentlaw.gate_low"  # ends of the 95 % interval
+TAG_GATE_HIGH = "latentlaw.gate_high"
+TAG_GATE_PARTICLES = "latentlaw.gate_particles"
+TAG_GATE_GROUPS = "latentlaw.gate_groups"
+TAG_GATE_DATA = "latentlaw.gate_data_digest"
+TAG_GATE_REASON = "latentlaw.gate_reason"  # why an alias moved to it, or not
 
 EMBEDDINGS = "embeddings.parquet"
 CONFUSION = "confusion.json"
@@ -28,6 +41,7 @@ PERTURBATIONS = "figures/perturbations.png"
 EXPLANATION = "explanation.json"
 EXPLAINED = "figures/explanation.png"
 MODEL = "model"
+CARD, CARD_RECORD = "model_card.md", "model_card.json"
 POSES = "poses.star"
 SPLIT = "split.parquet"
 PRIOR = "prior.json"

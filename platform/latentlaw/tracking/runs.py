@@ -36,8 +36,10 @@ from latentlaw.tracking.names import (
     TAG_PROCESS,
     TAG_SOURCE_NOTES,
     TAG_STAGE,
+    TAG_TRAINED_BY,
 )
 from latentlaw.tracking.say import say
+from latentlaw.tracking.scrub import scrub, scrub_all
 from latentlaw.tracking.server import (
     check_server,
     hasty_requests,
@@ -103,8 +105,10 @@ def stage_run(
             tags = {TAG_STAGE: stage, TAG_PROCESS: this_process()}
             if not nested and known is None:
                 tags["mlflow.runName"] = stage
+            if source := run.data.tags.get("mlflow.source.name"):
+                tags["mlflow.source.name"] = scrub(source)
             mlflow.set_tags(tags)
-            _log_params({key: str(value) for key, value in params.items()}, run.data.params)
+            _log_params({key: scrub(str(v)) for key, v in params.items()}, run.data.params)
             try:
                 yield run
             except (PreemptedError, ResumeError, PrunedError):
@@ -129,6 +133,7 @@ def tag_run(
     *,
     family: str | None = None,
     data_digest: str | None = None,
+    trained_by: str | None = None,
     source_notes: Mapping[str, str] | None = None,
 ) -> None:
     """Tag the active run.
@@ -139,6 +144,8 @@ def tag_run(
         Model family.
     data_digest
         Digest of the data it used.
+    trained_by
+        Run that trained the network of the run's model, if another did.
     source_notes
         What was unusual about a source file but could be read, by the file's name.
     """
@@ -146,16 +153,18 @@ def tag_run(
         mlflow.set_tag(TAG_MODEL_FAMILY, family)
     if data_digest:
         mlflow.set_tag(TAG_DATA_DIGEST, data_digest)
+    if trained_by:
+        mlflow.set_tag(TAG_TRAINED_BY, trained_by)
     if source_notes:
         lines = [f"{name}: {note}" for name, note in source_notes.items()]
-        mlflow.set_tag(TAG_SOURCE_NOTES, "\n".join(lines)[:_TAG_LIMIT])
+        mlflow.set_tag(TAG_SOURCE_NOTES, scrub("\n".join(lines))[:_TAG_LIMIT])
 
 
 def log_data(path: str, digest: str, table: pd.DataFrame, context: str) -> None:
     """Record a particle stack as the input of the active run."""
     dataset = from_pandas(
         table[["particle_id", "label", "group"]],
-        source=path,
+        source=scrub(path),
         name=Path(path).name,
         digest=digest[:36],
     )
@@ -183,7 +192,12 @@ def log_json(name: str, content: Any) -> None:
 
 def json_text(content: Any) -> str:
     """Write `content` as JSON; NaN, which JSON lacks, becomes null."""
-    return json.dumps(_without_nan(content), indent=1)
+    return json.dumps(scrub_all(_without_nan(content)), indent=1)
+
+
+def log_yaml(name: str, content: Mapping[str, Any]) -> None:
+    """Log parameters as a YAML artifact, from which an entry takes them by `--config`."""
+    mlflow.log_dict(scrub_all(content), name)
 
 
 def log_table(name: str, table: pd.DataFrame) -> None:
@@ -244,7 +258,7 @@ def _log_params(params: Mapping[str, str], known: Mapping[str, str]) -> None:
     if fresh := {key: value for key, value in fitting.items() if key not in known}:
         mlflow.log_params(fresh)
     if others:
-        mlflow.log_dict(others, PARAMS)
+        log_yaml(PARAMS, others)
         say(f"{', '.join(others)}: longer or named as MLflow cannot; whole in {PARAMS} of the run")
 
 

@@ -2,7 +2,9 @@
 
 import sys
 
+from latentlaw.tracking.scrub import scrub
+
 
 def say(line: str) -> None:
     """Tell the user what happened or is skipped."""
-    print(f"latentlaw: {line}", file=sys.stderr, flush=True)
+    print(f"latentlaw: {scrub(line)}", file=sys.stderr, flush=True)

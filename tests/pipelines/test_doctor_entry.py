@@ -1,0 +1,95 @@
+"""`doctor` says what works and what is broken, and ends with 2 if anything is."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from latentlaw.data.stack_writer import new_stack
+from latentlaw.serving.log import log_bundle
+from latentlaw.tracking.names import TAG_PROCESS
+from latentlaw.tracking.runs import configure_tracking, stage_run
+from mlflow.tracking import MlflowClient
+
+from tests.bundles import tiny_bundle
+
+
+@pytest.fixture
+def doctor(
+    entry: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str]]:
+    def run(**parameters: object) -> tuple[int, str]:
+        capsys.readouterr()
+        code = entry("doctor", data=tmp_path, **parameters)
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def stack(path: Path) -> Path:
+    with new_stack(path, item_shape=(1, 8, 8)) as writer:
+        table = pd.DataFrame({"label": ["a"] * 4, "group": ["g"] * 4})
+        writer.append(np.ones((4, 1, 8, 8), dtype=np.float32), table)
+    return path
+
+
+def test_what_works_is_said(doctor: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    path = stack(tmp_path / "s.particles.zarr")
+    code, told = doctor()
+    assert code == 0
+    for line in ("works   Python 3.", "tracking store: answers", f"works   {path}: whole"):
+        assert line in told
+    assert "lacks   GPU" in told or "works   GPU" in told
+    assert "engine=operon" in told
+    assert "engine=pysr" in told
+
+
+def test_damaged_chunk_is_found_where_every_chunk_is_read(
+    doctor: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    path = stack(tmp_path / "s.particles.zarr")
+    chunk = path / "images" / "c.0.0.0.0"
+    raw = bytearray(chunk.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    chunk.write_bytes(raw)
+    assert doctor()[0] == 0
+    code, told = doctor(deep=True)
+    assert code == 2
+    assert f"broken  {path}: 1 damaged" in told
+
+
+def test_changed_model_is_found(
+    doctor: Callable[..., tuple[int, str]], tracking_folder: Path
+) -> None:
+    client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
+    configure_tracking()
+    with stage_run("train", {}):
+        uri = log_bundle(tiny_bundle(), np.zeros((1, 1, 8, 8, 8), dtype=np.float32))
+    version = mlflow.register_model(uri, "damaged").version
+    client.set_registered_model_alias("damaged", "champion", version)
+    assert "works   models:/damaged@champion: loads" in doctor()[1]
+    head = next(tracking_folder.rglob("head.json"))
+    head.write_text(head.read_text() + " ")
+    try:
+        code, told = doctor()
+    finally:
+        client.delete_registered_model("damaged")
+    assert code == 2
+    assert "broken  models:/damaged@champion:" in told
+    assert "head.json: SHA-256" in told
+
+
+def test_run_of_a_dead_process_is_left_where_nothing_is_to_be_mended(
+    doctor: Callable[..., tuple[int, str]], tracking_folder: Path
+) -> None:
+    client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
+    dead = client.create_run("0", tags={TAG_PROCESS: f"{os.uname().nodename}:1:0.0"}).info.run_id
+    code, told = doctor(mend=False)
+    assert code == 2
+    assert f"broken  run {dead}: its process is dead; mark it KILLED by mend=true" in told
+    assert client.get_run(dead).info.status == "RUNNING"
+    assert doctor()[0] == 0
+    assert client.get_run(dead).info.status == "KILLED"
