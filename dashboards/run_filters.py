@@ -67,12 +67,17 @@ def _choice(place: Any, label: str, key: str, options: dict[str, str], shared: A
         label,
         list(options),
         index=None,
-        format_func=lambda code: options[code][:1].upper() + options[code][1:],
+        format_func=lambda code: _sentence_case(options[code]),
         placeholder="All",
         key=key,
         **shared,
     )
     return chosen or ""
+
+
+def _sentence_case(text: str) -> str:
+    """Write the first letter large, unless it is a symbol: a capital β reads as B."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def _more(shared: dict[str, Any]) -> dict[str, Any]:
