@@ -74,7 +74,7 @@ def test_filters_are_in_the_url_and_go_with_it(
         page.get_by_role("textbox", name="Search").fill("nothing is called so")
         page.get_by_role("textbox", name="Search").press("Enter")
         expect(page.get_by_text("No run matches")).to_be_visible()
-        expect(page).to_have_url(re.compile("stage=Train.*status=Failed.*q=nothing"))
+        expect(page).to_have_url(re.compile("q=nothing.*stage=Train.*status=Failed"))
         page.reload()
         expect(page.get_by_text("No run matches")).to_be_visible(timeout=_SLOW_MS)
         page.get_by_role("textbox", name="Search").fill("")
