@@ -148,8 +148,53 @@ def test_clusters_stand_side_by_side_with_the_better_marked(
     with_prior = next(column for column in table if "Affinity-VAE" in column)
     assert table.loc["Silhouette (cosine distance) ↑", with_prior] == "0.610 ✓"
     assert table.loc["Median pose error (degrees) ↓", with_prior] == "8.400 ✓"
-    app.radio[0].set_value("Split").run()
+    app.selectbox(key="colour").set_value("novelty").run()
     _assert_sound(app)
+    app.selectbox(key="projection").set_value("latents").run()
+    _assert_sound(app)
+    assert [app.selectbox(key=key).value for key in "xy"] == ["z0", "z1"]
+
+
+def test_a_region_in_the_url_shows_its_members_as_pictures_and_files(
+    full_store: Store, open_page: Open
+) -> None:
+    run = full_store.ids["evaluate"]
+    everything = f"{run}~logged~-9,-9_9,-9_9,9_-9,9"
+    app = open_page("clusters", full_store.uri, run, region=everything, particle=f"{run}~4")
+    _assert_sound(app)
+    assert r"**360 particles** selected, 100.0% of the embedding" in _texts(app)
+    assert r"**p0000004** · kept" in _texts(app)
+    assert "Mean of 360, as they lie (not aligned)" in _texts(app)
+    assert [b.proto.label for b in app.get("download_button")] == ["CSV", "STAR", "Mean as MRC"]
+    composition = next(d.value for d in app.dataframe if "Particles" in d.value)
+    assert composition.loc["ribosome", "Particles"] == 59
+    next(b for b in app.button if "Clear" in b.label).click().run()
+    _assert_sound(app)
+    assert "selected" not in _texts(app).replace("select them", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "a~b~1,1_2,2_3,4", "{run}~os.x~0,0_1,0_0,1", "{run}~z0-z99~0,0_1,0_0,1"]
+)
+def test_a_region_that_says_nothing_is_passed_over(
+    text: str, full_store: Store, open_page: Open
+) -> None:
+    run = full_store.ids["evaluate"]
+    app = open_page("clusters", full_store.uri, run, region=text.format(run=run), particle=text)
+    _assert_sound(app)
+
+
+def test_particles_that_changed_since_the_run_are_not_shown(
+    tmp_path: Path, open_page: Open
+) -> None:
+    store = fill(Store(tmp_path))
+    run = store.ids["evaluate"]
+    store.client.set_tag(run, names.TAG_DATA_DIGEST, "another")
+    everything = f"{run}~logged~-9,-9_9,-9_9,9_-9,9"
+    app = open_page("clusters", store.uri, run, region=everything)
+    _assert_sound(app)
+    assert "has changed since the run" in _texts(app)
+    assert [b.proto.label for b in app.get("download_button")] == ["CSV"]
 
 
 def test_the_slider_names_the_simplest_model(full_store: Store, open_page: Open) -> None:

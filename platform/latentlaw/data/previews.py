@@ -58,8 +58,12 @@ def particle_gallery(stack: ParticleStack, *, columns: int = 8, rows: int = 4) -
     order = np.argsort(stack.table["label"].fillna("").to_numpy(dtype=str), kind="stable")
     count = min(columns * rows, len(stack))
     chosen = order[np.linspace(0, len(order) - 1, count).round().astype(int)]
-    slices = [central_slice(image) for image in stack.read(chosen)]
-    slices += [np.zeros_like(slices[0])] * (-count % min(columns, count))
+    return gallery(stack.read(chosen), columns=columns)
+
+
+def gallery(images: NDArray[Any], *, columns: int = 8) -> Image:
+    """Lay the central z slices of images `(n, c, [z,] y, x)`, n > 0, out in rows."""
+    slices = [central_slice(image) for image in images]
     return tile_rows([slices[i : i + columns] for i in range(0, len(slices), columns)])
 
 
@@ -69,11 +73,15 @@ def central_slice(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def tile_rows(rows: list[list[NDArray[Any]]]) -> Image:
-    """Lay slices out in rows, each row scaled to its own 1st to 99th percentile."""
+    """Lay slices out in rows, each row scaled to its own 1st to 99th percentile.
+
+    A row of fewer slices than the first ends in white.
+    """
     lines = []
     for row in rows:
         low, high = np.percentile(np.stack(row), _CONTRAST)
         cells = [np.pad(to_grey(cell, low, high), _GAP, constant_values=255) for cell in row]
+        cells += [np.full_like(cells[0], 255)] * (len(rows[0]) - len(row))
         lines.append(np.concatenate(cells, axis=1))
     zoom = max(1, 96 // max(rows[0][0].shape))
     return np.asarray(np.concatenate(lines).repeat(zoom, axis=0).repeat(zoom, axis=1), np.uint8)
