@@ -184,6 +184,8 @@ def _discover(store: Store, parent: str, family: str, seed: int) -> None:
     frontier = [dict(zip(keys, row, strict=True)) for row in FRONTIER]
     for row in frontier:
         row["accuracy"] = round(float(row["accuracy"]) - 0.02 * seed, 4)
+        if row["family"] == "equation":
+            row["expressions"] = {name: law for name, law, _, _ in EQUATIONS}
     store.put(run, names.FRONTIER, frontier)
     store.put(
         run,

@@ -88,6 +88,32 @@ def test_the_frontier_has_a_log_axis_a_front_a_threshold_and_a_ring(
     assert points == len(frontier)
 
 
+def test_a_front_is_over_what_is_comparable_and_bars_are_intervals(
+    frontier: pd.DataFrame,
+) -> None:
+    other = frontier.assign(accuracy=frontier["accuracy"] + 0.01).set_axis(range(100, 108))
+    bars = other.assign(
+        accuracy_low=other["accuracy"] - 0.02, accuracy_high=other["accuracy"] + 0.01
+    )
+    tables = {"a": frontier, "b": bars}
+    together = frontier_chart(tables, {})
+    apart = frontier_chart(tables, {}, None, {"a": "one task", "b": "another"})
+    assert [sum(t.name == "Pareto front" for t in f.data) for f in (together, apart)] == [1, 2]
+    barred = [t for t in together.data if t.error_y.array is not None]
+    np.testing.assert_allclose(barred[0].error_y.array, 0.01)
+    np.testing.assert_allclose(barred[0].error_y.arrayminus, 0.02)
+    rows = np.concatenate([t.customdata[:, 0] for t in together.data if t.customdata is not None])
+    assert sorted(rows) == [*range(8), *range(100, 108)]
+
+
+def test_a_point_shows_its_expressions_as_text(frontier: pd.DataFrame) -> None:
+    laws = {f"class {i}": f"z0<b>{i}</b>*z1" for i in range(12)}
+    table = frontier.assign(expressions=[laws] * len(frontier))
+    hover = next(t.text[0] for t in frontier_chart({"a": table}, {}).data if t.text)
+    assert "class 0: z0&lt;b&gt;0&lt;/b&gt;*z1" in hover
+    assert hover.endswith("<br>…")
+
+
 def test_a_family_has_one_colour_of_its_own_whichever_others_there_are(
     frontier: pd.DataFrame,
 ) -> None:

@@ -201,8 +201,42 @@ def test_the_slider_names_the_simplest_model(full_store: Store, open_page: Open)
     app = open_page("frontier", full_store.uri, full_store.ids["discover"])
     _assert_sound(app)
     assert "equations, 35 nodes" in app.success[0].value
-    app.slider[0].set_value(1.0).run()
+    app.slider[0].set_value(100.0).run()
     assert "CNN on pixels" in app.success[0].value
+
+
+def test_a_model_in_the_url_shows_its_equations(full_store: Store, open_page: Open) -> None:
+    run = full_store.ids["discover"]
+    app = open_page("frontier", full_store.uri, run, model=f"{run}~equations, 12 nodes")
+    _assert_sound(app)
+    assert any("2.31 z_{0}" in law.value for law in app.latex)
+    assert [m.value for m in app.metric][:2] == ["12", "0.791"]
+    for text in ("", "x", f"{run}~no such", f"{'a' * 32}~equations, 12 nodes"):
+        app = open_page("frontier", full_store.uri, run, model=text)
+        _assert_sound(app)
+        assert not app.metric
+
+
+def test_a_ladder_has_a_frontier_a_task_with_intervals(
+    empty_store: Store, open_page: Open
+) -> None:
+    run = empty_store.add("ladder", model_family="tc-vae", data_digest="d")
+    empty_store.log(run, params={"tasks": "a,b;b,c"}, metrics={})
+    names_of = ("family", "name", "complexity", "accuracy", "macro_f1")
+    rows = (("cnn", "black box", 9000, 0.9, 0.9), ("equation", "equations", 9, 0.89, 0.88))
+    for task in range(2):
+        frontier = [
+            {**dict(zip(names_of, row, strict=True)), "accuracy_low": 0.85, "accuracy_high": 0.93}
+            for row in rows
+        ]
+        empty_store.put(run, f"{task}/{names.FRONTIER}" if task else names.FRONTIER, frontier)
+    app = open_page("frontier", empty_store.uri, run)
+    _assert_sound(app)
+    assert [("a,b" in s.value, "b,c" in s.value) for s in app.success] == [
+        (True, False), (False, True)
+    ]  # fmt: skip
+    assert "**equations**" in app.success[0].value
+    assert list(app.dataframe[0].value["from"]) == [0.85] * 4
 
 
 def test_robustness_is_shown_a_row_a_family(full_store: Store, open_page: Open) -> None:
