@@ -15,6 +15,7 @@ from dashboards import live, state
 from dashboards.boundary_chart import boundary_chart, plane_of
 from dashboards.charts import chart_config
 from dashboards.colouring import Scheme
+from dashboards.controls import slider
 from dashboards.text import for_markdown
 from dashboards.try_model import probability_bars
 
@@ -104,12 +105,8 @@ def _slider(
 ) -> float:
     low, high = (float(edge) for edge in ranges[index])
     said = f": {for_markdown(meanings[name])}" if name in meanings else ""
-    return float(
-        st.slider(
-            f"{name}{said}", low, high, float(middle[index]), (high - low) / _STEPS,
-            key=name, bind="query-params", format="%.2f",
-        )
-    )  # fmt: skip
+    label, step = f"{name}{said}", (high - low) / _STEPS
+    return slider(label, low, high, float(middle[index]), step, key=name, form="%.2f")
 
 
 def _reset(names: "Sequence[str]", middle: NDArray[Any]) -> None:

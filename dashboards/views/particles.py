@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from dashboards import stacks, state
 from dashboards.charts import chart_config
 from dashboards.colouring import Scheme, as_category, scheme_of
+from dashboards.controls import slider
 from dashboards.ortho_chart import ortho_chart
 from dashboards.plot_events import pointed
 from dashboards.text import for_markdown, shorten
@@ -205,8 +206,8 @@ def _controls(shown: Shown, *, flat: bool) -> tuple[dict[str, float], int, tuple
         if name in goto:
             st.session_state[name] = float(np.clip(goto[name], first, last))
         middle = volume.place(axis, volume.shape[axis] // 2)
-        place[name] = st.slider(f"{name} ({unit})", first, last, middle, volume.step,
-                                key=name, bind="query-params", format="%.0f")  # fmt: skip
+        label = f"{name} ({unit})"
+        place[name] = slider(label, first, last, middle, volume.step, key=name, form="%.0f")
     low, high = st.slider("Contrast (percentiles)", 0.0, 100.0, (1.0, 99.0), 0.5,
                           key="contrast", bind="query-params")  # fmt: skip
     planes = 1

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.stack_writer import new_stack
+from latentlaw.serving.bundle import Bundle
 from latentlaw.tracking import names
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
@@ -110,6 +111,12 @@ class Store:
         folder = str(Path(name).parent)
         self.client.log_artifact(run_id, str(scratch), None if folder == "." else folder)
 
+    def put_bundle(self, run_id: str, bundle: Bundle) -> None:
+        """Write a model where `load_logged_bundle` looks for that of a run."""
+        folder = self.folder / "bundles" / run_id
+        bundle.save(folder)
+        self.client.log_artifacts(run_id, str(folder), f"{names.MODEL}/artifacts/bundle")
+
     def end(self, run_id: str, status: str = "FINISHED") -> None:
         """Close a run."""
         self.client.set_terminated(run_id, status)
@@ -145,7 +152,7 @@ def _train(store: Store, parent: str, family: str, seed: int) -> None:
             values = low * (1 + 2 * curve + 0.1 * extra) + noise[row * 2 + extra]
             metrics[f"{split}/{term}"] = list(values)
     params = {"seed": seed, "latent_dims": 8, "beta": 0.01, "epochs": 40, "learning_rate": 1e-3}
-    params |= {"model": family, "gamma": 1.0 if family == "affinity-vae" else 0.0}
+    params |= {"data": STACK, "model": family, "gamma": 1.0 if family == "affinity-vae" else 0.0}
     store.log(run, params=params, metrics=metrics)
     store.end(run)
 
