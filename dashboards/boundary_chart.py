@@ -67,12 +67,18 @@ def boundary_chart(
     x, y, latents = plane
     share = np.asarray(probabilities(latents)).reshape(len(y), len(x), -1)
     figure = go.Figure()
+    _fill(figure, scheme, x, y, share)
     for number, name in enumerate(scheme.names):
-        others = np.delete(share, number, axis=2).max(axis=2)
-        lead, sure = share[..., number] - others, share[..., number] - _SURE
-        for values, opacity in ((lead, 0.22), (sure, 0.25)):
-            if values.max() > 0:
-                figure.add_trace(_filled(x, y, values, scheme.colour(number), opacity))
+        lead = share[..., number] - np.delete(share, number, axis=2).max(axis=2)
+        figure.add_contour(
+            x=x,
+            y=y,
+            z=lead,
+            contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
+            line={"color": scheme.colour(number), "width": 2},
+            showscale=False,
+            hoverinfo="skip",
+        )
         figure.add_scatter(x=[None], y=[None], mode="markers", name=for_plotly(name, 30),
                            marker=_mark(scheme, number))  # fmt: skip
     if particles is not None:
@@ -91,19 +97,32 @@ def boundary_chart(
     return figure
 
 
-def _filled(x: Array, y: Array, values: Array, colour: str, opacity: float) -> Any:
-    """Fill where values are above 0, with a line along the border."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return go.Contour(
-        x=x,
-        y=y,
-        z=values,
-        contours={"type": "constraint", "operation": ">", "value": 0},
-        fillcolor=f"rgba({red},{green},{blue},{opacity})",
-        line={"color": colour, "width": 1},
-        showlegend=False,
-        hoverinfo="skip",
-    )
+def _fill(figure: go.Figure, scheme: Scheme, x: Array, y: Array, share: Array) -> None:
+    """Colour each place as its most probable class, and again where that one is sure."""
+    names: Sequence[str] = scheme.names or ()
+    winner, chance = share.argmax(axis=2), share.max(axis=2)
+    scale = [
+        (edge / len(names), scheme.colour(number))
+        for number in range(len(names))
+        for edge in (number, number + 1)
+    ]
+    said = [
+        [f"{for_plotly(names[w], 30)} {c:.0%}" for w, c in zip(row, chances, strict=True)]
+        for row, chances in zip(winner, chance, strict=True)
+    ]
+    for values in (winner.astype(float), np.where(chance > _SURE, winner, np.nan)):
+        figure.add_heatmap(
+            x=x,
+            y=y,
+            z=values,
+            zmin=-0.5,
+            zmax=len(names) - 0.5,
+            colorscale=scale,
+            opacity=0.25,
+            showscale=False,
+            text=said,
+            hovertemplate="%{text}<extra></extra>",
+        )
 
 
 def _add_particles(

@@ -88,6 +88,11 @@ def _in_order(found: Iterable[str]) -> list[str]:
     return [name for name in _FAMILIES if name in names] + sorted(names - set(_FAMILIES))
 
 
+def family_title(family: str) -> str:
+    """Say what a family of models is, in the field's words."""
+    return _title_and_colour(family)[0]
+
+
 def _title_and_colour(family: str) -> tuple[str, str]:
     return _FAMILIES.get(family, (family, GREY))
 
@@ -130,7 +135,7 @@ def _rungs(part: pd.DataFrame, marker: dict[str, Any]) -> Any:
 
 def _hover(rung: pd.Series) -> str:
     lines = [
-        f"{for_plotly(rung['name'])} ({for_plotly(rung['family'])})",
+        f"{for_plotly(rung['name'])} · {for_plotly(family_title(rung['family']))}",
         f"complexity {rung['complexity']:,.0f}",
         f"accuracy {rung['accuracy']:.3f}",
         f"macro F1 {rung['macro_f1']:.3f}",

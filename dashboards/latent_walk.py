@@ -52,25 +52,31 @@ def _walk(
     middle = np.array(bundle.head.mean)
     ranges = middle[:, None] + np.array(bundle.head.scale)[:, None] * (-_SPAN, _SPAN)
     names = [f"z{i}" for i in range(len(middle))]
-    left, image, bars = st.columns([3, 4, 4], gap="large")
+    left, right = st.columns([2, 6], gap="large")
     with left:
         mu = _sliders(names, middle, ranges, used, meanings)
-    with image:
-        _decoded(bundle, mu)
-    with bars:
-        chances = live.probabilities(bundle, mu[None])[0]
-        st.caption(
-            "Probability of each class, by the equations"
-            if bundle.equations
-            else "Probability of each class, by the classifier on latents: no equations"
-        )
-        st.plotly_chart(
-            probability_bars(dict(zip(bundle.class_names, chances.tolist(), strict=True))),
-            key="walk-probabilities",
-            config=chart_config("class-probabilities"),
-            alt="Probability of each class at these latents",
-        )
-    _boundary(run, bundle, names, mu, middle, ranges, used)
+    with right:
+        image, bars = st.columns([3, 2], gap="large")
+        with image:
+            _decoded(bundle, mu)
+        with bars:
+            _chances(bundle, mu)
+        _boundary(run, bundle, names, mu, middle, ranges, used)
+
+
+def _chances(bundle: "Bundle", mu: NDArray[np.float64]) -> None:
+    chances = live.probabilities(bundle, mu[None])[0]
+    st.caption(
+        "Probability of each class, by the equations"
+        if bundle.equations
+        else "Probability of each class, by the classifier on latents: no equations"
+    )
+    st.plotly_chart(
+        probability_bars(dict(zip(bundle.class_names, chances.tolist(), strict=True))),
+        key="walk-probabilities",
+        config=chart_config("class-probabilities"),
+        alt="Probability of each class at these latents",
+    )
 
 
 def _sliders(
@@ -132,7 +138,7 @@ def _boundary(
 ) -> None:
     if len(names) < 2:
         return
-    st.subheader("Decision boundary")
+    st.markdown("**Decision boundary**")
     across, up, rest = st.columns([1, 1, 2])
     first = [n for n in used if n in names] + [n for n in names if n not in used]
     x = str(across.selectbox("x", list(names), names.index(first[0]), key="bx",

@@ -149,8 +149,9 @@ def _traversals(run_id: str, table: pd.DataFrame, meanings: Mapping[str, str]) -
         "The mean particle as one latent goes from its 2nd to its 98th percentile. Beside it the "
         "image feature that it goes with on test images, where there is one (r: Spearman)."
     )
-    for latent, strip in strips.items():
-        name, picture = st.columns([1, 9], vertical_alignment="center")
+    halves = st.columns(2, gap="large")
+    for place, (latent, strip) in enumerate(strips.items()):
+        name, picture = halves[place % 2].columns([1, 6], vertical_alignment="center")
         name.latex(f"z_{{{latent[1:]}}}")
         if latent in meanings:
             name.caption(for_markdown(meanings[latent]))

@@ -10,7 +10,7 @@ from latentlaw.tracking.queries import METRIC, PARAM
 
 from dashboards import state
 from dashboards.charts import chart_config
-from dashboards.frontier_chart import frontier_chart
+from dashboards.frontier_chart import family_title, frontier_chart
 from dashboards.laws import typeset
 from dashboards.measures import black_box_accuracy, simplest_above
 from dashboards.plot_events import pointed
@@ -107,9 +107,10 @@ def _say(frontier: Frontier, share: float) -> None:
     if model is None:
         st.warning(f"{label}: no model reaches {for_markdown(need)}.")
         return
+    family = for_markdown(family_title(model["family"]))
     st.success(
         f"{label}: the simplest model above {need} is **{for_markdown(model['name'])}** "
-        f"({for_markdown(model['family'])}), complexity **{model['complexity']:,.0f}**, "
+        f"({family}), complexity **{model['complexity']:,.0f}**, "
         f"accuracy **{model['accuracy']:.3f}**."
     )
 
@@ -201,6 +202,7 @@ def _models(frontiers: list[Frontier]) -> None:
     if table["accuracy_low"].isna().all():
         names = {k: v for k, v in names.items() if k not in ("accuracy_low", "accuracy_high")}
     shown = table.sort_values(["run", "complexity"])[list(names)].rename(columns=names)
+    shown["Family"] = shown["Family"].map(family_title)
     score = st.column_config.NumberColumn(format="%.3f")
     st.subheader("Models")
     st.dataframe(
@@ -222,6 +224,8 @@ def _robustness(run: pd.Series) -> None:
     table = robustness_table(run)
     if table.empty:
         return
+    table = table.rename(index=family_title)
+    table.index.name = "Family"
     st.subheader(f"Robustness: {for_markdown(state.run_label(run))}")
     st.caption(
         "On test particles, units of normalised images. The radius is that of the smallest change "

@@ -205,16 +205,23 @@ def test_the_slider_names_the_simplest_model(full_store: Store, open_page: Open)
     assert "CNN on pixels" in app.success[0].value
 
 
-def test_a_model_in_the_url_shows_its_equations(full_store: Store, open_page: Open) -> None:
+def test_a_model_in_the_url_shows_its_equations(
+    full_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", full_store.uri)
     run = full_store.ids["discover"]
-    app = open_page("frontier", full_store.uri, run, model=f"{run}~equations, 12 nodes")
-    _assert_sound(app)
-    assert any("2.31 z_{0}" in law.value for law in app.latex)
-    assert [m.value for m in app.metric][:2] == ["12", "0.791"]
-    for text in ("", "x", f"{run}~no such", f"{'a' * 32}~equations, 12 nodes"):
-        app = open_page("frontier", full_store.uri, run, model=text)
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    for model, shown in (
+        (f"{run}~equations, 12 nodes", True),
+        ("x", False),
+        (f"{run}~no such", False),
+        (f"{'a' * 32}~equations, 12 nodes", False),
+    ):
+        app.query_params["run"], app.query_params["model"] = run, model
+        app.switch_page("views/frontier.py").run()
         _assert_sound(app)
-        assert not app.metric
+        assert any("2.31 z_{0}" in law.value for law in app.latex) == shown
+        assert [m.value for m in app.metric][:2] == (["12", "0.791"] if shown else [])
 
 
 def test_a_ladder_has_a_frontier_a_task_with_intervals(
@@ -243,9 +250,9 @@ def test_robustness_is_shown_a_row_a_family(full_store: Store, open_page: Open) 
     app = open_page("frontier", full_store.uri, full_store.ids["discover"])
     _assert_sound(app)
     table = app.dataframe[1].value
-    assert list(table.index) == ["cnn", "equation"]
-    assert table.loc["equation", "Median radius, L2"] == pytest.approx(1.3)
-    assert table.loc["cnn", "Accuracy at equal intensity"] == pytest.approx(0.7)
+    assert list(table.index) == ["CNN on pixels", "Equations of latents"]
+    assert table.loc["Equations of latents", "Median radius, L2"] == pytest.approx(1.3)
+    assert table.loc["CNN on pixels", "Accuracy at equal intensity"] == pytest.approx(0.7)
     assert len(app.get("plotly_chart")) == 2
     assert len(app.get("image")) == 1
 

@@ -73,16 +73,22 @@ def test_the_border_between_two_classes_is_where_they_are_equally_probable() -> 
     )
     scheme = Scheme("label", ("a", HOSTILE))
     figure = boundary_chart(probabilities, scheme, plane, ("z0", "z1"), particles, (0.5, 0.5))
-    fills = [t for t in figure.data if t.type == "contour"]
-    assert len(fills) == 4  # where each leads, and where it is sure
-    lead = np.asarray(fills[0].z)
-    assert (lead[:, plane[0] < 0.24] > 0).all()
-    assert (lead[:, plane[0] > 0.26] < 0).all()
+    wins, sure = (np.asarray(t.z) for t in figure.data if t.type == "heatmap")
+    x = plane[0]
+    assert (wins[:, x < 0.24] == 0).all()
+    assert (wins[:, x > 0.26] == 1).all()
+    doubtful = np.abs(20 * (x - 0.25)) < np.log(9)  # logit of 90 %
+    assert np.isnan(sure[:, doubtful]).all()
+    np.testing.assert_array_equal(sure[:, ~doubtful], wins[:, ~doubtful])
+    border = next(np.asarray(t.z) for t in figure.data if t.type == "contour")
+    assert (np.sign(border) == np.sign(0.25 - x)).all()
     assert "<img" not in figure.to_json()
     known = boundary_chart(
         probabilities, Scheme("label", ("a", "b")), plane, ("z0", "z1"), particles
     )
-    assert [list(t.x) for t in known.data if t.text] == [[0.5]]  # the other is out of view
+    assert [list(t.x) for t in known.data if t.type == "scatter" and t.text] == [
+        [0.5]
+    ]  # the other is out of view
 
 
 def test_laws_are_typeset_and_written_for_a_paper() -> None:
