@@ -10,13 +10,11 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboards import affinity_panel, embedding, state
+from dashboards import affinity_panel, embedding, separation_panel, state
 from dashboards.charts import chart_config
 from dashboards.colouring import Scheme, choices, scheme_of
 from dashboards.embedding_chart import Embedded, embedding_chart
-from dashboards.measures import MEASURES, best_runs, measures_table
 from dashboards.members import show_members, show_particle
-from dashboards.palette import BETTER
 from dashboards.plot_events import pointed, zoomed_extent
 from dashboards.region import Region, region_from_text, region_of
 from dashboards.text import for_markdown
@@ -70,7 +68,7 @@ def render() -> None:
         ]
         st.fragment(_embeddings)(panels, scheme_of(column, list(found.values())))
     st.subheader("Separation and classification")
-    _measures(picked, labels)
+    separation_panel.show(picked, labels)
     st.subheader("Affinity: prior and learned")
     for run_id, label in labels.items():
         affinity_panel.show(run_id, label)
@@ -239,33 +237,6 @@ def _kept(panels: list[Panel]) -> tuple[Panel, int] | None:
     if not own or not row.isdecimal() or int(row) >= len(own[0].table):
         return None
     return own[0], int(row)
-
-
-def _measures(picked: pd.DataFrame, labels: dict[str, str]) -> None:
-    table = measures_table(picked)
-    if table.empty:
-        st.info("These runs recorded no measures.")
-        return
-    shown = pd.DataFrame("", index=table.index, columns=table.columns)
-    styles = shown.copy()
-    for measure, values in table.iterrows():
-        best = best_runs(values, higher_is_better=MEASURES[str(measure)][1])
-        for run_id, value in values.items():
-            mark = " ✓" if run_id in best else ""
-            shown.loc[measure, run_id] = _number(value) + mark
-            styles.loc[measure, run_id] = BETTER if mark else ""
-    names = [f"{MEASURES[m][0]} {'↑' if MEASURES[m][1] else '↓'}" for m in table.index]
-    for frame in (shown, styles):
-        frame.index = pd.Index(names, name="Measure")
-        frame.columns = pd.Index([labels[str(c)] for c in frame.columns])
-    st.caption("↑ higher is better, ↓ lower is better, ✓ the better of the runs.")
-    st.dataframe(shown.style.apply(lambda _: styles, axis=None), height=38 + 35 * len(shown))
-
-
-def _number(value: float) -> str:
-    if pd.isna(value):
-        return ""
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
 
 
 if __name__ == "__main__":
