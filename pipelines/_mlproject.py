@@ -24,6 +24,7 @@ ENTRIES = (
     "discover",
     "explain",
     "tune",
+    "predict",
     "register",
     "rollback",
     "serve",
