@@ -1,23 +1,30 @@
 """Predict with a trained model: a stack, particles of tomograms, or what it finds in them."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import mlflow
+import pandas as pd
 from latentlaw.data.microscope import Contrast
+from latentlaw.data.tomogram_names import tomograms_by_name
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.serving.picking import Picking, pick
 from latentlaw.serving.predict import Placing, PredictReport, predict_particles, predict_stack
+from latentlaw.serving.predictions import TABLE
 from latentlaw.serving.work import Settings
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
 from latentlaw.training.devices import DeviceName
 from pydantic import Field
 
 from pipelines._entry import Entry, ProgressBar, command, for_workers, say
+from pipelines._picks_figure import picks_figure
 
 Auto = Literal["auto"]
 N = TypeVar("N", int, float)
 STACK = ".particles.zarr"
+_PICTURES = 5
 
 
 class Predict(Entry):
@@ -89,6 +96,7 @@ def run(parameters: Predict) -> PredictReport:
                 contrast=p.contrast,
             )
             report = pick(bundle, source, out, settings, picking=picking, progress=progress)
+            log_picks(source, report.path, bundle.image_shape[-1])
         else:
             report = predict_particles(
                 bundle,
@@ -106,6 +114,14 @@ def run(parameters: Predict) -> PredictReport:
         for line in report.warnings:
             say(f"predict: {line}")
         return report
+
+
+def log_picks(source: str, out: Path, box: int) -> None:
+    """Log a picture of the picks in some of the tomograms."""
+    picks = pd.read_parquet(out / TABLE)
+    stores = tomograms_by_name(source)
+    for name, rows in islice(picks.groupby("tomogram"), _PICTURES):
+        mlflow.log_figure(picks_figure(stores[str(name)], rows, box), f"figures/picks_{name}.png")
 
 
 def set_value(value: Auto | N) -> N | None:

@@ -11,8 +11,10 @@ from latentlaw.data.stars import read_star
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.runs import configure_tracking, stage_run
 
+from pipelines._entry import build
+from pipelines.train import Train, set_up
 from tests.data.tomogram_samples import make_coordinates, make_tomogram, noise
-from tests.serving.small_bundles import BOX, small_bundle, small_stack
+from tests.serving.small_bundles import BOX, SIZE_A, small_bundle, small_stack
 
 Entry = Callable[..., int]
 
@@ -49,6 +51,12 @@ def test_a_stack_coordinates_and_none(entry: Entry, model: str, tmp_path: Path, 
     assert apart[np.triu_indices(len(picks), 1)].min() >= 120
     again = read_star(tmp_path / "c" / "predictions.star")
     assert again["label"].tolist() == picks["class"].tolist()
+
+
+def test_training_keeps_the_voxel_size_that_predict_compares(tmp_path: Path) -> None:
+    stack = small_stack(tmp_path / "s.particles.zarr", groups=10)
+    given = {"data": str(stack), "model": "beta-vae", "depth": "1"}
+    assert set_up(build(Train, given)).model.config.voxel_size_a == SIZE_A
 
 
 def test_what_is_wrong_is_said_in_one_line(

@@ -42,11 +42,17 @@ def small_bundle(*, equations: bool = False, **changed: Any) -> Bundle:
     return Bundle(model, head, law if equations else None)
 
 
-def small_stack(path: Path, count: int = 40) -> Path:
-    """Write a stack of noise, of particles with names and places."""
+def small_stack(path: Path, count: int = 40, groups: int = 1) -> Path:
+    """Write a stack of noise, of particles with names and places; classes and groups in turn."""
     images = np.random.default_rng(1).normal(size=(count, 1, BOX, BOX, BOX)).astype(np.float32)
-    table = pd.DataFrame({"particle_id": [f"p{i:03d}" for i in range(count)], "label": "large"})
-    places = {axis: 100.0 + np.arange(count) for axis in "zyx"}
+    numbers = np.arange(count)
+    named = {
+        "particle_id": [f"p{i:03d}" for i in numbers],
+        "label": np.array(CLASSES)[numbers % 2],
+        "group": [f"g{i // 2 % groups}" for i in numbers],
+    }
+    table = pd.DataFrame(named)
+    places = dict.fromkeys("zyx", 100.0 + numbers)
     with new_stack(path, item_shape=images.shape[1:], voxel_size_a=SIZE_A) as writer:
-        writer.append(images, table.assign(tomogram="tomo", group="tomo", **places))
+        writer.append(images, table.assign(tomogram="tomo", **places))
     return path

@@ -12,7 +12,7 @@ from latentlaw.data.tomograms import open_tomogram
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving import windows
 from latentlaw.serving.answering import ModelPlace
-from latentlaw.serving.batch_size import LARGEST, bytes_per_particle, fitting_batch
+from latentlaw.serving.batch_size import bytes_per_particle, fitting_batch
 from latentlaw.serving.picking import Picking, pick
 from latentlaw.serving.windows import WindowPart
 from latentlaw.serving.work import Settings
@@ -133,7 +133,14 @@ def test_a_batch_is_what_fits_into_a_quarter_of_the_memory() -> None:
     model = small_bundle().model
     each = bytes_per_particle(model)
     assert each > 4 * BOX**3 * (1 + 4 / 8)  # the image and the first layer at least
-    assert fitting_batch(model, free_bytes=4 * 10 * each, workers=1) == 10
-    assert fitting_batch(model, free_bytes=4 * 10 * each, workers=2) == 5
-    assert fitting_batch(model, free_bytes=0, workers=2) == 1
-    assert fitting_batch(model, free_bytes=2**50, workers=2) == LARGEST
+    cpu = torch.device("cpu")
+    assert fitting_batch(model, 4 * 10 * each, 1, cpu) == 10
+    assert fitting_batch(model, 4 * 10 * each, 2, cpu) == 5
+    assert fitting_batch(model, 0, 2, cpu) == 1
+    assert fitting_batch(model, 2**50, 2, cpu) == 128
+
+
+def test_a_batch_on_a_cpu_is_of_four_mebibytes() -> None:
+    model = small_bundle(image_shape=(1, 32, 32, 32)).model
+    assert fitting_batch(model, 2**50, 2, torch.device("cpu")) == 32
+    assert fitting_batch(model, 2**50, 2, torch.device("cuda")) == 128

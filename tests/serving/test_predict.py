@@ -25,6 +25,11 @@ from tests.serving.small_bundles import BOX, small_bundle, small_stack
 SMALL = Settings(batch_size=2)  # 16 particles a part
 
 
+@pytest.fixture(autouse=True)
+def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latentlaw.serving.predict._BATCHES_A_PART", 8)
+
+
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     return small_bundle()

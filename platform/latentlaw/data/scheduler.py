@@ -81,8 +81,8 @@ class TaskRunner:
             more = f" and {len(deadly) - _MOST_NAMED} more" if len(deadly) > _MOST_NAMED else ""
             raise WorkerError(
                 f"scheduler: each worker that was given {names}{more} died, most likely out of "
-                "memory; the rest is done. Use a smaller `shard`, workers with more memory, or "
-                "scheduler=threads"
+                "memory; the rest is done. Use a smaller `shard` or `batch_size`, workers with "
+                "more memory, or scheduler=threads"
             )
 
 

@@ -16,7 +16,6 @@ from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.review import NonfinitePolicy, Review
 from latentlaw.data.scheduler import HERE
 from latentlaw.data.tomograms import Tomogram
-from latentlaw.evaluation.embed import embed
 from latentlaw.serving.bundle import Bundle, load_bundle
 from latentlaw.serving.parts import keep_part
 from latentlaw.training.devices import DeviceName, pick_device
@@ -126,19 +125,19 @@ def answer(part: StackPart | TomogramPart) -> None:
     Raises
     ------
     DataError
-        If voxels are NaN or infinite and the policy is to fail, or a chunk is damaged.
+        If voxels are NaN or infinite and the policy is to fail, grey levels are so large that
+        latents are, or a chunk is damaged.
     """
     bundle = part.model.load()
     review = Review(part.nonfinite)
     tables = []
     for images, rows in part.batches():
         kept, these = review(images, rows)
-        if not len(kept):
-            continue
-        codes = embed(bundle.model, kept, batch_size=part.model.batch_size)
-        said = pd.DataFrame(bundle.answers(codes, returns=_PARTS))
-        said.insert(0, ROW, these[ROW].to_numpy())
-        tables.append(said)
+        for start in range(0, len(kept), part.model.batch_size):
+            batch = slice(start, start + part.model.batch_size)
+            said = pd.DataFrame(bundle.predict(kept[batch], returns=_PARTS))
+            said.insert(0, ROW, these[ROW].to_numpy()[batch])
+            tables.append(said)
     review.finish(part.name)
     nothing = pd.DataFrame({ROW: np.empty(0, np.int64)})
     keep_part(part.out, pd.concat(tables, ignore_index=True) if tables else nothing)

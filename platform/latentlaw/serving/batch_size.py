@@ -1,5 +1,6 @@
-"""How many particles a model answers for at once: what fits into the memory that is free."""
+"""How many particles a model works on at once: what is quick, and fits into free memory."""
 
+import math
 from typing import Any
 
 import psutil
@@ -10,32 +11,37 @@ from torch.utils._pytree import tree_leaves
 
 from latentlaw.models.vae import AutoEncoder
 
-#: More particles at once are no faster, on a CPU or a GPU.
-LARGEST = 128
+_LARGEST = 128
+#: Of images: a CPU takes twice as long for each of 8 MiB at once (docs/results.md).
+_QUICKEST_BYTES = 2**22
 _SHARE = 4  # a batch takes at most this part of the free memory: others run here too
 
 
-def fitting_batch(model: AutoEncoder, free_bytes: int, workers: int) -> int:
-    """Return how many particles to embed at once, at least 1.
+def fitting_batch(model: AutoEncoder, free_bytes: int, workers: int, device: torch.device) -> int:
+    """Return how many particles to work on at once, from 1 to 128.
 
-    So many that all workers together take a quarter of the free memory, each particle counted
-    with all that embedding it allocates, as if nothing were freed on the way; at most `LARGEST`.
+    So many that all workers together take a quarter of the free memory, each particle counted with
+    all that embedding and showing it allocate, as if nothing were freed; and, on a CPU, so few
+    that their images are quickest.
 
     Parameters
     ----------
     free_bytes
         Of memory, on the worker that has least.
     """
-    share = free_bytes // (_SHARE * workers)
-    return max(1, min(LARGEST, share // bytes_per_particle(model)))
+    fits = free_bytes // (_SHARE * workers) // bytes_per_particle(model)
+    image = 4 * math.prod(model.config.image_shape)  # float32
+    quickest = _LARGEST if device.type != "cpu" else _QUICKEST_BYTES // image
+    return max(1, min(_LARGEST, quickest, fits))
 
 
 def bytes_per_particle(model: AutoEncoder) -> int:
-    """Return the bytes of all tensors that are made to embed one particle."""
+    """Return the bytes of all tensors that are made to embed and to show one particle."""
     images = torch.zeros(1, *model.config.image_shape)
     allocations = _Allocations()
     with torch.inference_mode(), allocations:
-        model.infer(model.config.normalisation(images))
+        encoding = model.infer(model.config.normalisation(images))
+        model.decode(encoding.mu, encoding.pose)
     return allocations.total + images.nbytes
 
 

@@ -27,7 +27,7 @@ from latentlaw.serving.checks import box_of, check_shape, check_stores, check_vo
 from latentlaw.serving.predictions import write_predictions
 from latentlaw.serving.work import Settings, Work, open_work
 
-_BATCHES_A_PART = 8  # seconds of work, and as many images in memory
+_BATCHES_A_PART = 32  # about a second of work, and as many images in memory
 _NEAR = 256  # voxels: particles within a cube of this edge come together, so that it is read once
 
 

@@ -105,7 +105,7 @@ def open_work(
         If `out` exists and is not to be overwritten, another process writes to it, or there is no
         such device or scheduler.
     """
-    pick_device(settings.device)
+    device = pick_device(settings.device)
     digest = _digest(bundle)
     known = {
         **plan,
@@ -127,7 +127,7 @@ def open_work(
             size = settings.batch_size
             if size is None:
                 free = min(tasks.map(_free_bytes, [settings.device] * tasks.workers))
-                size = fitting_batch(bundle.model, free, tasks.workers)
+                size = fitting_batch(bundle.model, free, tasks.workers, device)
             return {"batch_size": size}
 
         chosen = begin_or_go_on(work, known, begin)
