@@ -181,7 +181,7 @@ def main(model: str, work: Path) -> None:
         name: store.read((slice(None),) * 3).astype(np.float32) for name, store in stores.items()
     }
     maps = {
-        path.stem: np.asarray(read_map(path)[0], np.float32)
+        path.stem: np.array(read_map(path)[0], np.float32)
         for path in sorted((work / "simulated" / "templates").glob("*.mrc"))
     }
     head = "precision | recall | F1 | distance, A | classes right"

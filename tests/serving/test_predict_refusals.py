@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from latentlaw.data.stack_writer import new_stack
 from latentlaw.errors import ConfigError, DataError, LatentlawError
 from latentlaw.serving.picking import Picking, pick
 from latentlaw.serving.predict import Placing, predict_particles, predict_stack
@@ -81,6 +82,14 @@ def test_voxels_that_are_no_number(tmp_path: Path, stores: Path, csv: Path) -> N
     table = pd.read_parquet(tmp_path / "drop" / "predictions.parquet")
     assert table["particle_id"].tolist() == ["tomo-000000", "tomo-000002"]
     assert predict_particles(*run, tmp_path / "zero", SMALL, nonfinite="zero").predicted == 3
+
+
+def test_grey_levels_beyond_what_the_network_computes(tmp_path: Path) -> None:
+    images = np.full((2, 1, BOX, BOX, BOX), 3e38, np.float32)
+    with new_stack(tmp_path / "s.particles.zarr", item_shape=images.shape[1:]) as writer:
+        writer.append(images, pd.DataFrame(index=range(2)))
+    with pytest.raises(DataError, match=r"grey levels are so large .* scale the images"):
+        predict_stack(small_bundle(), tmp_path / "s.particles.zarr", tmp_path / "out", SMALL)
 
 
 def test_all_particles_are_no_number(tmp_path: Path, stores: Path) -> None:

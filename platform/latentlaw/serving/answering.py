@@ -16,6 +16,8 @@ from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.review import NonfinitePolicy, Review
 from latentlaw.data.scheduler import HERE
 from latentlaw.data.tomograms import Tomogram
+from latentlaw.errors import DataError
+from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.serving.bundle import Bundle, load_bundle
 from latentlaw.serving.parts import keep_part
 from latentlaw.training.devices import DeviceName, pick_device
@@ -75,10 +77,11 @@ class StackPart:
     def batches(self) -> Batches:
         """Yield images `(n, c, [z,] y, x)` and their rows."""
         stack = _open_stack(self.stack, self.digest)
-        for start in range(self.start, self.stop, self.model.batch_size):
-            places = np.arange(start, min(start + self.model.batch_size, self.stop))
-            rows = stack.table[["particle_id"]].iloc[places].assign(**{ROW: places})
-            yield stack.images.read(places), rows
+        places = np.arange(self.start, self.stop)
+        rows = stack.table[["particle_id"]].iloc[places].assign(**{ROW: places})
+        for start in range(0, len(self), self.model.batch_size):
+            batch = slice(start, start + self.model.batch_size)
+            yield stack.images.read(places[batch]), rows[batch]
 
 
 @dataclass(frozen=True)
@@ -130,17 +133,36 @@ def answer(part: StackPart | TomogramPart) -> None:
     """
     bundle = part.model.load()
     review = Review(part.nonfinite)
-    tables = []
+    codes, numbers = [], []
+
+    def take(images: NDArray[np.float32], rows: pd.DataFrame) -> NDArray[np.bool_]:
+        """Embed images, keep what is finite, and tell which are not."""
+        found = embed(bundle.model, images, batch_size=part.model.batch_size)
+        finite = np.isfinite(found.mu).all(axis=1) & np.isfinite(found.pose).all(axis=1)
+        codes.append(found.rows(np.flatnonzero(finite)))
+        numbers.append(rows[ROW].to_numpy()[finite])
+        return ~finite
+
     for images, rows in part.batches():
-        kept, these = review(images, rows)
-        for start in range(0, len(kept), part.model.batch_size):
-            batch = slice(start, start + part.model.batch_size)
-            said = pd.DataFrame(bundle.predict(kept[batch], returns=_PARTS))
-            said.insert(0, ROW, these[ROW].to_numpy()[batch])
-            tables.append(said)
+        # A voxel that is not finite makes all latents so; it costs nothing to look there.
+        bad = take(images, rows)
+        if bad.any():
+            kept, these = review(images[bad], rows[bad])
+            if len(kept) and take(kept, these).any():
+                raise DataError(
+                    f"{part.name}: grey levels are so large that the network overflows; scale the "
+                    "images"
+                )
     review.finish(part.name)
-    nothing = pd.DataFrame({ROW: np.empty(0, np.int64)})
-    keep_part(part.out, pd.concat(tables, ignore_index=True) if tables else nothing)
+    said = pd.DataFrame({ROW: np.concatenate(numbers)})
+    if len(said):
+        together = Embedding(*(np.concatenate(c) for c in zip(*map(_arrays, codes), strict=True)))
+        said = said.join(pd.DataFrame(bundle.answers(together, returns=_PARTS)))
+    keep_part(part.out, said)
+
+
+def _arrays(codes: Embedding) -> tuple[NDArray[np.float32], ...]:
+    return codes.mu, codes.logvar, codes.pose
 
 
 @lru_cache(maxsize=1)

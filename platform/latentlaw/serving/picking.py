@@ -103,44 +103,59 @@ def pick(
         As `predict_stack`.
     """
     config = bundle.model.config
-    box = box_of(config, source)
     stores = tomograms_by_name(source)
+    searches = plan_searches(stores, box_of(config, source), picking)
     warnings = check_stores(config, stores, source)
-    size_a = common_voxel_size(stores)
-    stride = picking.stride or max(1, box // 8)
-    if stride > box // 2:
-        raise ConfigError(
-            f"stride: {stride} voxels skip particles between windows of {box}; at most {box // 2}"
-        )
-    distance = box / 2 if picking.min_distance_a is None else picking.min_distance_a / size_a
     plan = {
         "tomograms": {name: tomogram.digest for name, tomogram in sorted(stores.items())},
         "picking": asdict(picking),
     }
     with open_work(out, bundle, plan, settings) as work:
-        tables = []
-        for name, tomogram in sorted(stores.items()):
-            search = Search(
-                tomogram, name, box, stride, distance, picking.threshold, picking.contrast
-            )
-            tables.append(find_particles(work, search, progress))
-        picks = pd.concat(tables, ignore_index=True)
+        found = [find_particles(work, search, progress) for search in searches]
+        picks = pd.concat(found, ignore_index=True)
         if picks.empty:
             raise DataError(
                 f"{source}: no window stands out from the background; pass a lower threshold, in "
                 "deviations of its score, and choose from the picks by their score"
             )
-        cutting = Cutting(box, picking.contrast, "zero")
-        particles, answers = _answer(work, stores, picks, cutting, progress)
+        particles, answers = _answer(work, stores, picks, searches[0], progress)
         write_predictions(
             work.folder,
             particles,
             answers,
             class_names=bundle.class_names,
             source=None,
-            pixel_size_a=size_a,
+            pixel_size_a=common_voxel_size(stores),
         )
     return PredictReport(Path(out), len(answers), nonfinite=0, warnings=warnings)
+
+
+def plan_searches(stores: Mapping[str, Tomogram], box: int, picking: Picking) -> list[Search]:
+    """Return the search of each tomogram, by name, for windows of edge `box`.
+
+    Raises
+    ------
+    ConfigError
+        If the stride is larger than half the box.
+    """
+    stride = picking.stride or max(1, box // 8)
+    if stride > box // 2:
+        raise ConfigError(
+            f"stride: {stride} voxels skip particles between windows of {box}; at most {box // 2}"
+        )
+    least_a = picking.min_distance_a
+    return [
+        Search(
+            tomogram=tomogram,
+            name=name,
+            box=box,
+            stride=stride,
+            min_distance=box / 2 if least_a is None else least_a / tomogram.voxel_size_a,
+            threshold=picking.threshold,
+            contrast=picking.contrast,
+        )
+        for name, tomogram in sorted(stores.items())
+    ]
 
 
 def find_particles(work: Work, search: Search, progress: Progress) -> pd.DataFrame:
@@ -226,12 +241,13 @@ def _answer(
     work: Work,
     stores: Mapping[str, Tomogram],
     picks: pd.DataFrame,
-    cutting: Cutting,
+    search: Search,
     progress: Progress,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the particle table of picks, with their scores, and the answers for them."""
+    cutting = Cutting(search.box, search.contrast, "fail")  # no window with NaN is a pick
     placed = place(
-        picks, stores, cutting.box, source="picks", edge="pad", missing="fail", deduplicate=False
+        picks, stores, search.box, source="picks", edge="pad", missing="fail", deduplicate=False
     ).rows
     answers = answer_placed(work, stores, placed, cutting, progress)
     found = placed.set_index(ROW).loc[answers.pop(ROW)].reset_index(drop=True)
