@@ -100,7 +100,7 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
         "preprocessing": _preprocessing(config),
         "voxel_size_range_a": _range(training["voxel_size_a"]),
         "licence": listing.licence,
-        "code_licence": importlib.metadata.metadata("latentlaw").get("License-Expression"),
+        "code_licence": importlib.metadata.metadata("latentlaw").json.get("license_expression"),
         "bioimageio": {
             "format_version": "0.5",
             "cite": list(_PAPERS),
