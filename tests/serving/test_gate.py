@@ -18,12 +18,9 @@ from mlflow.tracking import MlflowClient
 
 from tests.logged_models import bars, trained
 
+pytestmark = pytest.mark.usefixtures("tracking_store")
+
 MARGIN = 0.02
-
-
-@pytest.fixture(autouse=True)
-def store(tracking_store: MlflowClient) -> MlflowClient:
-    return tracking_store
 
 
 @pytest.fixture
@@ -68,9 +65,7 @@ def test_a_little_evidence_does_not_move_the_alias(tmp_path: Path) -> None:
     assert judge(found, version(second), "accuracy", 0.9).promoted
 
 
-def test_particles_that_either_was_trained_on_do_not_count(
-    data: str, tmp_path: Path, store: MlflowClient
-) -> None:
+def test_particles_that_either_was_trained_on_do_not_count(data: str, tmp_path: Path) -> None:
     old = version(trained(data))
     bars(tmp_path / "bars.particles.zarr", n=600, groups=60, seed=1, grow=True)
     grown = open_stack(data)

@@ -30,7 +30,7 @@ from latentlaw.tracking.runs import json_text, load_json
 _TEST_IMAGES = 2
 _PAPERS = (
     {
-        "text": "J. Mirecka, M. Famili, A. Kotanska, N. Juraschko, B. Costa-Gomes, C. M. Palmer, "
+        "text": "J. Mirecka, M. Famili, A. Kotańska, N. Juraschko, B. Costa-Gomes, C. M. Palmer, "
         "J. Thiyagalingam, T. Burnley, M. Basham, A. R. Lowe. Affinity-VAE for disentanglement, "
         "clustering and classification of objects in multidimensional image data. 2022.",
         "doi": "10.48550/arXiv.2209.04517",
@@ -100,7 +100,7 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
         "preprocessing": _preprocessing(config),
         "voxel_size_range_a": _range(training["voxel_size_a"]),
         "licence": listing.licence,
-        "code_licence": importlib.metadata.metadata("latentlaw").get("License-Expression"),
+        "code_licence": importlib.metadata.metadata("latentlaw").json.get("license_expression"),
         "bioimageio": {
             "format_version": "0.5",
             "cite": list(_PAPERS),
@@ -115,11 +115,10 @@ def write_card(found: Measured, listing: Listing, folder: Path) -> dict[str, Any
     """Write the card, as Markdown and as JSON, and the test tensors; return the record."""
     images = found.stack.read(found.rows[:_TEST_IMAGES])
     digests = save_tensors(example_tensors(found.candidate.bundle, images), folder)
-    record = card_record(found, listing, digests)
-    (folder / CARD_RECORD).write_text(json_text(record), encoding="utf-8")
-    # As whoever reads the file has it: NaN is null there.
-    plain = json.loads(json_text(record))
-    (folder / CARD).write_text(card_markdown(plain), encoding="utf-8")
+    text = json_text(card_record(found, listing, digests))
+    record: dict[str, Any] = json.loads(text)  # as others read it: NaN is null, homes are ~
+    (folder / CARD_RECORD).write_text(text, encoding="utf-8")
+    (folder / CARD).write_text(card_markdown(record), encoding="utf-8")
     return record
 
 

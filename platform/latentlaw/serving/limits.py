@@ -55,10 +55,15 @@ def _of_evidence(record: Record) -> Iterator[str]:
             "source image to source image."
         )
     novelty = record["novelty"]
-    if novelty["interval"][0] > novelty["stated_false_positive_rate"]:
+    if novelty["measured"] > novelty["limit"]:
         yield (
-            f"Known particles are called new more often than stated: "
-            f"{novelty['false_positives']} of {novelty['particles']} held-out ones."
+            "Known particles are called new more often than stated: "
+            f"{100 * novelty['measured']:.3g} % of {novelty['particles']} held-out ones."
+        )
+    if novelty["limit"] == 0:
+        yield (
+            f"It calls nothing new at the stated rate: {novelty['calibrated_on']} calibration "
+            "particles are too few."
         )
     if found["saw"] == "another":
         yield "It was measured on another stack than it was trained on."
