@@ -1,6 +1,5 @@
 """How many particles a model works on at once: what is quick, and fits into free memory."""
 
-import math
 from typing import Any
 
 import psutil
@@ -9,20 +8,18 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from latentlaw.evaluation.embed import quick_batch
 from latentlaw.models.vae import AutoEncoder
 
-_LARGEST = 128
-#: Of images: a CPU takes twice as long for each of 8 MiB at once (docs/results.md).
-_QUICKEST_BYTES = 2**22
 _SHARE = 4  # a batch takes at most this part of the free memory: others run here too
 
 
 def fitting_batch(model: AutoEncoder, free_bytes: int, workers: int, device: torch.device) -> int:
-    """Return how many particles to work on at once, from 1 to 128.
+    """Return how many particles to work on at once, at least 1.
 
-    So many that all workers together take a quarter of the free memory, each particle counted with
-    all that embedding and showing it allocate, as if nothing were freed; and, on a CPU, so few
-    that their images are quickest.
+    As many as are quickest (`quick_batch`), but no more than let all workers together take a
+    quarter of the free memory, each particle counted with all that embedding and showing it
+    allocate, as if nothing were freed.
 
     Parameters
     ----------
@@ -30,9 +27,7 @@ def fitting_batch(model: AutoEncoder, free_bytes: int, workers: int, device: tor
         Of memory, on the worker that has least.
     """
     fits = free_bytes // (_SHARE * workers) // bytes_per_particle(model)
-    image = 4 * math.prod(model.config.image_shape)  # float32
-    quickest = _LARGEST if device.type != "cpu" else _QUICKEST_BYTES // image
-    return max(1, min(_LARGEST, quickest, fits))
+    return max(1, min(quick_batch(model, device), fits))
 
 
 def bytes_per_particle(model: AutoEncoder) -> int:
