@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mlflow.tracking import MlflowClient
 
 from latentlaw.discovery.expressions import complexity, to_latex, to_text
@@ -68,6 +67,7 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
     bundle, run = found.candidate.bundle, found.candidate.run
     config = bundle.model.config
     training = training_facts(found)
+    size = config.voxel_size_a or training["voxel_size_a"]
     record: dict[str, Any] = {
         "name": listing.name,
         "version": listing.version,
@@ -98,13 +98,13 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
         },
         "equations": _equations(bundle, run.info.run_id),
         "preprocessing": _preprocessing(config),
-        "voxel_size_range_a": _range(training["voxel_size_a"]),
+        "voxel_size_range_a": None if size is None else [size, size],
         "licence": listing.licence,
         "code_licence": importlib.metadata.metadata("latentlaw").json.get("license_expression"),
         "bioimageio": {
             "format_version": "0.5",
             "cite": list(_PAPERS),
-            **describe_tensors(bundle, digests, training["voxel_size_a"]),
+            **describe_tensors(bundle, digests, size),
         },
         "test_tolerance": TOLERANCE,
     }
@@ -167,10 +167,6 @@ def _preprocessing(config: ModelConfig) -> dict[str, Any]:
         "alignment": own.alignment,
         "tilt_range_deg": config.tilt_range,
     }
-
-
-def _range(size: float | None) -> list[float] | None:
-    return None if size is None or not np.isfinite(size) else [size, size]
 
 
 def _day(milliseconds: int | None) -> str | None:

@@ -29,6 +29,7 @@ from latentlaw.evaluation.comparison import (
 )
 from latentlaw.evaluation.embed import check_finite, embed
 from latentlaw.serving.bundle import Bundle
+from latentlaw.serving.checks import check_shape, check_voxel_size
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.lineage import stack_of
 from latentlaw.tracking.runs import source_run
@@ -220,11 +221,8 @@ def _contender(name: str, model: str, stack: ParticleStack) -> Contender:
     """Load a model, and find out what it may be measured on."""
     run = mlflow.get_run(source_run(model))
     bundle = load_logged_bundle(model)
-    if (wanted := bundle.model.config.image_shape) != stack.item_shape:
-        raise DataError(
-            f"{stack.path}: found images of shape {stack.item_shape}, expected {wanted} of "
-            f"{name}; give a stack of its box by `data`"
-        )
+    check_shape(bundle.model.config, stack.item_shape, stack.path)
+    check_voxel_size(bundle.model.config, stack.voxel_size_a, stack.path)
     truth = stack.table["label"].fillna("").to_numpy(dtype=str)
     task = run.data.params.get("classes", "none")
     if task.casefold() != "none":

@@ -17,11 +17,14 @@ def _of_input(record: Record) -> Iterator[str]:
     model, made = record["model"], record["preprocessing"]
     box = " x ".join(map(str, model["image_shape"][1:]))
     yield f"Images of any other box than {box} {model['axes']} are refused."
-    size = record["training"]["voxel_size_a"]
+    size = record["voxel_size_range_a"]
     if size is None:
         yield "The voxel or pixel size of the training images is not known."
     else:
-        yield f"It saw one sampling, {size:g} angstrom a voxel, and does not notice another."
+        yield (
+            f"It saw one sampling, {size[0]:g} angstrom a voxel; where it is given images alone, "
+            "it does not notice another."
+        )
     if made["alignment"] == "rotate-flip":
         yield "An image and its mirror image are the same to it."
     if model["axes"] == "zyx" and made["tilt_range_deg"] is None:
