@@ -9,12 +9,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from dashboards.palette import GREY, PALETTE, SYMBOLS
 from dashboards.text import for_plotly
 
-# Okabe and Ito (2008): told apart with any colour vision. Black is left out (dark theme).
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross")
-GREY = "#999999"
 UNLABELLED = "no label"
 _MARGIN = {"l": 10, "r": 10, "t": 40, "b": 10}
 _MANY_POINTS = 5000

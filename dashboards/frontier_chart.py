@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts import GREY, SYMBOLS
 from dashboards.measures import pareto_front
+from dashboards.palette import GREY, SYMBOLS
 from dashboards.text import for_plotly
 
 # A family has one colour whichever others are there: black boxes warm, networks blue. The last one

@@ -19,6 +19,26 @@ MEASURES: dict[str, tuple[str, bool]] = {
     "novelty/auroc": ("Novelty AUROC", True),
 }
 _SAME = 1e-12
+# What is no measure of clusters, but an objective or a column.
+_OTHERS = {
+    "affinity/residual": "Distance of latent similarities from the affinity",
+    "val/loss": "Validation loss",
+    "val/reconstruction": "Validation reconstruction error",
+    "discovery/equation_accuracy": "Accuracy of equations",
+    "discovery/equation_macro_f1": "Macro F1 of equations",
+    "discovery/equation_balanced_accuracy": "Balanced accuracy of equations",
+    "discovery/equation_log_loss": "Log loss of equations (nats)",
+    "discovery/equation_complexity": "Complexity of equations (nodes)",
+    "discovery/equation_complexity_largest": "Nodes of the largest equation",
+    "discovery/accuracy_ratio": "Equations' share of the black box",
+}
+
+
+def measure_title(metric: str) -> str:
+    """Return the field's name of a metric, with its unit; a metric without one is named itself."""
+    if metric in MEASURES:
+        return MEASURES[metric][0]
+    return _OTHERS.get(metric, metric)
 
 
 def differing_parameters(runs: pd.DataFrame) -> pd.DataFrame:

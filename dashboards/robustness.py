@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from latentlaw.tracking.queries import METRIC
 
-from dashboards.charts import PALETTE
+from dashboards.palette import PALETTE
 from dashboards.text import for_plotly
 
 _NAME = re.compile(rf"{re.escape(METRIC)}(robustness|shifts)/(.+)/([^/]+)")

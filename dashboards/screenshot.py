@@ -40,10 +40,11 @@ def running_app(tracking_uri: str | None = None) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    path = os.pathsep.join((ROOT, str(Path(ROOT) / "platform")))
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": path}
     if tracking_uri:
         environment["MLFLOW_TRACKING_URI"] = tracking_uri
-    command = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py"]
+    command = [sys.executable, "-m", "dashboards"]
     app = subprocess.Popen(  # noqa: S603 - arguments of our own
         [*command, "--server.port", str(port), "--server.headless", "true"],
         cwd=ROOT,

@@ -20,3 +20,12 @@ def for_plotly(text: object, longest: int = _LONGEST) -> str:
 def for_markdown(text: object, longest: int = _LONGEST) -> str:
     """Escape `text` for Streamlit's Markdown: no tags, links, directives or LaTeX."""
     return _MARKDOWN.sub(r"\\\1", shorten(text, longest))
+
+
+def safe_markdown(text: str, longest: int = 20_000) -> str:
+    """Keep the layout of somebody's Markdown, without what would ask other machines for pictures.
+
+    Streamlit itself shows HTML as text.
+    """
+    cut = text if len(text) <= longest else text[:longest] + "\n\n…"
+    return cut.replace("![", r"\![")

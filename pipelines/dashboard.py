@@ -20,7 +20,7 @@ class Dashboard(Entry):
 
 def run(parameters: Dashboard) -> None:
     """Serve until interrupted."""
-    app = [sys.executable, "-m", "streamlit", "run", "dashboards/app.py"]
+    app = [sys.executable, "-m", "dashboards"]
     options = ["--server.port", str(parameters.port), "--server.address", "127.0.0.1"]
     path = os.pathsep.join((str(_ROOT), str(_ROOT / "platform")))
     environment = {**os.environ, "PYTHONPATH": path}

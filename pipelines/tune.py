@@ -14,7 +14,7 @@ from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.models.config import Family
 from latentlaw.priors.files import read_affinity
-from latentlaw.tracking.names import TAG_BEST_TRIAL, TAG_STUDY
+from latentlaw.tracking.names import OBJECTIVES, STUDY, TAG_BEST_TRIAL, TAG_STUDY, TRIALS
 from latentlaw.tracking.queries import without_secrets
 from latentlaw.tracking.runs import (
     configure_tracking,
@@ -28,7 +28,7 @@ from latentlaw.tracking.runs import (
 from latentlaw.tuning.objectives import LAWS, check_comparable, parse_objectives
 from latentlaw.tuning.optimise import optimise
 from latentlaw.tuning.pool import Pool, cluster_pool, local_pool
-from latentlaw.tuning.report import best_trial, figures, trial_table
+from latentlaw.tuning.report import best_trial, figures, objective_records, trial_table
 from latentlaw.tuning.runs import close_left_runs
 from latentlaw.tuning.search import PrunerName, SamplerName, make_sampler
 from latentlaw.tuning.space import Space
@@ -111,10 +111,11 @@ def run(parameters: Tune) -> str:
     with pool_of(p) as pool, stage_run("tune", shown) as active:
         tag_run(family=p.model)
         log_data(p.data, plan.stack.digest, plan.stack.table, "tuning")
-        log_json("study.json", plan.settings)
+        log_json(STUDY, plan.settings)
         ref = study_ref(p, plan)
         study = begin_study(ref, plan.settings)
         mlflow.set_tag(TAG_STUDY, study_key(study))
+        log_json(OBJECTIVES, objective_records(study))
         done = len(study.get_trials(deepcopy=False))
         study.sampler = make_sampler(p.sampler, seed=p.seed, done=done, parallel=pool.slots > 1)
         say(f"study {ref.name}: {done} trials before; {without_secrets(ref.storage)}")
@@ -136,7 +137,8 @@ def run(parameters: Tune) -> str:
             say=say,
         )
         close_left_runs(ref.tracking_uri, study_key(study), task.parent, trial_states(study))
-        mlflow.log_text(trial_table(study).to_csv(index=False), "trials.csv")
+        mlflow.log_text(trial_table(study).to_csv(index=False), TRIALS)
+        log_json(OBJECTIVES, objective_records(study))
         for name, figure in figures(study).items():
             # Not log_figure, whose page fetches its script from the network, or stays empty.
             mlflow.log_text(figure.to_html(include_plotlyjs=True), f"figures/{name}.html")

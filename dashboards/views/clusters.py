@@ -7,9 +7,9 @@ import streamlit as st
 
 from dashboards import charts, state
 from dashboards.measures import MEASURES, best_runs, measures_table
+from dashboards.palette import BETTER
 from dashboards.text import for_markdown
 
-_BETTER = "background-color: #CDE8DE; color: #202020; font-weight: bold"
 _COLOURS = {"Class": "label", "Split": "split"}
 _PER_ROW = 3
 
@@ -17,8 +17,7 @@ _PER_ROW = 3
 def render() -> None:
     """Show the page."""
     st.title("Clusters")
-    runs = state.read_runs()
-    runs = runs[runs["stage"] == "evaluate"]
+    runs = state.read_runs("evaluate")
     if runs.empty:
         st.info("No evaluate runs yet: run `mlflow run . -e evaluate -P model=RUN_ID`")
         return
@@ -71,7 +70,7 @@ def _measures(picked: pd.DataFrame, labels: dict[str, str]) -> None:
         for run_id, value in values.items():
             mark = " ✓" if run_id in best else ""
             shown.loc[measure, run_id] = _number(value) + mark
-            styles.loc[measure, run_id] = _BETTER if mark else ""
+            styles.loc[measure, run_id] = BETTER if mark else ""
     names = [f"{MEASURES[m][0]} {'↑' if MEASURES[m][1] else '↓'}" for m in table.index]
     for frame in (shown, styles):
         frame.index = pd.Index(names, name="Measure")

@@ -31,8 +31,7 @@ _FIGURES = {
 def render() -> None:
     """Show the page."""
     st.title("Equations")
-    runs = state.read_runs()
-    runs = runs[runs["stage"] == "discover"]
+    runs = state.read_runs("discover")
     if runs.empty:
         st.info(
             "No discover runs yet: run `mlflow run . -e discover -P model=RUN_ID -P data=STACK`"

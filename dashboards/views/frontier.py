@@ -20,8 +20,7 @@ _BLACK_BOX = METRIC + "discovery/blackbox_accuracy"
 def render() -> None:
     """Show the page."""
     st.title("Accuracy against complexity")
-    runs = state.read_runs()
-    runs = runs[runs["stage"] == "discover"]
+    runs = state.read_runs("discover")
     if runs.empty:
         st.info(
             "No discover runs yet: run `mlflow run . -e discover -P model=RUN_ID -P data=STACK`"

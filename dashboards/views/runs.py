@@ -1,52 +1,74 @@
-"""Runs: find them, compare their parameters, follow their losses."""
-
-from typing import Any
+"""Runs: find them among any number, compare their parameters, follow losses and lineage."""
 
 import pandas as pd
 import streamlit as st
-from latentlaw.tracking.queries import METRIC
+from latentlaw.tracking.search import RunQuery
 
-from dashboards import charts, state
-from dashboards.measures import differing_parameters
-from dashboards.text import for_markdown, shorten
+from dashboards import run_details, run_filters, state
+from dashboards.run_table import run_table, table_options
 
-_KEY_METRICS = {
-    "val/loss": "Validation loss",
-    "classification/accuracy": "Accuracy",
-    "separation/silhouette": "Silhouette",
-    "discovery/accuracy_ratio": "Share of black box",
-}
 _PAGE = "runs"
+_ROWS = 50
 _VERSION = f"{_PAGE}-table-version"
-_FOLLOW_S = 15
-_DIFFERS = "background-color: #FCE8C5; color: #202020"
+_TABS = {
+    "Parameters": run_details.parameters,
+    "Losses": run_details.losses,
+    "Lineage": run_details.lineage,
+    "Steps and trials": run_details.steps,
+}
 
 
 def render() -> None:
     """Show the page."""
     st.title("Runs")
-    runs = state.read_runs()
-    if runs.empty:
-        st.info(
-            "No runs yet: `mlflow run .` simulates tomograms and takes them through all steps."
-        )
-        return
-    if len(runs) >= state.MOST_RUNS:
-        st.caption(f"The newest {state.MOST_RUNS} runs.")
-    shown = _filter(runs)
+    query = run_filters.ask()
+    here = max(1, int(st.session_state.get(run_filters.PAGE_KEY) or 1))
+    found = state.search_runs(query, offset=(here - 1) * _ROWS, limit=_ROWS)
+    if found.runs.empty and found.total and here > 1:
+        st.session_state[run_filters.PAGE_KEY] = here = 1  # a link to a page that is no more
+        found = state.search_runs(query, offset=0, limit=_ROWS)
     above = st.container()
-    picked = state.pick_runs(
-        _PAGE, runs, newest=0, label="Runs to compare", on_change=_forget_table
-    )
-    with above:
-        _table(shown, list(picked["run_id"]))
-    if picked.empty:
-        st.info("Pick runs, in the table or above, to compare their parameters and losses.")
+    known = _with_picked(found.runs)
+    if known.empty:
+        with above:
+            _nothing(query)
         return
-    _children(picked)
-    _parameters(picked)
-    running = (picked["status"] == "RUNNING").any()
-    st.fragment(_losses, run_every=_FOLLOW_S if running else None)(picked)
+    picked = state.pick_runs(_PAGE, known, newest=0, label="Compare", on_change=_forget_table)
+    with above:
+        _table(found.runs, list(picked["run_id"]), query.metric or query.order.key)
+        _turn_pages(found.total, len(found.runs), here)
+    if picked.empty:
+        st.info("Pick runs, in the table or by name, to see and compare them.")
+        return
+    run_details.missing(picked)
+    tabs = st.tabs(list(_TABS), key="show", on_change="rerun", bind="query-params")
+    for tab, show in zip(tabs, _TABS.values(), strict=True):
+        if tab.open:
+            with tab:
+                show(picked)
+
+
+def _nothing(query: RunQuery) -> None:
+    asks = RunQuery(experiment=query.experiment, order=query.order) != query
+    if asks:
+        st.info("No run matches: clear a filter.")
+        return
+    st.info(
+        "No runs yet: `mlflow run .` simulates tomograms and takes them through all steps. "
+        "Runs that are elsewhere: set `MLFLOW_TRACKING_URI`, or choose another experiment "
+        "under More."
+    )
+
+
+def _with_picked(found: pd.DataFrame) -> pd.DataFrame:
+    """Add the runs that were picked before, or that the URL names, to those that are listed."""
+    kept = st.session_state.get(f"{_PAGE}-runs")
+    if kept is None:
+        kept = state.asked_runs() or st.session_state.get(f"{_PAGE}-runs-kept") or []
+    lacking = [run for run in kept if run not in set(found["run_id"])]
+    if not lacking:
+        return found
+    return pd.concat([found, state.read_by_id(lacking)], ignore_index=True)
 
 
 def _forget_table() -> None:
@@ -54,45 +76,11 @@ def _forget_table() -> None:
     st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
 
 
-def _filter(runs: pd.DataFrame) -> pd.DataFrame:
-    left, right = st.columns([1, 2])
-    stages = left.multiselect("Stage", sorted(runs["stage"].unique()), placeholder="All stages")
-    text = right.text_input("Search", placeholder="Name, model, data digest, status or run id")
-    shown = runs[runs["stage"].isin(stages)] if stages else runs
-    if text:
-        columns = ["name", "family", "data_digest", "status", "run_id", "experiment"]
-        joined = shown[columns].astype(str).agg(" ".join, axis=1).str.lower()
-        shown = shown[joined.str.contains(text.lower(), regex=False)]
-    return shown
-
-
-def _columns(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
-    table = pd.DataFrame(
-        {
-            "Stage": runs["stage"].map(shorten),
-            "Name": runs["name"].map(lambda t: shorten(t, 80)),
-            "Model": runs["family"].map(shorten),
-            "Data": runs["data_digest"].str[:8],
-            "Status": runs["status"].str.capitalize(),
-            "Started (UTC)": runs["start_time"].dt.tz_localize(None),
-            "Run": runs["run_id"].str[:8],
-        }
-    )
-    config: dict[str, Any] = {
-        "Started (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")
-    }
-    for metric, label in _KEY_METRICS.items():
-        if METRIC + metric in runs and runs[METRIC + metric].notna().any():
-            table[label] = runs[METRIC + metric]
-            config[label] = st.column_config.NumberColumn(format="%.3f")
-    return table, config
-
-
-def _table(shown: pd.DataFrame, picked: list[str]) -> None:
+def _table(shown: pd.DataFrame, picked: list[str], metric: str) -> None:
     if shown.empty:
-        st.info("No run matches: clear the stage or the search.")
+        st.info("No run matches: clear a filter.")
         return
-    table, config = _columns(shown)
+    table = run_table(shown, metric)
     ids = list(shown["run_id"])
     key = f"{_PAGE}-table-{st.session_state.get(_VERSION, 0)}-{hash(tuple(ids))}"
 
@@ -103,55 +91,25 @@ def _table(shown: pd.DataFrame, picked: list[str]) -> None:
 
     st.dataframe(
         table,
-        hide_index=True,
-        column_config=config,
-        placeholder="",
-        height=min(420, 38 + 35 * len(table)),
+        **table_options(table),
         on_select=take,
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(r) for r in picked if r in ids]}},
         key=key,
+        alt="Runs that match",
     )
 
 
-def _children(picked: pd.DataFrame) -> None:
-    for run_id, label in state.short_labels(picked[picked["stage"] == "main"]).items():
-        children = state.read_children(run_id)
-        if not children.empty:
-            st.subheader(f"Steps of {for_markdown(label)}")
-            table, config = _columns(children)
-            st.dataframe(table, hide_index=True, column_config=config, placeholder="")
-
-
-def _parameters(picked: pd.DataFrame) -> None:
-    st.subheader("Parameters")
-    table = differing_parameters(picked)
-    if table.empty:
-        st.caption("These runs recorded no parameters.")
-        return
-    differs = table.pop("differs")
-    if len(picked) > 1:
-        st.caption(
-            f"{int(differs.sum())} of {len(table)} differ: first, and on a coloured ground."
-        )
-    table = table.map(lambda value: shorten(value, 200)).rename(columns=state.short_labels(picked))
-    styled = table.style.apply(
-        lambda row: [_DIFFERS if differs[row.name] else ""] * len(row), axis=1
-    )
-    st.dataframe(styled, height=min(420, 38 + 35 * len(table)))
-
-
-def _losses(picked: pd.DataFrame) -> None:
-    histories = {
-        label: history
-        for run_id, label in state.short_labels(picked).items()
-        if not (history := state.read_history(run_id)).empty
-    }
-    if not histories:
-        return
-    st.subheader("Losses")
-    st.caption("Solid: training data. Dashed: validation data.")
-    st.plotly_chart(charts.loss_curves(histories), alt="Loss and its terms against epoch")
+def _turn_pages(total: int | None, rows: int, here: int) -> None:
+    first = (here - 1) * _ROWS + 1
+    count = "many" if total is None else f"{total:,}"
+    of_them = f"Runs {first:,} to {first + rows - 1:,} of {count}" if rows else "0 runs"
+    left, right = st.columns([2, 3], vertical_alignment="center")
+    left.caption(of_them)
+    number = run_filters.pages(total, rows, here, _ROWS)
+    if number > 1:
+        with right:
+            st.pagination(number, key=run_filters.PAGE_KEY, bind="query-params")
 
 
 if __name__ == "__main__":

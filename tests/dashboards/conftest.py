@@ -2,10 +2,15 @@
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from dashboard_store import Store, fill
+from streamlit.testing.v1 import AppTest
+
+VIEWS = Path(__file__).resolve().parents[2] / "dashboards" / "views"
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -23,3 +28,21 @@ def full_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def empty_store(tmp_path: Path) -> Store:
     """Hold an experiment without runs; write to it at will."""
     return Store(tmp_path)
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Return a function that opens a page on a store, with runs picked in the URL."""
+
+    def open_it(page: str, uri: str, *runs: str, **query: str) -> AppTest:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        st.cache_data.clear()
+        st.cache_resource.clear()
+        app = AppTest.from_file(str(VIEWS / f"{page}.py"), default_timeout=30)
+        if runs:
+            app.query_params["run"] = list(runs)
+        for key, value in query.items():
+            app.query_params[key] = value
+        return app.run()
+
+    return open_it

@@ -4,31 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from dashboard_store import EQUATIONS, Store, fill
 from latentlaw.tracking import names
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
-PAGES = ("runs", "clusters", "frontier", "equations")
+PAGES = ("runs", "clusters", "frontier", "equations", "tuning", "models")
 HOSTILE = "<script>alert(1)</script> $x$ [a](b)"
 Open = Callable[..., AppTest]
-
-
-@pytest.fixture
-def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Return a function that opens a page on a store, with runs picked in the URL."""
-
-    def open_it(page: str, uri: str, *runs: str) -> AppTest:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        st.cache_data.clear()
-        st.cache_resource.clear()
-        app = AppTest.from_file(str(APP.parent / "views" / f"{page}.py"), default_timeout=30)
-        if runs:
-            app.query_params["run"] = list(runs)
-        return app.run()
-
-    return open_it
 
 
 def _texts(app: AppTest) -> str:
@@ -77,12 +60,25 @@ def test_runs_are_filtered_and_compared(full_store: Store, open_page: Open) -> N
     app = open_page("runs", full_store.uri)
     _assert_sound(app)
     assert len(app.dataframe[0].value) == 9
-    app.text_input[0].set_value("beta-vae").run()
-    assert set(app.dataframe[0].value["Model"]) == {"beta-vae"}
-    app.multiselect[0].set_value(["train"]).run()
+    app.selectbox(key="family").set_value("beta-vae").run()
+    assert set(app.dataframe[0].value["Model"]) == {"β-VAE"}
+    app.selectbox(key="stage").set_value("train").run()
     assert len(app.dataframe[0].value) == 1
-    app.text_input[0].set_value("nothing has this name").run()
+    app.text_input(key="q").set_value("nothing has this name").run()
     assert "No run matches" in app.info[0].value
+    app.text_input(key="q").set_value("").run()
+    app.selectbox(key="family").set_value(None).run()
+    app.selectbox(key="sort").set_value("val/loss").run()
+    losses = list(app.dataframe[0].value["Validation loss"].dropna())
+    assert losses == sorted(losses)
+    assert len(losses) == 2
+
+
+def test_the_url_carries_the_filters(full_store: Store, open_page: Open) -> None:
+    app = open_page("runs", full_store.uri, stage="Evaluate", sort="Accuracy, best first")
+    assert list(app.dataframe[0].value["Accuracy"]) == pytest.approx([0.964, 0.934])
+    app = open_page("runs", full_store.uri, metric="Median pose error (degrees)", at_most="10")
+    assert list(app.dataframe[0].value["pose/median_error_deg"]) == pytest.approx([8.4])
 
 
 def test_runs_of_the_url_are_picked_and_show_losses(full_store: Store, open_page: Open) -> None:
@@ -92,12 +88,46 @@ def test_runs_of_the_url_are_picked_and_show_losses(full_store: Store, open_page
         full_store.ids["train"],
         full_store.ids["main"],
     ]
-    assert list(app.dataframe[1].value["Stage"]) == ["train", "evaluate", "discover"]
-    assert len(app.get("plotly_chart")) == 1
     app.multiselect(key="runs-runs").set_value([full_store.ids["train"]]).run()
     _assert_sound(app)
     assert full_store.ids["train"] in app.query_params["run"]
     assert full_store.ids["main"] not in app.query_params["run"]
+
+
+def test_tabs_show_losses_lineage_and_steps(full_store: Store, open_page: Open) -> None:
+    train, main = full_store.ids["train"], full_store.ids["main"]
+    app = open_page("runs", full_store.uri, train, show="Losses")
+    _assert_sound(app)
+    assert len(app.get("plotly_chart")) == 1
+    app = open_page("runs", full_store.uri, main, show="Steps and trials")
+    _assert_sound(app)
+    assert list(app.dataframe[1].value["Step"]) == ["train", "evaluate", "discover laws"]
+    app = open_page("runs", full_store.uri, train, show="Lineage")
+    _assert_sound(app)
+    graph = app.get("graphviz_chart")[0].proto.spec
+    assert f'URL="?run={full_store.ids["evaluate"]}"' in graph
+
+
+def test_a_filter_does_not_lose_what_is_picked(full_store: Store, open_page: Open) -> None:
+    app = open_page("runs", full_store.uri, full_store.ids["train"])
+    app.selectbox(key="stage").set_value("discover").run()
+    _assert_sound(app)
+    assert app.multiselect(key="runs-runs").value == [full_store.ids["train"]]
+    assert set(app.dataframe[0].value["Step"]) == {"discover laws"}
+
+
+def test_runs_of_one_kind_are_told_apart_by_what_differs(
+    empty_store: Store, open_page: Open
+) -> None:
+    for gamma in (1.0, 0.0):
+        train = empty_store.add("train", model_family="affinity-vae")
+        empty_store.log(train, params={"gamma": gamma, "out": f"work/{gamma}"}, metrics={})
+        run = empty_store.add("evaluate", model_family="affinity-vae")
+        empty_store.log(run, params={"model": train}, metrics={})
+    app = open_page("runs", empty_store.uri, stage="Evaluate")
+    labels = app.multiselect(key="runs-runs").options
+    assert ["gamma 0.0" in labels[0], "gamma 1.0" in labels[1]] == [True, True]
+    assert not any("out" in label for label in labels)
 
 
 def test_a_run_of_the_url_that_is_not_there_is_named(full_store: Store, open_page: Open) -> None:
@@ -115,7 +145,7 @@ def test_clusters_stand_side_by_side_with_the_better_marked(
     # two embeddings; a heat map of the run without prior, three of the run with one
     assert len(app.get("plotly_chart")) == 2 + 1 + 3
     table = app.dataframe[0].value
-    with_prior = next(column for column in table if "affinity-vae" in column)
+    with_prior = next(column for column in table if "Affinity-VAE" in column)
     assert table.loc["Silhouette (cosine distance) ↑", with_prior] == "0.610 ✓"
     assert table.loc["Median pose error (degrees) ↓", with_prior] == "8.400 ✓"
     app.radio[0].set_value("Split").run()
@@ -217,6 +247,7 @@ def test_runs_that_recorded_nothing_still_render(empty_store: Store, open_page: 
     for page in PAGES:
         app = open_page(page, empty_store.uri)
         _assert_sound(app)
+    app = open_page("equations", empty_store.uri)
     assert "was not recorded" in app.info[0].value
 
 

@@ -32,6 +32,27 @@ def orthogonal_slices(tomogram: Tomogram) -> Image:
     return canvas
 
 
+def orthogonal_planes(image: NDArray[Any]) -> dict[str, Image]:
+    """Return the central planes of the first channel of `(c, [z,] y, x)`, by their names.
+
+    A volume has `xy`, `xz` and `yz` (vertical axes y, z and y, as in `orthogonal_slices`), an
+    image `xy` alone; all are scaled to one 1st to 99th percentile, and enlarged to some 200.
+    """
+    values = np.asarray(image[0], dtype=np.float64)
+    z, y, x = (size // 2 for size in values.shape[-3:]) if values.ndim == 3 else (0, 0, 0)
+    planes = (
+        {"xy": values}
+        if values.ndim == 2
+        else {"xy": values[z], "xz": values[:, y], "yz": values[:, :, x].T}
+    )
+    low, high = np.percentile(values, _CONTRAST)
+    zoom = max(1, 200 // max(values.shape))
+    return {
+        name: to_grey(plane, low, high).repeat(zoom, axis=0).repeat(zoom, axis=1)
+        for name, plane in planes.items()
+    }
+
+
 def particle_gallery(stack: ParticleStack, *, columns: int = 8, rows: int = 4) -> Image:
     """Show central z slices of particles evenly spread over a stack, sorted by class."""
     order = np.argsort(stack.table["label"].fillna("").to_numpy(dtype=str), kind="stable")

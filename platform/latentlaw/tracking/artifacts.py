@@ -52,7 +52,7 @@ class Affinity:
     learned: NDArray[np.float64] | None
 
 
-class _DamagedError(ValueError):
+class DamagedError(ValueError):
     """What an artifact holds is not what its name promises."""
 
 
@@ -64,6 +64,13 @@ def load_artifact_json(tracking_uri: str, run_id: str, name: str) -> Any | Missi
 def load_artifact_parquet(tracking_uri: str, run_id: str, name: str) -> pd.DataFrame | Missing:
     """Read a Parquet artifact of a run."""
     return _load(tracking_uri, run_id, name, pd.read_parquet)
+
+
+def load_artifact_csv(
+    tracking_uri: str, run_id: str, name: str, columns: Sequence[str]
+) -> pd.DataFrame | Missing:
+    """Read a CSV artifact of a run, which must have some columns."""
+    return _load(tracking_uri, run_id, name, lambda path: _csv(path, columns))
 
 
 def load_artifact_png(tracking_uri: str, run_id: str, name: str) -> bytes | Missing:
@@ -121,7 +128,7 @@ def _load(tracking_uri: str, run_id: str, name: str, read: Callable[[Path], T]) 
             path = Path(client.download_artifacts(run_id, name, scratch))
             try:
                 return read(path)
-            except (_DamagedError, ValueError, OSError, RecursionError, KeyError) as error:
+            except (DamagedError, ValueError, OSError, RecursionError, KeyError) as error:
                 detail = (str(error).splitlines() or [type(error).__name__])[0][:200]
                 return Missing(run_id, name, "damaged", detail)
     except UNREACHABLE as error:
@@ -132,10 +139,17 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def _csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    table = pd.read_csv(path)
+    if lacking := [name for name in columns if name not in table]:
+        raise DamagedError(f"columns {lacking} are lacking")
+    return table
+
+
 def _png(path: Path) -> bytes:
     content = path.read_bytes()
     if not content.startswith(_PNG_START) or not content.rstrip(b"\0").endswith(_PNG_END):
-        raise _DamagedError("not a whole PNG file")
+        raise DamagedError("not a whole PNG file")
     return content
 
 
@@ -143,7 +157,7 @@ def _embeddings(path: Path) -> pd.DataFrame:
     table = pd.read_parquet(path)
     lacking = [c for c in ("particle_id", "label", "split", "px", "py") if c not in table]
     if lacking:
-        raise _DamagedError(f"columns {lacking} are lacking")
+        raise DamagedError(f"columns {lacking} are lacking")
     for axis in ("px", "py"):
         table[axis] = pd.to_numeric(table[axis], errors="coerce")
     table["split"] = table["split"].astype("string").fillna("unknown").astype(str)
@@ -152,11 +166,11 @@ def _embeddings(path: Path) -> pd.DataFrame:
 
 def _records(content: Any, texts: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
     if not isinstance(content, list) or not all(isinstance(row, Mapping) for row in content):
-        raise _DamagedError("expected a list of records")
+        raise DamagedError("expected a list of records")
     wanted = [*texts, *numbers]
     for index, row in enumerate(content):
         if lacking := [key for key in wanted if key not in row]:
-            raise _DamagedError(f"record {index} lacks {lacking}")
+            raise DamagedError(f"record {index} lacks {lacking}")
     table = pd.DataFrame(content, columns=wanted)
     for name in texts:
         table[name] = [str(row[name]) for row in content]
@@ -182,7 +196,7 @@ def _meanings(content: Any) -> dict[str, str]:
 
 def _affinity(content: Any) -> Affinity:
     if not isinstance(content, Mapping) or not isinstance(content.get("class_names"), list):
-        raise _DamagedError("expected class_names, given, used and learned")
+        raise DamagedError("expected class_names, given, used and learned")
     names = tuple(str(name) for name in content["class_names"])
     matrices: dict[str, NDArray[np.float64] | None] = {}
     for key in ("given", "used", "learned"):
@@ -195,7 +209,7 @@ def _square(key: str, value: Any, size: int) -> NDArray[np.float64]:
     try:
         matrix = np.array(value, dtype=float)  # null becomes NaN
     except TypeError as error:
-        raise _DamagedError(f"{key} is not a matrix of numbers") from error
+        raise DamagedError(f"{key} is not a matrix of numbers") from error
     if matrix.shape != (size, size):
-        raise _DamagedError(f"{key} has shape {matrix.shape}, expected {(size, size)}")
+        raise DamagedError(f"{key} has shape {matrix.shape}, expected {(size, size)}")
     return matrix

@@ -43,16 +43,26 @@ def close_dead_runs(tracking_uri: str, *, mend: bool = True) -> OpenRuns:
     client = MlflowClient(tracking_uri)
     try:
         for run in _open_runs(client):
-            host, pid, began = run.data.tags[TAG_PROCESS].rsplit(":", 2)
-            if host != socket.gethostname():
-                elsewhere[run.info.run_id] = host
-            elif not _lives(int(pid), float(began)):
+            process = run.data.tags[TAG_PROCESS]
+            if not _is_here(process):
+                elsewhere[run.info.run_id] = process.rsplit(":", 2)[0]
+            elif is_gone(process):
                 dead.append(run.info.run_id)
                 if mend:
                     client.set_terminated(run.info.run_id, "KILLED")
     except UNREACHABLE as error:
         raise unreadable(tracking_uri, error) from error
     return OpenRuns(tuple(dead), elsewhere)
+
+
+def is_gone(process: str) -> bool:
+    """Tell whether a process, as `this_process` names it, was on this machine and has ended."""
+    _, pid, began = process.rsplit(":", 2)
+    return _is_here(process) and not _lives(int(pid), float(began))
+
+
+def _is_here(process: str) -> bool:
+    return process.rsplit(":", 2)[0] == socket.gethostname()
 
 
 def _open_runs(client: MlflowClient) -> list[Run]:

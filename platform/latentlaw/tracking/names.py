@@ -46,6 +46,9 @@ POSES = "poses.star"
 SPLIT = "split.parquet"
 PRIOR = "prior.json"
 CHECKPOINTS = "checkpoints"
+STUDY = "study.json"
+OBJECTIVES = "objectives.json"
+TRIALS = "trials.csv"
 PARAMS = "params.json"  # parameters that MLflow cannot hold as they are
 
 #: Folder of metrics that the tracking server does not have yet, and what names another.

@@ -1,8 +1,9 @@
 """Read-only, bounded questions to MLflow about runs; every reader of runs asks them here."""
 
+import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from latentlaw.tracking.names import (
     TAG_DATA_DIGEST,
     TAG_MODEL_FAMILY,
     TAG_PARENT,
+    TAG_PROCESS,
     TAG_RESUME,
     TAG_STAGE,
 )
@@ -32,8 +34,11 @@ RUN_COLUMNS = (
     "stage",
     "family",
     "data_digest",
+    "data_name",
     "status",
     "start_time",
+    "seconds",
+    "process",
     "parent",
     "experiment",
 )
@@ -69,7 +74,8 @@ def list_runs(
     -------
     DataFrame
         `RUN_COLUMNS`, then a column `params.NAME` a parameter (text) and `metrics.NAME` a metric
-        (last value). `start_time` is UTC; what a run lacks is missing in its row.
+        (last value). `start_time` is UTC, `seconds` NaN while a run goes on, `data_name` its
+        particle stack, `process` who writes it; what a run lacks is missing in its row.
 
     Raises
     ------
@@ -77,23 +83,68 @@ def list_runs(
         When the store cannot be read.
     """
     if not store_exists(tracking_uri):
-        return _table([])
+        return run_table([])
     try:
         client = MlflowClient(tracking_uri=tracking_uri)
-        experiments = client.search_experiments(max_results=_MOST_EXPERIMENTS)
-        names = {e.experiment_id: e.name for e in experiments}
-        own_names = {EXPERIMENT, os.environ.get("MLFLOW_EXPERIMENT_NAME")}
-        own = [key for key, name in names.items() if name in own_names]
-        others = [key for key in names if key not in own]
-        runs = _search(client, own, "", limit)
-        runs += _search(client, others, f"tags.`{TAG_STAGE}` LIKE '%'", limit)
+        names = experiment_names(client)
+        runs: list[Run] = []
+        if stages is None:
+            own_names = {EXPERIMENT, os.environ.get("MLFLOW_EXPERIMENT_NAME")}
+            own = [key for key, name in names.items() if name in own_names]
+            others = [key for key in names if key not in own]
+            runs += _search(client, own, "", limit)
+            runs += _search(client, others, f"tags.`{TAG_STAGE}` LIKE '%'", limit)
+        for stage in stages or ():
+            runs += _search(client, list(names), f"tags.`{TAG_STAGE}` = '{stage}'", limit)
     except UNREACHABLE as error:
         raise unreadable(tracking_uri, error) from error
-    rows = [_row(run, names) for run in runs]
-    wanted = None if stages is None else set(stages)
-    rows = [row for row in rows if wanted is None or row["stage"] in wanted]
-    rows.sort(key=lambda row: row["start_time"], reverse=True)
-    return _table(rows[:limit])
+    runs.sort(key=lambda run: run.info.start_time or 0, reverse=True)
+    return run_table(runs[:limit], names)
+
+
+def runs_by_id(tracking_uri: str, run_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the runs of these ids, in their order; columns as in `list_runs`.
+
+    Ids that are none, or of no run (any more), are left out.
+
+    Raises
+    ------
+    DataError
+        When the store cannot be read.
+    """
+    wanted = {run_id: place for place, run_id in enumerate(run_ids) if is_run_id(run_id)}
+    if not wanted or not store_exists(tracking_uri):
+        return run_table([])
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri)
+        names = experiment_names(client)
+        listed = ", ".join(f"'{run_id}'" for run_id in wanted)
+        found = _search(client, list(names), f"attributes.run_id IN ({listed})", len(wanted))
+    except UNREACHABLE as error:
+        raise unreadable(tracking_uri, error) from error
+    return run_table(sorted(found, key=lambda run: wanted[run.info.run_id]), names)
+
+
+def list_experiments(tracking_uri: str) -> list[str]:
+    """Return the names of the experiments, sorted.
+
+    Raises
+    ------
+    DataError
+        When the store cannot be read.
+    """
+    if not store_exists(tracking_uri):
+        return []
+    try:
+        return sorted(experiment_names(MlflowClient(tracking_uri=tracking_uri)).values())
+    except UNREACHABLE as error:
+        raise unreadable(tracking_uri, error) from error
+
+
+def experiment_names(client: MlflowClient) -> dict[str, str]:
+    """Return the names of the experiments, at most a thousand, by their ids."""
+    found = client.search_experiments(max_results=_MOST_EXPERIMENTS)
+    return {each.experiment_id: each.name for each in found}
 
 
 def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.DataFrame:
@@ -105,7 +156,7 @@ def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.D
         When the store cannot be read.
     """
     if not is_run_id(run_id) or not store_exists(tracking_uri):
-        return _table([])
+        return run_table([])
     try:
         client = MlflowClient(tracking_uri=tracking_uri)
         experiment = client.get_run(run_id).info.experiment_id
@@ -113,8 +164,7 @@ def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.D
         names = {experiment: client.get_experiment(experiment).name}
     except UNREACHABLE as error:
         raise unreadable(tracking_uri, error) from error
-    rows = [_row(run, names) for run in runs]
-    return _table(sorted(rows, key=lambda row: row["start_time"]))
+    return run_table(sorted(runs, key=lambda run: run.info.start_time or 0), names)
 
 
 def loss_history(tracking_uri: str, run_id: str) -> pd.DataFrame:
@@ -185,7 +235,7 @@ def _search(client: MlflowClient, experiments: list[str], query: str, limit: int
     return runs
 
 
-def _row(run: Run, experiments: dict[str, str]) -> dict[str, Any]:
+def _row(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:
     tags = run.data.tags
     return {
         "run_id": run.info.run_id,
@@ -193,13 +243,28 @@ def _row(run: Run, experiments: dict[str, str]) -> dict[str, Any]:
         "stage": tags.get(TAG_STAGE, "unknown"),
         "family": tags.get(TAG_MODEL_FAMILY, ""),
         "data_digest": tags.get(TAG_DATA_DIGEST, ""),
+        "data_name": _data_name(run),
         "status": PREEMPTED if _can_go_on(run) else run.info.status,
         "start_time": pd.Timestamp(run.info.start_time or 0, unit="ms", tz="UTC"),
+        "seconds": _seconds(run),
+        "process": tags.get(TAG_PROCESS, ""),
         "parent": tags.get(TAG_PARENT, ""),
-        "experiment": experiments[run.info.experiment_id],
+        "experiment": experiments.get(run.info.experiment_id, ""),
         **{PARAM + key: value for key, value in run.data.params.items()},
         **{METRIC + key: decode_value(value) for key, value in run.data.metrics.items()},
     }
+
+
+def _data_name(run: Run) -> str:
+    inputs = [] if run.inputs is None else run.inputs.dataset_inputs
+    return str(inputs[0].dataset.name) if inputs else ""
+
+
+def _seconds(run: Run) -> float:
+    """Return how long a run took; NaN while it goes on."""
+    if run.info.end_time is None or run.info.start_time is None:
+        return math.nan
+    return float(run.info.end_time - run.info.start_time) / 1000
 
 
 def _can_go_on(run: Run) -> bool:
@@ -207,7 +272,9 @@ def _can_go_on(run: Run) -> bool:
     return run.info.status in ("KILLED", "FAILED") and TAG_RESUME in run.data.tags
 
 
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def run_table(runs: Iterable[Run], experiments: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Lay runs out as `list_runs` does, given the names of their experiments by id."""
+    rows = [_row(run, experiments or {}) for run in runs]
     keys = dict.fromkeys(key for row in rows for key in row)
     extra = sorted(key for key in keys if key not in RUN_COLUMNS)
     return pd.DataFrame(rows, columns=[*RUN_COLUMNS, *extra])

@@ -62,6 +62,26 @@ def trial_table(study: optuna.Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def objective_records(study: optuna.Study) -> list[dict[str, Any]]:
+    """Return of each objective its name, its direction and what its value depends on.
+
+    `importance` gives each parameter its share, which sum to 1, by fANOVA (Hutter et al., ICML
+    2014); none before two complete trials differ.
+    """
+    records = []
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    for place, name in enumerate(study.metric_names or []):
+
+        def cost(trial: FrozenTrial, place: int = place) -> float:
+            return _sign(study.directions[place]) * float(trial.values[place])
+
+        told = len(set(map(cost, trials))) > 1
+        shares = optuna.importance.get_param_importances(study, target=cost) if told else {}
+        direction = study.directions[place].name.lower()
+        records.append({"name": name, "direction": direction, "importance": dict(shares)})
+    return records
+
+
 def figures(study: optuna.Study) -> dict[str, Figure]:
     """Return Optuna's figures by name, those that the trials so far allow."""
     names = study.metric_names or []

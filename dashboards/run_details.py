@@ -1,0 +1,133 @@
+"""What the runs that were picked are: parameters, losses, steps and lineage."""
+
+import pandas as pd
+import streamlit as st
+from latentlaw.tracking.doctor import is_gone
+
+from dashboards import charts, lineage_graph, state
+from dashboards.measures import differing_parameters
+from dashboards.palette import DIFFERS
+from dashboards.run_table import run_table, table_options
+from dashboards.text import for_markdown, shorten
+
+#: Stages whose runs have steps, folds or trials below them.
+HOLDERS = ("main", "ladder", "tune", "compare")
+_FOLLOW_S = 5
+_MOST_CHILDREN = 200
+
+
+def parameters(picked: pd.DataFrame) -> None:
+    """Show parameters side by side, those that differ first."""
+    table = differing_parameters(picked)
+    if table.empty:
+        st.info("These runs recorded no parameters: they were cut off, or are none of ours.")
+        return
+    differs = table.pop("differs")
+    if len(picked) > 1:
+        only = st.toggle(
+            f"Only the {int(differs.sum())} of {len(table)} that differ",
+            key="differing",
+            bind="query-params",
+        )
+        table = table[differs] if only else table
+    table = table.map(lambda value: shorten(value, 200)).rename(columns=state.short_labels(picked))
+    styled = table.style.apply(
+        lambda row: [DIFFERS if differs[row.name] else ""] * len(row), axis=1
+    )
+    st.dataframe(styled, height=min(420, 38 + 35 * len(table)), placeholder="")
+    _download(table, "parameters.csv", index=True)
+
+
+def losses(picked: pd.DataFrame) -> None:
+    """Show loss curves, which follow runs that train."""
+    running = bool((picked["status"] == "RUNNING").any())
+    st.fragment(_losses, run_every=_FOLLOW_S if running else None)(picked, follows=running)
+
+
+def _losses(picked: pd.DataFrame, *, follows: bool) -> None:
+    histories = {
+        label: history
+        for run_id, label in state.short_labels(picked).items()
+        if not (history := state.read_history(run_id)).empty
+    }
+    if not histories:
+        st.info(
+            "No loss curves: pick a run of train. One that has just begun shows after its "
+            "first epoch."
+        )
+        return
+    live = f" Read anew every {_FOLLOW_S} seconds." if follows else ""
+    st.caption(f"Solid: training data. Dashed: validation data.{live}")
+    st.plotly_chart(charts.loss_curves(histories), alt="Loss and its terms against epoch")
+
+
+def steps(picked: pd.DataFrame) -> None:
+    """Show the steps, folds or trials of runs that hold others."""
+    holders = picked[picked["stage"].isin(HOLDERS)]
+    if holders.empty:
+        st.info("None of these runs has steps: pick one of the whole pipeline, or a study.")
+        return
+    for run_id, label in state.short_labels(holders).items():
+        st.markdown(f"**{for_markdown(label, 120)}**")
+        children = state.read_children(run_id)
+        if children.empty:
+            st.caption("No step was recorded.")
+            continue
+        table = run_table(children)
+        st.dataframe(table, **table_options(table), key=f"steps-{run_id}")
+        if len(children) >= _MOST_CHILDREN:
+            st.caption(f"The first {_MOST_CHILDREN}.")
+        _download(table, f"steps_{run_id[:8]}.csv")
+
+
+def lineage(picked: pd.DataFrame) -> None:
+    """Show where a run comes from and what came of it."""
+    labels = state.short_labels(picked)
+    ids = list(labels)
+    run_id = ids[0]
+    if len(ids) > 1:
+        run_id = st.selectbox("Of", ids, format_func=lambda r: labels[r], key="lineage-of")
+    found = state.read_lineage(run_id)
+    if len(found.nodes) < 2:
+        st.info("Nothing is recorded that this run was made from, or that was made of it.")
+        return
+    dark = st.context.theme.type == "dark"
+    st.caption(
+        "From left to right: what was used, and what came of it. A box leads to its runs or "
+        "model; the thick one is this run. Green: data. Blue: runs. Red: registered versions."
+    )
+    st.graphviz_chart(
+        lineage_graph.lineage_dot(found, run_id, dark=dark),
+        width="content",
+        alt="Lineage, from data to registered versions",
+    )
+    if found.cut:
+        st.caption("There is more: only the first 40 are drawn.")
+
+
+def missing(picked: pd.DataFrame) -> None:
+    """Say of each run that is not whole what that means."""
+    for _, run in picked.iterrows():
+        name = for_markdown(state.run_label(run), 120)
+        if run["stage"] == "unknown":
+            st.warning(
+                f"{name} is half-written: it has no step. `mlflow run` leaves an empty run where "
+                "an older one went on; a process that died at its start does too."
+            )
+        elif run["status"] == "RUNNING" and run["process"] and is_gone(run["process"]):
+            st.warning(
+                f"{name} says that it runs, but its process on this machine is gone: "
+                "`mlflow run . -e doctor` marks it stopped."
+            )
+
+
+def _download(table: pd.DataFrame, name: str, *, index: bool = False) -> None:
+    st.download_button(
+        "CSV",
+        table.to_csv(index=index),
+        name,
+        "text/csv",
+        icon=":material/download:",
+        key=f"download-{name}",
+        on_click="ignore",
+    )
