@@ -28,6 +28,7 @@ PAGES = (
     ("views/clusters.py", "Clusters", ":material/bubble_chart:", "clusters"),
     ("views/frontier.py", "Accuracy against complexity", ":material/show_chart:", "frontier"),
     ("views/equations.py", "Equations", ":material/function:", "equations"),
+    ("views/particles.py", "Particles", ":material/view_in_ar:", "particles"),
     ("views/tuning.py", "Tuning", ":material/tune:", "tuning"),
     ("views/models.py", "Models", ":material/deployed_code:", "models"),
     ("views/help.py", "Help", ":material/help:", "help"),

@@ -9,13 +9,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from dashboards.palette import GREY, PALETTE, SYMBOLS
+from dashboards.palette import PALETTE
 from dashboards.text import for_plotly
 
-UNLABELLED = "no label"
 _MARGIN = {"l": 10, "r": 10, "t": 40, "b": 10}
-_MANY_POINTS = 5000
-_SEEN = ("train", "val")  # validation data chose the checkpoint, so they count as seen
 _TERM_TITLES = {
     "loss": "Loss",
     "reconstruction": "Reconstruction",
@@ -75,81 +72,16 @@ def loss_curves(histories: Mapping[str, pd.DataFrame]) -> go.Figure:
     return figure
 
 
-def categories(tables: Sequence[pd.DataFrame], column: str) -> list[str]:
-    """List a column's values over all tables, so that each has one colour; unlabelled last."""
-    values = {value for table in tables for value in as_category(table[column])}
-    return sorted(values - {UNLABELLED}) + ([UNLABELLED] if UNLABELLED in values else [])
-
-
-def as_category(values: pd.Series) -> pd.Series:
-    """Turn values into text; null becomes `no label`."""
-    return values.astype(object).where(values.notna(), UNLABELLED).astype(str)
-
-
-def embedding_scatter(
-    table: pd.DataFrame, colour: str, order: Sequence[str], *, legend: bool = True
-) -> go.Figure:
-    """Draw an embedding `px, py`; particles kept from training are large and outlined.
+def chart_config(name: str, *, zooms: bool = False) -> dict[str, Any]:
+    """Configure a chart's tools: its picture is saved as SVG, named `name`.
 
     Parameters
     ----------
-    table
-        A run's embedding.
-    colour
-        Column that colours the points: `label` or `split`.
-    order
-        All values of that column, over every run shown beside this one.
+    zooms
+        Whether the wheel zooms; otherwise it scrolls the page.
     """
-    drawn = table.dropna(subset=["px", "py"])
-    kind = as_category(drawn[colour])
-    seen = drawn["split"].isin(_SEEN)
-    figure = go.Figure()
-    for number, value in enumerate(order):
-        for trained in (True, False):
-            part = drawn[(kind == value) & (seen == trained)]
-            only = not ((kind == value) & ~seen).any()
-            if len(part):
-                style = _point_style(number, value, trained=trained)
-                trace = _points(part, value, style, many=len(drawn) > _MANY_POINTS)
-                figure.add_trace(trace.update(showlegend=legend and (only or not trained)))
-    grid = {"zeroline": False, "showgrid": True}
-    figure.update_xaxes(title_text="First axis of the projection", **grid)
-    figure.update_yaxes(title_text="Second axis", scaleanchor="x", **grid)
-    figure.update_layout(
-        height=520,
-        margin={**_MARGIN, "t": 10},
-        legend={"orientation": "h", "y": -0.14, "yanchor": "top", "itemsizing": "constant"},
-    )
-    return figure
-
-
-def _point_style(number: int, value: str, *, trained: bool) -> dict[str, Any]:
-    colour = GREY if value == UNLABELLED else PALETTE[number % len(PALETTE)]
-    symbol = SYMBOLS[number % len(SYMBOLS)]
-    if trained:
-        return {"color": colour, "symbol": symbol, "size": 6, "opacity": 0.4, "line": {"width": 0}}
-    outline = {"width": 1, "color": "rgba(60,60,60,0.9)"}
-    return {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.95, "line": outline}
-
-
-def _points(part: pd.DataFrame, value: str, style: dict[str, Any], *, many: bool) -> Any:
-    text = [
-        f"particle {for_plotly(i)}<br>class {for_plotly(label)}<br>{for_plotly(split)}"
-        for i, label, split in zip(
-            part["particle_id"], as_category(part["label"]), part["split"], strict=True
-        )
-    ]
-    name = for_plotly(value)
-    return (go.Scattergl if many else go.Scatter)(
-        x=part["px"],
-        y=part["py"],
-        mode="markers",
-        name=name,
-        legendgroup=name,
-        text=text,
-        hovertemplate="%{text}<extra></extra>",
-        marker=style,
-    )
+    image = {"format": "svg", "filename": name}
+    return {"displaylogo": False, "scrollZoom": zooms, "toImageButtonOptions": image}
 
 
 def affinity_heatmap(

@@ -22,6 +22,7 @@ _FAMILIES = {
     "sparse": ("Sparse networks on latents", "#56B4E9"),
     "equation": ("Equations of latents", "#009E73"),
 }
+_MOST_LAWS = 8  # shown as a point is pointed at
 _OUTLINE = {"width": 1, "color": "rgba(60,60,60,0.9)"}
 
 
@@ -29,23 +30,30 @@ def frontier_chart(
     frontiers: Mapping[str, pd.DataFrame],
     thresholds: Mapping[str, float],
     chosen: Mapping[str, pd.Series] | None = None,
+    comparable: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Draw accuracy against complexity: a colour a family, a symbol a run, the front joined.
 
     Parameters
     ----------
     frontiers
-        Label of a run: its frontier.
+        Label of a run: its frontier. The index is what a point that is clicked is known by.
     thresholds
         Label of a run: the accuracy asked for, drawn as a broken line.
     chosen
         Label of a run: the simplest model above its threshold, ringed.
+    comparable
+        Label of a run: what it shares with those that a front may be drawn over, such as its
+        data; None: all are comparable.
     """
     frontiers = {label: t[t["complexity"] > 0] for label, t in frontiers.items()}
-    everything = pd.concat(list(frontiers.values()))
-    families = _in_order(everything["family"].unique())
+    families = _in_order(name for t in frontiers.values() for name in t["family"].unique())
     figure = go.Figure()
-    _add_front(figure, everything)
+    alike: dict[str, list[pd.DataFrame]] = {}
+    for label, frontier in frontiers.items():
+        alike.setdefault((comparable or {}).get(label, ""), []).append(frontier)
+    for number, tables in enumerate(alike.values()):
+        _add_front(figure, pd.concat(tables), legend=not number)
     for number, frontier in enumerate(frontiers.values()):
         for family in families:
             part = frontier[frontier["family"] == family]
@@ -80,38 +88,65 @@ def _in_order(found: Iterable[str]) -> list[str]:
     return [name for name in _FAMILIES if name in names] + sorted(names - set(_FAMILIES))
 
 
+def family_title(family: str) -> str:
+    """Say what a family of models is, in the field's words."""
+    return _title_and_colour(family)[0]
+
+
 def _title_and_colour(family: str) -> tuple[str, str]:
     return _FAMILIES.get(family, (family, GREY))
 
 
-def _add_front(figure: go.Figure, everything: pd.DataFrame) -> None:
+def _add_front(figure: go.Figure, everything: pd.DataFrame, *, legend: bool) -> None:
     front = pareto_front(everything)
     figure.add_scatter(
         x=front["complexity"],
         y=front["accuracy"],
         mode="lines",
         name="Pareto front",
+        showlegend=legend,
         hoverinfo="skip",
         line={"color": GREY, "width": 2, "shape": "hv"},
     )
 
 
 def _rungs(part: pd.DataFrame, marker: dict[str, Any]) -> Any:
-    columns = ("name", "family", "complexity", "accuracy", "macro_f1")
-    text = [
-        f"{for_plotly(name)} ({for_plotly(family)})<br>complexity {complexity:,.0f}<br>"
-        f"accuracy {accuracy:.3f}<br>macro F1 {macro_f1:.3f}"
-        for name, family, complexity, accuracy, macro_f1 in part[[*columns]].to_numpy(object)
-    ]
-    return go.Scatter(
+    rungs = go.Scatter(
         x=part["complexity"],
         y=part["accuracy"],
         mode="markers",
         showlegend=False,
-        text=text,
+        customdata=part.index.to_numpy()[:, None],
+        text=[_hover(rung) for _, rung in part.iterrows()],
         hovertemplate="%{text}<extra></extra>",
         marker=marker,
     )
+    if {"accuracy_low", "accuracy_high"} <= set(part) and part["accuracy_low"].notna().any():
+        rungs.error_y = {
+            "type": "data",
+            "symmetric": False,
+            "array": part["accuracy_high"] - part["accuracy"],
+            "arrayminus": part["accuracy"] - part["accuracy_low"],
+            "thickness": 1.5,
+            "width": 4,
+        }
+    return rungs
+
+
+def _hover(rung: pd.Series) -> str:
+    lines = [
+        f"{for_plotly(rung['name'])} · {for_plotly(family_title(rung['family']))}",
+        f"complexity {rung['complexity']:,.0f}",
+        f"accuracy {rung['accuracy']:.3f}",
+        f"macro F1 {rung['macro_f1']:.3f}",
+    ]
+    if pd.notna(rung.get("accuracy_low")):
+        lines[2] += f" [{rung['accuracy_low']:.3f}, {rung['accuracy_high']:.3f}]"
+    expressions: Mapping[str, str] = rung.get("expressions") or {}
+    shown = list(expressions.items())[:_MOST_LAWS]
+    lines += [f"{for_plotly(name, 20)}: {for_plotly(law, 70)}" for name, law in shown]
+    lines += ["…"] * (len(expressions) > len(shown))
+    return "<br>".join(lines)
 
 
 def _marker(colour: str, run: int) -> dict[str, Any]:

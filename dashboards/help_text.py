@@ -8,16 +8,21 @@ PAGES = {
     "images to the particle stack, the model, its equations and the registered version; *Steps "
     "and trials* opens a whole pipeline, a cross-validation or a study.",
     "Clusters": "Does the latent space separate the classes? Embeddings of several runs side by "
-    "side, their separation measures with the better one marked, and the learned similarities of "
-    "classes beside the affinity prior that training was given.",
-    "Particles": "What does the data look like? Slices of any particle or tomogram, with picks "
-    "drawn on it.",
+    "side: point at a particle to see its central slices, draw around a cluster to see its "
+    "members, their mean, and where the other runs put them; save them as STAR or CSV. Their "
+    "separation measures with the better one marked, and the learned similarities of classes "
+    "beside the affinity prior that training was given.",
     "Accuracy against complexity": "What does simplicity cost? Every model of a run, from the "
     "black box on pixels to equations of a few nodes, by accuracy on unseen data and complexity. "
-    "The slider names the simplest model that keeps, say, 98 % of the black box's accuracy.",
+    "The slider names the simplest model that keeps, say, 98 % of the black box's accuracy; a "
+    "click on a model shows its equations.",
     "Equations": "Which law tells the classes apart? An expression a class, of the latents z; the "
     "class with the largest value wins. Beside each variable: what changes in the image as it "
-    "grows, and the image feature that goes with it.",
+    "grows, and the image feature that goes with it. Sliders walk through the latent space: the "
+    "decoded image and the class probabilities follow, and the decision boundary of any two "
+    "latents is drawn.",
+    "Particles": "What does the data look like? Slices of any particle or tomogram (xy, xz, yz, "
+    "in ångström), with picks drawn on those within half a box; click one to see it.",
     "Tuning": "Which parameters matter? The course of a study, what its objectives depend on, and "
     "the trials that no other one beats.",
     "Models": "Which model is in use, and what does it say of my particle? Registered versions, "

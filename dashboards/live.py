@@ -17,7 +17,7 @@ from dashboards import state
 
 if TYPE_CHECKING:
     import numpy as np
-    from latentlaw.serving.bundle import Bundle
+    from latentlaw.serving.bundle import Bundle as Bundle
     from numpy.typing import NDArray
 
 #: What may be uploaded, by its ending.
@@ -108,3 +108,13 @@ def answer(bundle: Bundle, image: NDArray[np.generic]) -> dict[str, Any]:
         If it is not of the model's shape, or not finite.
     """
     return bundle.predict(image[None])[0]
+
+
+def probabilities(bundle: Bundle, mu: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return class probabilities `(n, K)` of latent means `(n, d)`."""
+    return bundle.probabilities(mu)
+
+
+def decode(bundle: Bundle, mu: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return the images `(n, c, [z,] y, x)` that latents `(n, d)` stand for, unturned."""
+    return bundle.decode(mu)

@@ -163,6 +163,11 @@ def read_artifact(run_id: str, loader: str, *arguments: Any) -> Any:
     return content
 
 
+def try_artifact(run_id: str, loader: str, *arguments: Any) -> Any:
+    """Call a loader of `latentlaw.tracking.artifacts`; what is missing is `Missing`, unsaid."""
+    return _artifact(tracking_uri(), run_id, loader, *arguments)
+
+
 def read_strip(run_id: str, latent: str) -> bytes | artifacts.Missing:
     """Read the traversal strip of a latent."""
     return read_picture(run_id, f"traversals/{latent}.png")

@@ -172,7 +172,7 @@ class Discovered:
         return [
             {
                 "model": name,
-                **asdict(rung),
+                **{k: v for k, v in asdict(rung).items() if k != "expressions"},
                 "nodes": largest if rung.family == "equation" else np.nan,
                 "laws": self.laws if rung.family == "equation" else "",
             }

@@ -1,17 +1,49 @@
 """Clusters: embeddings of runs side by side, their separation, and the affinity they learned."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
-from dashboards import charts, state
-from dashboards.measures import MEASURES, best_runs, measures_table
-from dashboards.palette import BETTER
+from dashboards import affinity_panel, embedding, separation_panel, state
+from dashboards.charts import chart_config
+from dashboards.colouring import Scheme, choices, scheme_of
+from dashboards.embedding_chart import Embedded, embedding_chart
+from dashboards.members import show_members, show_particle
+from dashboards.plot_events import pointed, zoomed_extent
+from dashboards.region import Region, region_from_text, region_of
 from dashboards.text import for_markdown
 
-_COLOURS = {"Class": "label", "Split": "split"}
 _PER_ROW = 3
+_REGION, _PARTICLE, _VERSION = "region", "particle", "clusters-version"
+_COLUMN_TITLES = {
+    "label": "Class",
+    "predicted": "Predicted class",
+    "probability": "Probability of the predicted class",
+    "novelty": "Novelty",
+    "split": "Split",
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One run's embedding on the page."""
+
+    run: pd.Series
+    label: str
+    table: pd.DataFrame
+    projection: str
+
+    @property
+    def key(self) -> str:
+        """Key of the chart; another projection or a selection cleared is another chart."""
+        version = st.session_state.get(_VERSION, 0)
+        return f"embedding-{self.run['run_id']}-{self.projection}-{version}"
 
 
 def render() -> None:
@@ -21,92 +53,190 @@ def render() -> None:
     if runs.empty:
         st.info("No evaluate runs yet: run `mlflow run . -e evaluate -P model=RUN_ID`")
         return
-    left, right = st.columns([4, 1])
-    with left:
-        picked = state.pick_runs("clusters", runs, newest=2, label="Evaluate runs, side by side")
-    colour = right.radio("Colour by", list(_COLOURS), horizontal=True)
+    picked = state.pick_runs("clusters", runs, newest=2, label="Evaluate runs, side by side")
     if picked.empty:
         st.info("Pick at least one evaluate run.")
         return
     labels = state.short_labels(picked)
-    st.subheader("Embedding")
-    st.caption(
-        "A particle a point. Large and outlined: data that the model never saw. "
-        "Small and faint: training and validation data."
-    )
-    _embeddings(labels, _COLOURS[colour])
+    tables = {run_id: state.read_artifact(run_id, "load_embeddings") for run_id in labels}
+    found = {run_id: table for run_id, table in tables.items() if table is not None}
+    if found:
+        projection, column = _controls(found)
+        panels = [
+            Panel(picked.loc[run_id], labels[run_id], table, projection)
+            for run_id, table in found.items()
+        ]
+        st.fragment(_embeddings)(panels, scheme_of(column, list(found.values())))
     st.subheader("Separation and classification")
-    _measures(picked, labels)
+    separation_panel.show(picked, labels)
     st.subheader("Affinity: prior and learned")
     for run_id, label in labels.items():
-        _affinity(run_id, label)
+        affinity_panel.show(run_id, label)
 
 
-def _embeddings(labels: dict[str, str], colour: str) -> None:
-    ids = list(labels)
-    tables: dict[str, Any] = {}
-    for start in range(0, len(ids), _PER_ROW):
-        row = ids[start : start + _PER_ROW]
-        for run_id, column in zip(row, st.columns(len(row)), strict=True):
-            with column:
-                st.markdown(f"**{for_markdown(labels[run_id])}**")
-                tables[run_id] = (state.read_artifact(run_id, "load_embeddings"), column)
-    order = charts.categories([t for t, _ in tables.values() if t is not None], colour)
-    for run_id, (table, column) in tables.items():
-        if table is not None:
-            figure = charts.embedding_scatter(table, colour, order)
-            column.plotly_chart(figure, key=f"embedding-{run_id}", alt="Embedding")
+def _controls(tables: Mapping[str, pd.DataFrame]) -> tuple[str, str]:
+    """Ask for a projection and a colour; the URL has both."""
+    every = list(tables.values())
+    latents = embedding.shared_latents(every)
+    named = {k: v for k, v in embedding.PROJECTIONS.items() if latents or k == embedding.LOGGED}
+    left, *pair, right = st.columns(
+        [2, 1, 1, 2] if st.session_state.get("projection") == "latents" else 2
+    )
+    chosen = left.selectbox(
+        "Projection",
+        list(named),
+        format_func=named.__getitem__,
+        key="projection",
+        bind="query-params",
+        help="t-SNE and UMAP are made of a sample where there are thousands of particles, which "
+        "takes a minute the first time",
+    )
+    projection = str(chosen)
+    if projection == "latents":
+        across, up = pair or (left, left)
+        x = across.selectbox("x", latents, key="x", bind="query-params")
+        second = min(1, len(latents) - 1)
+        y = up.selectbox("y", latents, index=second, key="y", bind="query-params")
+        projection = f"{x}-{y}"
+    columns = choices(every)
+    colour = right.selectbox("Colour by", columns, key="colour", bind="query-params",
+                             format_func=lambda c: _COLUMN_TITLES.get(c, c))  # fmt: skip
+    return projection, str(colour)
 
 
-def _measures(picked: pd.DataFrame, labels: dict[str, str]) -> None:
-    table = measures_table(picked)
-    if table.empty:
-        st.info("These runs recorded no measures.")
+@st.cache_resource(max_entries=32, ttl=600, show_spinner="Laying the particles out …")
+def _positions(_table: pd.DataFrame, run_id: str, projection: str) -> NDArray[np.floating[Any]]:
+    return embedding.positions(_table, projection)
+
+
+@st.cache_resource(max_entries=16, ttl=600, show_spinner=False)
+def _embedded(_table: pd.DataFrame, run_id: str, projection: str, scheme: Scheme) -> Embedded:
+    return Embedded.of(_table, _positions(_table, run_id, projection), scheme)
+
+
+def _embeddings(panels: list[Panel], scheme: Scheme) -> None:
+    """Show the charts, the particle pointed at, and the particles selected."""
+    st.subheader("Embedding")
+    st.caption(
+        "A particle a point; large and outlined: data that the model never saw. Draw around "
+        "particles to select them, point at one to see it, click to keep it, scroll to zoom."
+    )
+    region = region_from_text(st.query_params.get(_REGION, ""))
+    owner, chosen = _members(panels, region)
+    shown = min(len(panels), _PER_ROW)
+    *places, beside = st.columns([*[4] * shown, 1.7 if shown < _PER_ROW else 2])
+    for number, panel in enumerate(panels):
+        with places[number % shown]:
+            _chart(panel, scheme, region, _same_particles(panel, owner, chosen))
+    with beside:
+        st.fragment(_beside)(panels)
+    if owner is not None and chosen is not None:
+        with st.container(border=True):
+            st.button("Clear the selection", icon=":material/close:", on_click=_clear)
+            show_members(owner.run, owner.table, chosen)
+
+
+def _members(
+    panels: list[Panel], region: Region | None
+) -> tuple[Panel | None, NDArray[np.intp] | None]:
+    """Return the panel that the region was drawn in, and the rows within it."""
+    own = [p for p in panels if region and p.run["run_id"] == region.run_id]
+    if region is None or not own or not embedding.is_projection(region.projection):
+        return None, None
+    points = _positions(own[0].table, region.run_id, region.projection)
+    return own[0], region.rows(points)
+
+
+def _same_particles(
+    panel: Panel, owner: Panel | None, chosen: NDArray[np.intp] | None
+) -> NDArray[np.intp] | None:
+    """Return the rows of the selected particles in another run's embedding, by their ids."""
+    if owner is None or chosen is None or owner is panel:
+        return chosen
+    if panel.run["data_digest"] != owner.run["data_digest"]:
+        return None
+    ids = owner.table["particle_id"].iloc[chosen]
+    return np.flatnonzero(panel.table["particle_id"].isin(ids))
+
+
+def _chart(
+    panel: Panel, scheme: Scheme, region: Region | None, members: NDArray[np.intp] | None
+) -> None:
+    run_id = str(panel.run["run_id"])
+    embedded = _embedded(panel.table, run_id, panel.projection, scheme)
+    placed = int(np.isfinite(embedded.points).all(axis=1).sum())
+    of = "" if placed == len(panel.table) else f"{placed:,} of "
+    st.markdown(f"**{for_markdown(panel.label)}** · {of}{len(panel.table):,} particles")
+    if not placed:
+        st.info("This embedding has no such coordinates: choose another projection.")
         return
-    shown = pd.DataFrame("", index=table.index, columns=table.columns)
-    styles = shown.copy()
-    for measure, values in table.iterrows():
-        best = best_runs(values, higher_is_better=MEASURES[str(measure)][1])
-        for run_id, value in values.items():
-            mark = " ✓" if run_id in best else ""
-            shown.loc[measure, run_id] = _number(value) + mark
-            styles.loc[measure, run_id] = BETTER if mark else ""
-    names = [f"{MEASURES[m][0]} {'↑' if MEASURES[m][1] else '↓'}" for m in table.index]
-    for frame in (shown, styles):
-        frame.index = pd.Index(names, name="Measure")
-        frame.columns = pd.Index([labels[str(c)] for c in frame.columns])
-    st.caption("↑ higher is better, ↓ lower is better, ✓ the better of the runs.")
-    st.dataframe(shown.style.apply(lambda _: styles, axis=None), height=38 + 35 * len(shown))
+    state_of_chart = st.session_state.get(panel.key, {}).get("selection", {})
+    drawn = state_of_chart.get("lasso") or state_of_chart.get("box")
+    own = region and (region.run_id, region.projection) == (run_id, panel.projection)
+    figure = embedding_chart(
+        embedded,
+        embedding.axis_titles(panel.projection),
+        view=zoomed_extent(panel.key),
+        members=members,
+        outline=region.vertices if region and own and not drawn else (),
+        square=embedding.pair_of(panel.projection) is None,
+    )
+    with st.container(key=panel.key):
+        st.plotly_chart(
+            figure,
+            key=f"{panel.key}-chart",
+            on_select=partial(_take, panel),
+            config=chart_config("embedding", zooms=True),
+            alt="Embedding, a particle a point",
+        )
 
 
-def _number(value: float) -> str:
-    if pd.isna(value):
-        return ""
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
+def _take(panel: Panel) -> None:
+    """Put what was drawn into the URL, from which the page shows it."""
+    found = st.session_state[f"{panel.key}-chart"]["selection"]
+    shapes = [*found.get("lasso", ()), *_corners(found.get("box", ()))]
+    if not shapes:
+        return  # a click in the chart; what is selected stays until it is cleared
+    last = shapes[-1]
+    region = region_of(str(panel.run["run_id"]), panel.projection, last["x"], last["y"])
+    if region is not None:
+        st.query_params[_REGION] = region.to_text()
 
 
-def _affinity(run_id: str, label: str) -> None:
-    st.markdown(f"**{for_markdown(label)}**")
-    affinity = state.read_artifact(run_id, "load_affinity")
-    if affinity is None:
-        return
-    used, learned = affinity.used, affinity.learned
-    panels = []
-    if used is not None:
-        panels.append(("Prior, as used in training", used, False))
-    else:
-        st.caption("This model was trained without an affinity prior.")
-    if learned is not None:
-        panels.append(("Learned (cosines)", learned, False))
-    if used is not None and learned is not None:
-        panels.append(("Learned minus prior", learned - used, True))
-    if not panels:
-        return
-    columns = st.columns(3)
-    for (title, matrix, difference), column in zip(panels, columns, strict=False):
-        figure = charts.affinity_heatmap(matrix, affinity.class_names, difference=difference)
-        column.caption(title)
-        column.plotly_chart(figure, key=f"affinity-{run_id}-{title}", alt=title)
+def _clear() -> None:
+    st.query_params.pop(_REGION, None)
+    st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
+
+
+def _corners(boxes: Any) -> list[dict[str, list[float]]]:
+    return [
+        {"x": [box["x"][i] for i in (0, 1, 1, 0)], "y": [box["y"][i] for i in (0, 0, 1, 1)]}
+        for box in boxes
+    ]
+
+
+def _beside(panels: list[Panel]) -> None:
+    """Show the particle that was clicked, and the one under the pointer."""
+    by_key = {panel.key: panel for panel in panels}
+    hovered, clicked = pointed(list(by_key))
+    if clicked is not None:
+        st.query_params[_PARTICLE] = f"{by_key[clicked.chart].run['run_id']}~{clicked.row}"
+    kept = _kept(panels)
+    if kept is not None:
+        show_particle(kept[0].run, kept[0].table, kept[1], "kept")
+    if hovered is not None and hovered.row < len(by_key[hovered.chart].table):
+        panel = by_key[hovered.chart]
+        show_particle(panel.run, panel.table, hovered.row, "pointed at")
+    elif kept is None:
+        st.caption("Point at a particle to see its central slices here.")
+
+
+def _kept(panels: list[Panel]) -> tuple[Panel, int] | None:
+    run_id, _, row = st.query_params.get(_PARTICLE, "").partition("~")
+    own = [p for p in panels if p.run["run_id"] == run_id]
+    if not own or not row.isdecimal() or int(row) >= len(own[0].table):
+        return None
+    return own[0], int(row)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Equations: the laws that runs found, typeset, beside what their variables look like."""
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,13 @@ from latentlaw.errors import DataError
 from latentlaw.tracking.artifacts import Missing
 from latentlaw.tracking.queries import METRIC, PARAM
 
-from dashboards import state
+from dashboards import latent_walk, state
+from dashboards.laws import latents_in, latex_lines
 from dashboards.text import for_markdown, is_plain_latex
 
 if TYPE_CHECKING:
     import sympy
 
-_VARIABLE = re.compile(r"\bz\d{1,4}\b")
 _FIGURES = {
     "discovery/equation_accuracy": ("Equations: accuracy", "{:.3f}"),
     "discovery/blackbox_accuracy": ("Black box: accuracy", "{:.3f}"),
@@ -40,8 +39,8 @@ def render() -> None:
     picked = state.pick_runs("equations", runs, newest=1, label="Discover runs")
     if picked.empty:
         st.info("Pick at least one discover run.")
-    for _, run in picked.iterrows():
-        _run(run)
+    for number, (_, run) in enumerate(picked.iterrows()):
+        _run(run, walks=not number)
     if len(picked) > 1:
         _shared_laws(picked)
 
@@ -57,7 +56,7 @@ def _shared_laws(picked: pd.DataFrame) -> None:
         for _, equation in () if table is None else table.iterrows():
             text = equation["expression"]
             try:
-                law = parse(text, _latents(text))
+                law = parse(text, latents_in(text))
             except DataError:
                 continue  # shown with its run as it stands
             key = (str(run.get(f"{PARAM}model")), equation["class"])
@@ -82,7 +81,8 @@ def _shared_laws(picked: pd.DataFrame) -> None:
         times.caption(f"found by **{group.times} of {len(picked)}** runs")
 
 
-def _run(run: pd.Series) -> None:
+def _run(run: pd.Series, *, walks: bool) -> None:
+    """Show a run's laws; with `walks`, its latent space as well: the URL has sliders of one."""
     st.header(for_markdown(state.run_label(run)), divider="gray")
     figures = [(m, t) for m, t in _FIGURES.items() if pd.notna(run.get(METRIC + m))]
     for (metric, (title, form)), column in zip(figures, st.columns(5), strict=False):
@@ -97,7 +97,23 @@ def _run(run: pd.Series) -> None:
     meanings = state.read_meanings(run["run_id"])
     for _, equation in table.iterrows():
         _equation(equation, meanings)
+    _downloads(run["run_id"], table)
     _traversals(run["run_id"], table, meanings)
+    if walks:
+        latent_walk.show(run, latents_in(" ".join(table["expression"])), meanings)
+
+
+def _downloads(run_id: str, table: pd.DataFrame) -> None:
+    tex, csv, _ = st.columns([1, 1, 6])
+    pairs = list(zip(table["class"], table["latex"], strict=True))
+    tex.download_button(
+        "LaTeX", lambda: latex_lines(pairs), "equations.tex", "text/x-tex", key=f"tex-{run_id}",
+        icon=":material/download:", on_click="ignore", width="stretch",
+    )  # fmt: skip
+    csv.download_button(
+        "CSV", lambda: table.to_csv(index=False), "equations.csv", "text/csv",
+        key=f"csv-{run_id}", icon=":material/download:", on_click="ignore", width="stretch",
+    )  # fmt: skip
 
 
 def _equation(equation: pd.Series, meanings: Mapping[str, str]) -> None:
@@ -117,17 +133,13 @@ def _equation(equation: pd.Series, meanings: Mapping[str, str]) -> None:
         with copy.popover("Copy", help="LaTeX and plain text, with a button that copies each"):
             st.code(equation["latex"], language="latex", wrap_lines=True)
             st.code(equation["expression"], language=None, wrap_lines=True)
-        named = [z for z in _latents(equation["expression"]) if z in meanings]
+        named = [z for z in latents_in(equation["expression"]) if z in meanings]
         if named:
             st.caption(" · ".join(f"**{z}** {for_markdown(meanings[z])}" for z in named))
 
 
-def _latents(expression: str) -> list[str]:
-    return sorted(set(_VARIABLE.findall(expression)), key=lambda name: int(name[1:]))
-
-
 def _traversals(run_id: str, table: pd.DataFrame, meanings: Mapping[str, str]) -> None:
-    latents = _latents(" ".join(table["expression"]))
+    latents = latents_in(" ".join(table["expression"]))
     strips = {z: state.read_strip(run_id, z) for z in latents}
     strips = {z: s for z, s in strips.items() if not _is_absent(s)}
     if not strips:
@@ -137,8 +149,9 @@ def _traversals(run_id: str, table: pd.DataFrame, meanings: Mapping[str, str]) -
         "The mean particle as one latent goes from its 2nd to its 98th percentile. Beside it the "
         "image feature that it goes with on test images, where there is one (r: Spearman)."
     )
-    for latent, strip in strips.items():
-        name, picture = st.columns([1, 9], vertical_alignment="center")
+    halves = st.columns(2, gap="large")
+    for place, (latent, strip) in enumerate(strips.items()):
+        name, picture = halves[place % 2].columns([1, 6], vertical_alignment="center")
         name.latex(f"z_{{{latent[1:]}}}")
         if latent in meanings:
             name.caption(for_markdown(meanings[latent]))

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 from latentlaw.tracking import queries
 
 from dashboards import screenshot
+from tests.benchmarks.memory import server_memory
 from tests.benchmarks.ratio import Ratio
 from tests.dashboards.many_runs import STAGES, many_runs
 
@@ -44,7 +44,7 @@ def measure() -> list[Ratio]:
             paints.append(time.perf_counter() - start)
             filters += [_filter(page, stage) for stage in ("Train", "Evaluate", "Discover laws")]
             context.close()
-        held = _server_memory(address)
+        held = server_memory(address)
     peer = "MLflow's own list of the newest 1,000"
     return [
         Ratio(f"first paint, {RUNS:,} runs", peer, statistics.median(paints), a_thousand, "s",
@@ -74,15 +74,6 @@ def _filter(page: "Page", stage: str) -> float:
 def _await_count(page: "Page", count: int) -> None:
     page.get_by_text(f"of {count:,}").wait_for()
     page.get_by_test_id("stDataFrame").locator("canvas").first.wait_for()
-
-
-def _server_memory(address: str) -> int:
-    """Return the resident bytes of the process that listens there."""
-    port = int(address.rsplit(":", 1)[1])
-    for process in psutil.Process().children(recursive=True):
-        if any(c.laddr.port == port for c in process.net_connections() if c.status == "LISTEN"):
-            return int(process.memory_info().rss)
-    raise RuntimeError(f"no process listens at {address}")
 
 
 if __name__ == "__main__":

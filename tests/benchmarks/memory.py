@@ -1,4 +1,4 @@
-"""Peak memory of a command with all its processes."""
+"""Memory of a command with all its processes, and of a server."""
 
 import subprocess
 import time
@@ -24,6 +24,21 @@ def peak_memory(command: list[str]) -> int:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return peak
+
+
+def server_memory(address: str) -> int:
+    """Return the resident bytes of the process of ours that listens at `http://HOST:PORT`.
+
+    Raises
+    ------
+    RuntimeError
+        If there is none.
+    """
+    port = int(address.rsplit(":", 1)[1])
+    for process in psutil.Process().children(recursive=True):
+        if any(c.laddr.port == port for c in process.net_connections() if c.status == "LISTEN"):
+            return int(process.memory_info().rss)
+    raise RuntimeError(f"no process listens at {address}")
 
 
 def _held(root: psutil.Process) -> int:

@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from latentlaw.data.particles import ParticleStack, open_stack
+from latentlaw.data.stack_writer import new_stack
+from latentlaw.serving.bundle import Bundle
 from latentlaw.tracking import names
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from PIL import Image
 
 CLASSES = ("proteasome", "ribosome", "TRiC", "apoferritin", "hemoglobin", "catalase")
+STACK = "work/demo.particles.zarr"  # as runs name it, from the folder of the store of runs
+EACH = 60
 START_MS = 1_780_000_000_000
 EQUATIONS = (
     ("proteasome", "2.31*z0 - 0.84*z1**2 + 0.4", r"2.31 z_{0} - 0.84 z_{1}^{2} + 0.4", 11),
@@ -65,6 +70,7 @@ class Store:
         self.uri = f"sqlite:///{self.folder / 'mlflow.db'}"
         self.client = MlflowClient(tracking_uri=self.uri)
         location = (self.folder / "artifacts").as_uri()
+        self.digest = ""
         self.experiment = self.client.create_experiment(names.EXPERIMENT, location)
         self._minute = 0
 
@@ -105,6 +111,12 @@ class Store:
         folder = str(Path(name).parent)
         self.client.log_artifact(run_id, str(scratch), None if folder == "." else folder)
 
+    def put_bundle(self, run_id: str, bundle: Bundle) -> None:
+        """Write a model where `load_logged_bundle` looks for that of a run."""
+        folder = self.folder / "bundles" / run_id
+        bundle.save(folder)
+        self.client.log_artifacts(run_id, str(folder), f"{names.MODEL}/artifacts/bundle")
+
     def end(self, run_id: str, status: str = "FINISHED") -> None:
         """Close a run."""
         self.client.set_terminated(run_id, status)
@@ -112,6 +124,7 @@ class Store:
 
 def fill(store: Store, classes: tuple[str, ...] = CLASSES) -> Store:
     """Add two chains (with and without the affinity prior), as `main` writes them."""
+    store.digest = write_stack(store.folder / STACK, classes).digest
     for seed, family in enumerate(("affinity-vae", "beta-vae")):
         parent = store.add("main", model_family=family)
         store.client.set_tag(parent, "mlflow.runName", "latentlaw")
@@ -125,7 +138,7 @@ def fill(store: Store, classes: tuple[str, ...] = CLASSES) -> Store:
 
 
 def _train(store: Store, parent: str, family: str, seed: int) -> None:
-    run = store.add("train", parent=parent, model_family=family, data_digest="9f2c81d0aa31")
+    run = store.add("train", parent=parent, model_family=family, data_digest=store.digest)
     epochs = np.arange(40)
     curve = np.exp(-epochs / 9)
     metrics: dict[str, Any] = {"throughput/images_per_s": 512.0}
@@ -139,13 +152,13 @@ def _train(store: Store, parent: str, family: str, seed: int) -> None:
             values = low * (1 + 2 * curve + 0.1 * extra) + noise[row * 2 + extra]
             metrics[f"{split}/{term}"] = list(values)
     params = {"seed": seed, "latent_dims": 8, "beta": 0.01, "epochs": 40, "learning_rate": 1e-3}
-    params |= {"model": family, "gamma": 1.0 if family == "affinity-vae" else 0.0}
+    params |= {"data": STACK, "model": family, "gamma": 1.0 if family == "affinity-vae" else 0.0}
     store.log(run, params=params, metrics=metrics)
     store.end(run)
 
 
 def _evaluate(store: Store, parent: str, family: str, seed: int, classes: tuple[str, ...]) -> None:
-    run = store.add("evaluate", parent=parent, model_family=family, data_digest="9f2c81d0aa31")
+    run = store.add("evaluate", parent=parent, model_family=family, data_digest=store.digest)
     prior = affinity_of(len(classes))
     metrics = {
         "separation/silhouette": 0.61 - 0.22 * seed,
@@ -158,7 +171,7 @@ def _evaluate(store: Store, parent: str, family: str, seed: int, classes: tuple[
     }
     if not seed:
         metrics["separation/affinity_spearman"] = 0.91
-    store.log(run, params={"model": store.ids["train"]}, metrics=metrics)
+    store.log(run, params={"model": store.ids["train"], "data": STACK}, metrics=metrics)
     store.put(run, names.EMBEDDINGS, embeddings(classes, seed))
     learned = prior + np.random.default_rng(seed).normal(0, 0.05 + 0.2 * seed, prior.shape)
     learned = np.clip((learned + learned.T) / 2, -1, 1)
@@ -173,11 +186,13 @@ def _evaluate(store: Store, parent: str, family: str, seed: int, classes: tuple[
 
 
 def _discover(store: Store, parent: str, family: str, seed: int) -> None:
-    run = store.add("discover", parent=parent, model_family=family, data_digest="9f2c81d0aa31")
+    run = store.add("discover", parent=parent, model_family=family, data_digest=store.digest)
     keys = ("family", "name", "complexity", "accuracy", "macro_f1")
     frontier = [dict(zip(keys, row, strict=True)) for row in FRONTIER]
     for row in frontier:
         row["accuracy"] = round(float(row["accuracy"]) - 0.02 * seed, 4)
+        if row["family"] == "equation":
+            row["expressions"] = {name: law for name, law, _, _ in EQUATIONS}
     store.put(run, names.FRONTIER, frontier)
     store.put(
         run,
@@ -216,7 +231,7 @@ def affinity_of(size: int) -> Any:
     return np.cos(np.abs(places[:, None] - places) * np.pi / (size + 1))
 
 
-def embeddings(classes: tuple[str, ...], seed: int, each: int = 60) -> pd.DataFrame:
+def embeddings(classes: tuple[str, ...], seed: int, each: int = EACH) -> pd.DataFrame:
     """Clusters on a circle, a third of the particles unseen, a few without a label."""
     rng = np.random.default_rng(seed)
     angle = np.repeat(np.arange(len(classes)) * 2 * np.pi / len(classes), each)
@@ -224,12 +239,28 @@ def embeddings(classes: tuple[str, ...], seed: int, each: int = 60) -> pd.DataFr
     points = centres + rng.normal(0, 0.13 + 0.12 * seed, centres.shape)
     labels: list[str | None] = list(np.repeat(np.array(classes, dtype=object), each))
     labels[::50] = [None] * len(labels[::50])
-    table = pd.DataFrame({"particle_id": np.arange(len(labels)), "label": labels})
+    ids = [f"p{i:07d}" for i in range(len(labels))]
+    table = pd.DataFrame({"particle_id": ids, "label": labels})
     table["split"] = np.where(rng.random(len(table)) < 0.67, "train", "test")
+    table["predicted"] = np.repeat(np.array(classes, dtype=object), each)
+    table["probability"] = rng.uniform(0.4, 1, len(table))
+    table["novelty"] = rng.uniform(0, 1, len(table))
     for dimension in range(4):
         table[f"z{dimension}"] = rng.normal(0, 1, len(table)).astype(np.float32)
     table["px"], table["py"] = points[:, 0], points[:, 1]
     return table
+
+
+def write_stack(path: Path, classes: tuple[str, ...]) -> ParticleStack:
+    """Write volumes of 12 voxels with a ball each, the larger the later its class."""
+    z, y, x = np.mgrid[:12, :12, :12] - 6
+    radius = np.repeat(np.arange(len(classes)) * 0.6 + 1.5, EACH)[:, None, None, None]
+    images = (np.sqrt(z**2 + y**2 + x**2) < radius).astype(np.float32)[:, None]
+    rows = pd.DataFrame({"label": np.repeat(classes, EACH), "tomogram": "t0"})
+    rows[["z", "y", "x"]] = np.random.default_rng(0).uniform(100, 900, (len(rows), 3))
+    with new_stack(path, item_shape=images.shape[1:], voxel_size_a=10.0) as writer:
+        writer.append(images, rows)
+    return open_stack(path)
 
 
 def strip(latent: int) -> bytes:

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from dashboard_store import CLASSES, FRONTIER, Store, affinity_of, embeddings
+from dashboard_store import CLASSES, FRONTIER, Store, affinity_of
 from latentlaw.discovery.frontier import FAMILIES
 from latentlaw.tracking import queries
 
 from dashboards import charts, measures, robustness, text
 from dashboards.frontier_chart import frontier_chart
+from dashboards.palette import GREY
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
 
@@ -65,35 +66,6 @@ def test_a_panel_a_loss_term_and_one_legend_entry_a_run(full_store: Store) -> No
     assert {t.line.dash for t in figure.data} == {"solid", "dash"}
 
 
-def test_every_particle_is_drawn_once_and_unseen_ones_are_larger() -> None:
-    table = embeddings(CLASSES, 0)
-    order = charts.categories([table], "label")
-    assert order[-1] == charts.UNLABELLED
-    figure = charts.embedding_scatter(table, "label", order)
-    assert sum(len(trace.x) for trace in figure.data) == len(table)
-    assert len({trace.marker.size for trace in figure.data}) == 2
-    assert sum(bool(trace.showlegend) for trace in figure.data) == len(order)
-    validated = charts.embedding_scatter(table.assign(split="val"), "label", order)
-    assert {trace.marker.size for trace in validated.data} == {6}
-    assert {trace.type for trace in figure.data} == {"scatter"}
-    many = pd.concat([table] * 20)
-    figure = charts.embedding_scatter(many, "split", charts.categories([many], "split"))
-    assert {trace.type for trace in figure.data} == {"scattergl"}
-
-
-def test_a_class_has_one_colour_whatever_other_classes_a_run_lacks() -> None:
-    table = embeddings(CLASSES, 0)
-    order = charts.categories([table], "label")
-    part = table[table["label"] == "ribosome"]
-    colours = [
-        {t.marker.color for t in charts.embedding_scatter(rows, "label", order).data
-         if t.name == "ribosome"}
-        for rows in (table, part)
-    ]  # fmt: skip
-    assert colours[0] == colours[1]
-    assert len(colours[0]) == 1
-
-
 def test_heat_maps_are_centred_on_zero() -> None:
     matrix = affinity_of(4)
     plain = charts.affinity_heatmap(matrix, CLASSES[:4]).data[0]
@@ -116,6 +88,32 @@ def test_the_frontier_has_a_log_axis_a_front_a_threshold_and_a_ring(
     assert points == len(frontier)
 
 
+def test_a_front_is_over_what_is_comparable_and_bars_are_intervals(
+    frontier: pd.DataFrame,
+) -> None:
+    other = frontier.assign(accuracy=frontier["accuracy"] + 0.01).set_axis(range(100, 108))
+    bars = other.assign(
+        accuracy_low=other["accuracy"] - 0.02, accuracy_high=other["accuracy"] + 0.01
+    )
+    tables = {"a": frontier, "b": bars}
+    together = frontier_chart(tables, {})
+    apart = frontier_chart(tables, {}, None, {"a": "one task", "b": "another"})
+    assert [sum(t.name == "Pareto front" for t in f.data) for f in (together, apart)] == [1, 2]
+    barred = [t for t in together.data if t.error_y.array is not None]
+    np.testing.assert_allclose(barred[0].error_y.array, 0.01)
+    np.testing.assert_allclose(barred[0].error_y.arrayminus, 0.02)
+    rows = np.concatenate([t.customdata[:, 0] for t in together.data if t.customdata is not None])
+    assert sorted(rows) == [*range(8), *range(100, 108)]
+
+
+def test_a_point_shows_its_expressions_as_text(frontier: pd.DataFrame) -> None:
+    laws = {f"class {i}": f"z0<b>{i}</b>*z1" for i in range(12)}
+    table = frontier.assign(expressions=[laws] * len(frontier))
+    hover = next(t.text[0] for t in frontier_chart({"a": table}, {}).data if t.text)
+    assert "class 0: z0&lt;b&gt;0&lt;/b&gt;*z1" in hover
+    assert hover.endswith("<br>…")
+
+
 def test_a_family_has_one_colour_of_its_own_whichever_others_there_are(
     frontier: pd.DataFrame,
 ) -> None:
@@ -127,18 +125,16 @@ def test_a_family_has_one_colour_of_its_own_whichever_others_there_are(
 
     all_colours = colours(every)
     assert len(set(all_colours.values())) == len(FAMILIES)
-    assert charts.GREY not in all_colours.values()
+    assert GREY not in all_colours.values()
     assert colours(every[3:5]).items() < all_colours.items()
     unknown = every[:2].assign(family=["cnn", "new"])
-    assert colours(unknown)["new"] == charts.GREY
+    assert colours(unknown)["new"] == GREY
 
 
 def test_hostile_names_are_text_in_every_figure(frontier: pd.DataFrame, full_store: Store) -> None:
-    table = embeddings((HOSTILE, "b"), 0)
     history = queries.loss_history(full_store.uri, full_store.ids["train"])
     rungs = frontier.assign(family=HOSTILE, name=HOSTILE)
     figures = [
-        charts.embedding_scatter(table, "label", charts.categories([table], "label")),
         charts.affinity_heatmap(affinity_of(2), [HOSTILE, "b"]),
         charts.loss_curves({HOSTILE: history}),
         frontier_chart({HOSTILE: rungs, "b": rungs}, {HOSTILE: 0.9, "b": 0.8}),

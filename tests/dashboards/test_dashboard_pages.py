@@ -148,25 +148,111 @@ def test_clusters_stand_side_by_side_with_the_better_marked(
     with_prior = next(column for column in table if "Affinity-VAE" in column)
     assert table.loc["Silhouette (cosine distance) ↑", with_prior] == "0.610 ✓"
     assert table.loc["Median pose error (degrees) ↓", with_prior] == "8.400 ✓"
-    app.radio[0].set_value("Split").run()
+    app.selectbox(key="colour").set_value("novelty").run()
     _assert_sound(app)
+    app.selectbox(key="projection").set_value("latents").run()
+    _assert_sound(app)
+    assert [app.selectbox(key=key).value for key in "xy"] == ["z0", "z1"]
+
+
+def test_a_region_in_the_url_shows_its_members_as_pictures_and_files(
+    full_store: Store, open_page: Open
+) -> None:
+    run = full_store.ids["evaluate"]
+    everything = f"{run}~logged~-9,-9_9,-9_9,9_-9,9"
+    app = open_page("clusters", full_store.uri, run, region=everything, particle=f"{run}~4")
+    _assert_sound(app)
+    assert r"**360 particles** selected, 100.0% of the embedding" in _texts(app)
+    assert r"**p0000004** · kept" in _texts(app)
+    assert "Mean of 360, as they lie (not aligned)" in _texts(app)
+    assert [b.proto.label for b in app.get("download_button")] == ["CSV", "STAR", "Mean as MRC"]
+    composition = next(d.value for d in app.dataframe if "Particles" in d.value)
+    assert composition.loc["ribosome", "Particles"] == 59
+    next(b for b in app.button if "Clear" in b.label).click().run()
+    _assert_sound(app)
+    assert "selected" not in _texts(app).replace("select them", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "a~b~1,1_2,2_3,4", "{run}~os.x~0,0_1,0_0,1", "{run}~z0-z99~0,0_1,0_0,1"]
+)
+def test_a_region_that_says_nothing_is_passed_over(
+    text: str, full_store: Store, open_page: Open
+) -> None:
+    run = full_store.ids["evaluate"]
+    app = open_page("clusters", full_store.uri, run, region=text.format(run=run), particle=text)
+    _assert_sound(app)
+
+
+def test_particles_that_changed_since_the_run_are_not_shown(
+    tmp_path: Path, open_page: Open
+) -> None:
+    store = fill(Store(tmp_path))
+    run = store.ids["evaluate"]
+    store.client.set_tag(run, names.TAG_DATA_DIGEST, "another")
+    everything = f"{run}~logged~-9,-9_9,-9_9,9_-9,9"
+    app = open_page("clusters", store.uri, run, region=everything)
+    _assert_sound(app)
+    assert "has changed since the run" in _texts(app)
+    assert [b.proto.label for b in app.get("download_button")] == ["CSV"]
 
 
 def test_the_slider_names_the_simplest_model(full_store: Store, open_page: Open) -> None:
     app = open_page("frontier", full_store.uri, full_store.ids["discover"])
     _assert_sound(app)
     assert "equations, 35 nodes" in app.success[0].value
-    app.slider[0].set_value(1.0).run()
+    app.slider[0].set_value(100.0).run()
     assert "CNN on pixels" in app.success[0].value
+
+
+def test_a_model_in_the_url_shows_its_equations(
+    full_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", full_store.uri)
+    run = full_store.ids["discover"]
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    for model, shown in (
+        (f"{run}~equations, 12 nodes", True),
+        ("x", False),
+        (f"{run}~no such", False),
+        (f"{'a' * 32}~equations, 12 nodes", False),
+    ):
+        app.query_params["run"], app.query_params["model"] = run, model
+        app.switch_page("views/frontier.py").run()
+        _assert_sound(app)
+        assert any("2.31 z_{0}" in law.value for law in app.latex) == shown
+        assert [m.value for m in app.metric][:2] == (["12", "0.791"] if shown else [])
+
+
+def test_a_ladder_has_a_frontier_a_task_with_intervals(
+    empty_store: Store, open_page: Open
+) -> None:
+    run = empty_store.add("ladder", model_family="tc-vae", data_digest="d")
+    empty_store.log(run, params={"tasks": "a,b;b,c"}, metrics={})
+    names_of = ("family", "name", "complexity", "accuracy", "macro_f1")
+    rows = (("cnn", "black box", 9000, 0.9, 0.9), ("equation", "equations", 9, 0.89, 0.88))
+    for task in range(2):
+        frontier = [
+            {**dict(zip(names_of, row, strict=True)), "accuracy_low": 0.85, "accuracy_high": 0.93}
+            for row in rows
+        ]
+        empty_store.put(run, f"{task}/{names.FRONTIER}" if task else names.FRONTIER, frontier)
+    app = open_page("frontier", empty_store.uri, run)
+    _assert_sound(app)
+    assert [("a,b" in s.value, "b,c" in s.value) for s in app.success] == [
+        (True, False), (False, True)
+    ]  # fmt: skip
+    assert "**equations**" in app.success[0].value
+    assert list(app.dataframe[0].value["from"]) == [0.85] * 4
 
 
 def test_robustness_is_shown_a_row_a_family(full_store: Store, open_page: Open) -> None:
     app = open_page("frontier", full_store.uri, full_store.ids["discover"])
     _assert_sound(app)
     table = app.dataframe[1].value
-    assert list(table.index) == ["cnn", "equation"]
-    assert table.loc["equation", "Median radius, L2"] == pytest.approx(1.3)
-    assert table.loc["cnn", "Accuracy at equal intensity"] == pytest.approx(0.7)
+    assert list(table.index) == ["CNN on pixels", "Equations of latents"]
+    assert table.loc["Equations of latents", "Median radius, L2"] == pytest.approx(1.3)
+    assert table.loc["CNN on pixels", "Accuracy at equal intensity"] == pytest.approx(0.7)
     assert len(app.get("plotly_chart")) == 2
     assert len(app.get("image")) == 1
 

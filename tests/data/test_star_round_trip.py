@@ -8,7 +8,7 @@ import pytest
 from latentlaw.data.euler import compose, euler_to_quaternion
 from latentlaw.data.extract import extract
 from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.stack_star import keep_star, kept_star
+from latentlaw.data.stack_star import keep_star, kept_star, write_selected
 from latentlaw.data.stack_writer import new_stack
 from latentlaw.data.star_text import StarText, encode_star, read_star_text
 from latentlaw.data.star_writing import write_star
@@ -75,6 +75,26 @@ def test_every_token_of_a_real_file_comes_back(
     pd.testing.assert_frame_equal(
         more.table(source.particles.columns), back.particles.table(source.particles.columns)
     )
+
+
+def test_selected_particles_are_lines_of_the_source_with_what_is_known_of_them(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    path = shared_data / "star" / "relion31.star"
+    source = read_star_text(path)
+    stack = make_stack(source, path, tmp_path)
+    rows = np.array([2, 0])
+    write_selected(tmp_path / "s.star", stack, rows, novelty=np.array([0.25, 0.5]))
+    kept, found = kept_star(stack), read_star_text(tmp_path / "s.star").particles
+    assert kept is not None
+    pd.testing.assert_frame_equal(
+        found.table(source.particles.columns),
+        kept.particles.select(rows).table(source.particles.columns),
+    )
+    assert found.table(["latentlawNovelty"])["latentlawNovelty"].astype(float).tolist() == [
+        0.25,
+        0.5,
+    ]
 
 
 def _around(star: StarText) -> list[str]:

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlaw.data.particles import ParticleStack
+from latentlaw.data.slices import PLANES, tomogram_volume
 from latentlaw.data.tomograms import Tomogram
 
 Image = NDArray[np.uint8]
 _GAP = 2
-_EDGE = 512
 _CONTRAST = (1, 99)
 _SLAB = 3  # planes averaged, since one plane of a tomogram is mostly noise
 
@@ -20,14 +20,16 @@ def orthogonal_slices(tomogram: Tomogram) -> Image:
 
     Of the pyramid, the finest level is taken that is not larger than 512 voxels an edge.
     """
-    fits = [i for i, a in enumerate(tomogram.levels) if max(a.shape[1:]) <= _EDGE]
-    level = fits[0] if fits else len(tomogram.levels) - 1
-    shape = tomogram.levels[level].shape
-    xy, xz, yz = (_slab(tomogram, level, axis) for axis in range(3))
+    volume = tomogram_volume(tomogram)
+    shape = volume.shape
+    xy, xz, yz = (
+        volume.slab(plane, volume.place(axis, shape[axis] // 2), planes=_SLAB)
+        for axis, plane in enumerate(PLANES)
+    )
     canvas = np.full((shape[1] + _GAP + shape[0], shape[2] + _GAP + shape[0]), 255, np.uint8)
     low, high = np.percentile(xy, _CONTRAST)
     canvas[: shape[1], : shape[2]] = to_grey(xy, low, high)
-    canvas[: shape[1], shape[2] + _GAP :] = to_grey(yz.T, low, high)
+    canvas[: shape[1], shape[2] + _GAP :] = to_grey(yz, low, high)
     canvas[shape[1] + _GAP :, : shape[2]] = to_grey(xz, low, high)
     return canvas
 
@@ -58,8 +60,12 @@ def particle_gallery(stack: ParticleStack, *, columns: int = 8, rows: int = 4) -
     order = np.argsort(stack.table["label"].fillna("").to_numpy(dtype=str), kind="stable")
     count = min(columns * rows, len(stack))
     chosen = order[np.linspace(0, len(order) - 1, count).round().astype(int)]
-    slices = [central_slice(image) for image in stack.read(chosen)]
-    slices += [np.zeros_like(slices[0])] * (-count % min(columns, count))
+    return gallery(stack.read(chosen), columns=columns)
+
+
+def gallery(images: NDArray[Any], *, columns: int = 8) -> Image:
+    """Lay the central z slices of images `(n, c, [z,] y, x)`, n > 0, out in rows."""
+    slices = [central_slice(image) for image in images]
     return tile_rows([slices[i : i + columns] for i in range(0, len(slices), columns)])
 
 
@@ -69,11 +75,15 @@ def central_slice(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def tile_rows(rows: list[list[NDArray[Any]]]) -> Image:
-    """Lay slices out in rows, each row scaled to its own 1st to 99th percentile."""
+    """Lay slices out in rows, each row scaled to its own 1st to 99th percentile.
+
+    A row of fewer slices than the first ends in white.
+    """
     lines = []
     for row in rows:
         low, high = np.percentile(np.stack(row), _CONTRAST)
         cells = [np.pad(to_grey(cell, low, high), _GAP, constant_values=255) for cell in row]
+        cells += [np.full_like(cells[0], 255)] * (len(rows[0]) - len(row))
         lines.append(np.concatenate(cells, axis=1))
     zoom = max(1, 96 // max(rows[0][0].shape))
     return np.asarray(np.concatenate(lines).repeat(zoom, axis=0).repeat(zoom, axis=1), np.uint8)
@@ -83,10 +93,3 @@ def to_grey(values: NDArray[Any], low: float, high: float) -> Image:
     """Scale values from `low` to `high` to 0 to 255."""
     span = max(float(high - low), 1e-9)
     return np.asarray(np.clip((values - low) / span, 0, 1) * 255, dtype=np.uint8)
-
-
-def _slab(tomogram: Tomogram, level: int, axis: int) -> NDArray[np.float64]:
-    middle = tomogram.levels[level].shape[axis] // 2
-    region = [slice(None)] * 3
-    region[axis] = slice(max(middle - _SLAB // 2, 0), middle + _SLAB // 2 + 1)
-    return np.asarray(tomogram.read(tuple(region), level).mean(axis=axis, dtype=np.float64))

@@ -106,3 +106,25 @@ def write_poses(
     posed = stack.table.assign(**dict(zip(QUATERNION, quaternions.T, strict=True)))
     source = kept_star(stack)
     write_star(path, posed, stack.voxel_size_a or 1.0, source=source, updated=["pose"])
+
+
+def write_selected(
+    path: str | Path, stack: ParticleStack, rows: NDArray[np.integer[Any]], **columns: Any
+) -> None:
+    """Write some of a stack's particles as a STAR file: lines of its own one, if it has one.
+
+    Parameters
+    ----------
+    columns
+        Further values of the particles, `(len(rows),)` each, written as `latentlaw…`.
+
+    Raises
+    ------
+    DataError
+        If the stack's own STAR file does not fit it.
+    """
+    source = kept_star(stack)
+    if source is not None:
+        source = source.with_particles(source.particles.select(rows))
+    chosen = stack.table.iloc[rows].assign(**columns)
+    write_star(path, chosen, stack.voxel_size_a or 1.0, source=source)

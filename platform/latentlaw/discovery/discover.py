@@ -7,7 +7,7 @@ splits; every reported score is on the test split.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from latentlaw.discovery.boosting import BoostedTrees, fit_boosting
@@ -232,7 +232,17 @@ def _rungs(
         *(("sparse", f"sparse, {m.budget} weights", m.network) for m in sparse),
         *(("equation", f"equations, {m.complexity} nodes", m) for m in equations),
     ]
-    return [model_rung(data, model, family, name) for family, name, model in named]
+    rungs = [model_rung(data, model, family, name) for family, name, model in named]
+    first = len(rungs) - len(equations)
+    return rungs[:first] + [
+        replace(rung, expressions=_texts(model))
+        for rung, model in zip(rungs[first:], equations, strict=True)
+    ]
+
+
+def _texts(model: EquationModel) -> tuple[tuple[str, str], ...]:
+    texts = (to_text(expression) for expression in model.expressions)
+    return tuple(zip(model.class_names, texts, strict=True))
 
 
 def _equations(data: LatentData, found: FoundEquations) -> tuple[Equation, ...]:

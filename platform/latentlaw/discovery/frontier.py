@@ -35,6 +35,7 @@ class Rung:
     """A model's place on the frontier: its family, complexity and scores on unseen data.
 
     `val_balanced_accuracy` is what a choice between models may look at; None where not known.
+    `expressions` are those of a model of equations, with the class that each is of.
     """
 
     family: str
@@ -44,16 +45,18 @@ class Rung:
     macro_f1: float
     balanced_accuracy: float
     val_balanced_accuracy: float | None = None
+    expressions: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record of `frontier.json`."""
-        return {
+        record: dict[str, Any] = {
             "family": self.family,
             "name": self.name,
             "complexity": self.complexity,
             "accuracy": self.accuracy,
             "macro_f1": self.macro_f1,
         }
+        return record | ({"expressions": dict(self.expressions)} if self.expressions else {})
 
 
 def score_rung(

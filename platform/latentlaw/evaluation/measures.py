@@ -203,6 +203,7 @@ def embedding_table(particles: EmbeddedParticles) -> pd.DataFrame:
             "label": pd.Series(particles.labels, dtype="string").replace("", pd.NA),
             "split": particles.split,
             "predicted": particles.head.classify(mu),
+            "probability": particles.head.probabilities(mu).max(axis=1),
             "novelty": particles.head.novelty(mu),
             **{f"z{i}": mu[:, i] for i in range(mu.shape[1])},
             "px": picture[:, 0],

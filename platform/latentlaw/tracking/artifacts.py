@@ -88,13 +88,20 @@ def load_affinity(tracking_uri: str, run_id: str) -> Affinity | Missing:
     return _load(tracking_uri, run_id, AFFINITY, lambda path: _affinity(_json(path)))
 
 
-def load_frontier(tracking_uri: str, run_id: str) -> pd.DataFrame | Missing:
-    """Read a run's frontier: `family, name, complexity, accuracy, macro_f1`, a row a model.
+def load_frontier(tracking_uri: str, run_id: str, task: int = 0) -> pd.DataFrame | Missing:
+    """Read a run's frontier, a row a model.
 
-    Models without a complexity or an accuracy are left out.
+    Columns are `family, name, complexity, accuracy, macro_f1`; `accuracy_low, accuracy_high`, an
+    interval over folds and seeds, NaN where there is none; and `expressions`, a dict by class,
+    empty of what is no equation. Models without a complexity or an accuracy are left out.
+
+    Parameters
+    ----------
+    task
+        Which of the run's tasks; only `ladder` has several.
     """
-    columns = ("family", "name"), ("complexity", "accuracy", "macro_f1")
-    table = _load(tracking_uri, run_id, FRONTIER, lambda path: _records(_json(path), *columns))
+    name = f"{task}/{FRONTIER}" if task else FRONTIER
+    table = _load(tracking_uri, run_id, name, lambda path: _frontier(_json(path)))
     return table if isinstance(table, Missing) else table.dropna(subset=["complexity", "accuracy"])
 
 
@@ -176,6 +183,19 @@ def _records(content: Any, texts: Sequence[str], numbers: Sequence[str]) -> pd.D
         table[name] = [str(row[name]) for row in content]
     for name in numbers:
         table[name] = pd.to_numeric(table[name], errors="coerce").astype(float)
+    return table
+
+
+def _frontier(content: Any) -> pd.DataFrame:
+    table = _records(content, ("family", "name"), ("complexity", "accuracy", "macro_f1"))
+    for key in ("accuracy_low", "accuracy_high"):
+        bounds = pd.Series([row.get(key) for row in content], dtype=object)
+        table[key] = pd.to_numeric(bounds, errors="coerce").astype(float)
+    found = [row.get("expressions") for row in content]
+    table["expressions"] = [
+        {str(k): str(v) for k, v in each.items()} if isinstance(each, Mapping) else {}
+        for each in found
+    ]
     return table
 
 

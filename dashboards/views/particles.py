@@ -1,0 +1,145 @@
+"""Particles: slices of tomograms and of single particles, with picks drawn where they are."""
+
+import html
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from latentlaw.data.slices import PLANES, Plane, Volume
+from latentlaw.errors import DataError
+from numpy.typing import NDArray
+
+from dashboards import stacks
+from dashboards.charts import chart_config
+from dashboards.colouring import Scheme, as_category, scheme_of
+from dashboards.controls import slider
+from dashboards.ortho_chart import ortho_chart
+from dashboards.plot_events import pointed
+from dashboards.text import for_markdown, shorten
+from dashboards.volume_source import Shown, ask_for_volume, known_sources
+
+_CHART, _GOTO = "slices", "particles-goto"
+_AXES: dict[Plane, str] = {"xy": "z", "xz": "y", "yz": "x"}
+
+
+def render() -> None:
+    """Show the page."""
+    st.title("Particles")
+    known = known_sources()
+    given, beside = st.columns(2)
+    path = given.selectbox(
+        "Tomogram store, folder of stores, or particle stack",
+        list(known["sources"]),
+        accept_new_options=True,
+        key="source",
+        bind="query-params",
+        placeholder="Type a path, or make some: `mlflow run . -e ingest`",
+    )
+    if not path:
+        st.info(
+            "No tomograms or particles yet: type the path of a store above, or run `mlflow run "
+            ". -e ingest -P source=FILE -P out=FOLDER`."
+        )
+        return
+    with beside:
+        try:
+            shown = ask_for_volume(str(path), known["stacks"])
+        except DataError as error:
+            given.error(for_markdown(error, 600), icon=":material/broken_image:")
+            return
+    st.fragment(_slices)(shown)
+
+
+@st.cache_data(max_entries=64, ttl=600, show_spinner="Reading the chunks on view …")
+def _slab(
+    _volume: Volume, name: str, plane: Plane, index: int, planes: int
+) -> NDArray[np.float64]:
+    across = {"xy": 0, "xz": 1, "yz": 2}[plane]
+    return _volume.slab(plane, _volume.place(across, index), planes=planes)
+
+
+def _slices(shown: Shown) -> None:
+    """Show the slices, and beside them the particle that was clicked."""
+    flat = shown.volume.shape[0] == 1
+    controls, picture, beside = st.columns([2, 7, 2], gap="medium")
+    with controls:
+        place, planes, contrast = _controls(shown, flat=flat)
+    axes = dict(zip("zyx", range(3), strict=True))
+    slabs: dict[Plane, NDArray[Any]] = {}
+    for plane in PLANES[:1] if flat else PLANES:
+        axis = axes[_AXES[plane]]
+        index = shown.volume.index(axis, place[_AXES[plane]])
+        slabs[plane] = _slab(shown.volume, shown.name, plane, index, planes)
+    reach = _reach(shown)
+    scheme = None if shown.picks is None else scheme_of("label", [shown.picks])
+    figure = ortho_chart(shown.volume, slabs, place, contrast=contrast, picks=shown.picks,
+                         scheme=scheme, reach=reach)  # fmt: skip
+    with picture, st.container(key=_CHART):
+        st.plotly_chart(
+            figure,
+            key=f"{_CHART}-chart",
+            config=chart_config("slices", zooms=True),
+            alt="Orthogonal slices",
+        )
+    if shown.picks is not None and scheme is not None:
+        with beside:
+            _clicked(shown, scheme, reach)
+
+
+def _reach(shown: Shown) -> float:
+    """Return how far from a slice a pick is still drawn: half a box."""
+    if shown.stack is None:
+        return 0.0
+    return shown.stack.item_shape[-1] * (shown.stack.voxel_size_a or 1.0) / 2
+
+
+def _controls(shown: Shown, *, flat: bool) -> tuple[dict[str, float], int, tuple[float, float]]:
+    volume, unit = shown.volume, "Å" if shown.volume.voxel_size_a else "voxels"
+    goto: dict[str, float] = st.session_state.pop(_GOTO, {})
+    place: dict[str, float] = {}
+    for axis, name in enumerate("zyx"):
+        first, last = volume.place(axis, 0), volume.place(axis, volume.shape[axis] - 1)
+        if flat or first == last:
+            place[name] = first
+            continue
+        if name in goto:
+            st.session_state[name] = float(np.clip(goto[name], first, last))
+        middle = volume.place(axis, volume.shape[axis] // 2)
+        label = f"{name} ({unit})"
+        place[name] = slider(label, first, last, middle, volume.step, key=name, form="%.0f")
+    low, high = st.slider("Contrast (percentiles)", 0.0, 100.0, (1.0, 99.0), 0.5,
+                          key="contrast", bind="query-params")  # fmt: skip
+    planes = 1
+    if not flat:
+        planes = int(st.select_slider("Planes averaged", [1, 3, 5, 9, 15], 3, key="planes",
+                                      bind="query-params"))  # fmt: skip
+    return place, planes, (low, max(high, low + 0.5))
+
+
+def _clicked(shown: Shown, scheme: Scheme, reach: float) -> None:
+    """Show the pick that was clicked; offer to cut the slices through it."""
+    picks, stack = shown.picks, shown.stack
+    if picks is None or stack is None:
+        return
+    counts = as_category(picks["label"]).value_counts()
+    lines = [
+        f"<span style='color:{scheme.colour(i)}'>●</span> {html.escape(shorten(name, 30))} "
+        f"({counts.get(name, 0):,})"
+        for i, name in enumerate(scheme.names or ())
+    ]
+    st.html(f"<small>{'<br>'.join(lines)}</small>")
+    st.caption(f"Picks within {reach:.0f} Å, half a box, of a slice. Click one to see it.")
+    clicked = pointed([_CHART])[1]
+    if clicked is None or clicked.row not in picks.index:
+        return
+    pick = picks.loc[clicked.row]
+    st.markdown(f"**{for_markdown(pick['particle_id'])}**")
+    pictures = stacks.slices_of(stack, stack.digest, int(clicked.row))
+    st.image(list(pictures.values()), caption=list(pictures), width=110)
+    if st.button("Slices through it", icon=":material/center_focus_strong:"):
+        st.session_state[_GOTO] = {name: float(pick[name]) for name in "zyx"}
+        st.rerun()
+
+
+if __name__ == "__main__":
+    render()
