@@ -1,4 +1,5 @@
 import ctypes
+import json
 import runpy
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from latentlaw.discovery.export_c import to_c
 from latentlaw.discovery.export_latex import to_latex_fragment
 from latentlaw.discovery.export_python import to_python
 from latentlaw.discovery.expressions import parse, symbol, to_latex
+from latentlaw.discovery.law import Law
 from latentlaw.discovery.programs import LIMIT, bounded
 from latentlaw.errors import DataError
 from latex_reader import read_latex
@@ -89,6 +91,7 @@ def test_all_exports_agree(tmp_path_factory, text):
     model = EquationModel(("no", "yes"), NAMES, (expression,))
     rows = steady(model)
     ours = model.logits(POINTS)[rows]
+    assert Law.from_dict(json.loads(json.dumps(model.to_dict()))) == model.law
     again = EquationModel.from_dict(model.to_dict()).logits(POINTS)[rows]
     np.testing.assert_allclose(again, ours, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(
