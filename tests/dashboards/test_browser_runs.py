@@ -40,13 +40,6 @@ def address(store: Store) -> Iterator[str]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    pytest.importorskip("playwright")
-    with screenshot.browser() as started:
-        yield started
-
-
 def choose(page: "Page", label: str, option: str) -> None:
     """Choose an option of a select box, by keyboard, once the page has settled."""
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
