@@ -163,5 +163,6 @@ def test_a_model_is_tried_on_files(chromium: "Browser", address: str, tmp_path: 
         page.locator("input[type=file]").set_input_files(tmp_path / "right.mrc")
         expect(page.get_by_text("Equation of this class")).to_be_visible(timeout=_SLOW_MS)
         expect(page.get_by_text("10.00 Å")).to_be_visible()
+        page.wait_for_load_state("networkidle")  # its pictures go with the tab
         page.get_by_role("tab", name="Versions").click()
         expect(page.get_by_text("An alias moves by")).to_be_visible()
