@@ -104,7 +104,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Store:
         store.client.update_run(run_id, name=name[:250])
         store.client.set_tag(run_id, names.TAG_MODEL_FAMILY, HOSTILE * 20)
         store.client.set_tag(run_id, names.TAG_DATA_DIGEST, HOSTILE)
-        store.client.log_param(run_id, "data", f'work/"{HOSTILE}"\\.particles.zarr')
+        store.client.log_param(run_id, "tomograms", f'work/"{HOSTILE}"\\.ome.zarr')
     equation = {"expression": HOSTILE, "complexity": 1, "accuracy": 1, "latex": f"$$ {HOSTILE}"}
     store.put(store.ids["discover"], names.EQUATIONS, [{**equation, "class": HOSTILE}])
     return store
