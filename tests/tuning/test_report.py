@@ -2,7 +2,7 @@
 
 import optuna
 import pytest
-from latentlaw.tuning.report import best_trial, figures, trial_table
+from latentlaw.tuning.report import best_trial, figures, objective_records, trial_table
 from latentlaw.tuning.search import make_pruner, make_sampler
 
 
@@ -38,6 +38,24 @@ def test_a_row_a_trial() -> None:
     table = trial_table(study_of((3.0,), (1.0,), directions=("minimize",)))
     assert table["m/0"].tolist() == [3.0, 1.0]
     assert {"trial", "state", "x", "c", "run_id", "error"} <= set(table)
+
+
+def test_each_objective_says_what_it_depends_on() -> None:
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(directions=("maximize", "minimize"), sampler=sampler)
+    study.set_metric_names(["m/0", "m/1"])
+    assert [record["importance"] for record in objective_records(study)] == [{}, {}]
+    for _ in range(12):
+        trial = study.ask()
+        x = trial.suggest_float("x", 0, 1)
+        trial.suggest_float("idle", 0, 1)
+        study.tell(trial, (x, 1.0))
+    first, second = objective_records(study)
+    assert (first["name"], first["direction"]) == ("m/0", "maximize")
+    assert (second["name"], second["direction"]) == ("m/1", "minimize")
+    assert sum(first["importance"].values()) == pytest.approx(1)
+    assert first["importance"]["x"] > 0.8
+    assert second["importance"] == {}  # all alike
 
 
 def test_figures_are_pages_without_a_network() -> None:
