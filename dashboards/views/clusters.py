@@ -170,8 +170,8 @@ def _chart(
     if not placed:
         st.info("This embedding has no such coordinates: choose another projection.")
         return
-    state_of_chart = st.session_state.get(panel.key, {}).get("selection", {})
-    drawn = state_of_chart.get("lasso") or state_of_chart.get("box")
+    selected = st.session_state.get(f"{panel.key}-chart", {}).get("selection", {})
+    drawn = selected.get("lasso") or selected.get("box")  # Plotly then shows it itself
     own = region and (region.run_id, region.projection) == (run_id, panel.projection)
     figure = embedding_chart(
         embedded,

@@ -44,5 +44,6 @@ def watched_page(chromium: "Browser", **options: Any) -> "Iterator[Page]":
     yield page
     assert page.get_by_test_id("stException").count() == 0
     page.close()
-    assert not [fault for fault in faults if not _PROBES.search(fault)]
+    left = [fault for fault in faults if not _PROBES.search(fault)]
+    assert not left, left
     assert asked <= {"", "127.0.0.1"}, "the app asks nothing of other machines"

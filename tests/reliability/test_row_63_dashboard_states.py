@@ -25,11 +25,11 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Return a function that opens a page on a store with parameters in the URL."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
-    def open_it(page: str, uri: str, **query: str | list[str]) -> AppTest:
+    def open_it(view: str, uri: str, **query: str | list[str]) -> AppTest:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         st.cache_data.clear()
         st.cache_resource.clear()
-        app = AppTest.from_file(str(VIEWS / f"{page}.py"), default_timeout=60)
+        app = AppTest.from_file(str(VIEWS / f"{view}.py"), default_timeout=60)
         for key, value in query.items():
             app.query_params[key] = value
         return app.run()
@@ -104,7 +104,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Store:
         store.client.update_run(run_id, name=name[:250])
         store.client.set_tag(run_id, names.TAG_MODEL_FAMILY, HOSTILE * 20)
         store.client.set_tag(run_id, names.TAG_DATA_DIGEST, HOSTILE)
-        store.client.log_param(run_id, "data", f'work/"{HOSTILE}"\\.particles.zarr')
+        store.client.log_param(run_id, "tomograms", f'work/"{HOSTILE}"\\.ome.zarr')
     equation = {"expression": HOSTILE, "complexity": 1, "accuracy": 1, "latex": f"$$ {HOSTILE}"}
     store.put(store.ids["discover"], names.EQUATIONS, [{**equation, "class": HOSTILE}])
     return store
