@@ -12,7 +12,7 @@ from dashboards.colouring import Scheme, as_category
 from dashboards.text import for_plotly
 
 Array = NDArray[np.floating[Any]]
-_STEPS = 81
+_STEPS = 121
 _SURE = 0.9
 _MOST_PARTICLES = 2000
 
@@ -77,6 +77,7 @@ def boundary_chart(
             contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
             line={"color": scheme.colour(number), "width": 2},
             showscale=False,
+            showlegend=False,
             hoverinfo="skip",
         )
         figure.add_scatter(x=[None], y=[None], mode="markers", name=for_plotly(name, 30),

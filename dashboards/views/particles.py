@@ -14,11 +14,13 @@ from dashboards.charts import chart_config
 from dashboards.colouring import Scheme, as_category, scheme_of
 from dashboards.controls import slider
 from dashboards.ortho_chart import ortho_chart
+from dashboards.palette import SYMBOLS
 from dashboards.plot_events import pointed
 from dashboards.text import for_markdown, shorten
 from dashboards.volume_source import Shown, ask_for_volume, known_sources
 
 _CHART, _GOTO = "slices", "particles-goto"
+_MARKS = dict(zip(SYMBOLS, "●■◆▲▼★✚", strict=True))
 _AXES: dict[Plane, str] = {"xy": "z", "xz": "y", "yz": "x"}
 
 
@@ -26,7 +28,7 @@ def render() -> None:
     """Show the page."""
     st.title("Particles")
     known = known_sources()
-    given, beside = st.columns(2)
+    given, beside = st.columns([2, 3])
     path = given.selectbox(
         "Tomogram store, folder of stores, or particle stack",
         list(known["sources"]),
@@ -108,7 +110,7 @@ def _controls(shown: Shown, *, flat: bool) -> tuple[dict[str, float], int, tuple
         label = f"{name} ({unit})"
         place[name] = slider(label, first, last, middle, volume.step, key=name, form="%.0f")
     low, high = st.slider("Contrast (percentiles)", 0.0, 100.0, (1.0, 99.0), 0.5,
-                          key="contrast", bind="query-params")  # fmt: skip
+                          key="contrast", bind="query-params", format="%.1f")  # fmt: skip
     planes = 1
     if not flat:
         planes = int(st.select_slider("Planes averaged", [1, 3, 5, 9, 15], 3, key="planes",
@@ -122,11 +124,11 @@ def _clicked(shown: Shown, scheme: Scheme, reach: float) -> None:
     if picks is None or stack is None:
         return
     counts = as_category(picks["label"]).value_counts()
-    lines = [
-        f"<span style='color:{scheme.colour(i)}'>●</span> {html.escape(shorten(name, 30))} "
-        f"({counts.get(name, 0):,})"
-        for i, name in enumerate(scheme.names or ())
-    ]
+    lines = []
+    for place, name in enumerate(scheme.names or ()):
+        mark, colour = _MARKS[Scheme.symbol(place)], scheme.colour(place)
+        said = f"{html.escape(shorten(name, 30))} ({counts.get(name, 0):,})"
+        lines.append(f"<span style='color:{colour}'>{mark}</span> {said}")
     st.html(f"<small>{'<br>'.join(lines)}</small>")
     st.caption(f"Picks within {reach:.0f} Å, half a box, of a slice. Click one to see it.")
     clicked = pointed([_CHART])[1]

@@ -80,6 +80,8 @@ def test_the_border_between_two_classes_is_where_they_are_equally_probable() -> 
     doubtful = np.abs(20 * (x - 0.25)) < np.log(9)  # logit of 90 %
     assert np.isnan(sure[:, doubtful]).all()
     np.testing.assert_array_equal(sure[:, ~doubtful], wins[:, ~doubtful])
+    keys = [t for t in figure.data if t.type != "heatmap" and t.showlegend is not False]
+    assert all(key.name for key in keys)
     border = next(np.asarray(t.z) for t in figure.data if t.type == "contour")
     assert (np.sign(border) == np.sign(0.25 - x)).all()
     assert "<img" not in figure.to_json()
