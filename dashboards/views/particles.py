@@ -56,8 +56,7 @@ def render() -> None:
 def _slab(
     _volume: Volume, name: str, plane: Plane, index: int, planes: int
 ) -> NDArray[np.float64]:
-    across = {"xy": 0, "xz": 1, "yz": 2}[plane]
-    return _volume.slab(plane, _volume.place(across, index), planes=planes)
+    return _volume.slab(plane, _volume.place(index), planes=planes)
 
 
 def _slices(shown: Shown) -> None:
@@ -100,13 +99,13 @@ def _controls(shown: Shown, *, flat: bool) -> tuple[dict[str, float], int, tuple
     goto: dict[str, float] = st.session_state.pop(_GOTO, {})
     place: dict[str, float] = {}
     for axis, name in enumerate("zyx"):
-        first, last = volume.place(axis, 0), volume.place(axis, volume.shape[axis] - 1)
+        first, last = volume.place(0), volume.place(volume.shape[axis] - 1)
         if flat or first == last:
             place[name] = first
             continue
         if name in goto:
             st.session_state[name] = float(np.clip(goto[name], first, last))
-        middle = volume.place(axis, volume.shape[axis] // 2)
+        middle = volume.place(volume.shape[axis] // 2)
         label = f"{name} ({unit})"
         place[name] = slider(label, first, last, middle, volume.step, key=name, form="%.0f")
     low, high = st.slider("Contrast (percentiles)", 0.0, 100.0, (1.0, 99.0), 0.5,

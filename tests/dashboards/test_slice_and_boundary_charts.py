@@ -14,7 +14,7 @@ HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
 
 def slices_of(values: np.ndarray, picks: pd.DataFrame | None = None, reach: float = 20.0):  # type: ignore[no-untyped-def]
     volume = Volume(lambda region: values[region], values.shape, 10.0)
-    place = {name: volume.place(axis, values.shape[axis] // 2) for axis, name in enumerate("zyx")}
+    place = {name: volume.place(values.shape[axis] // 2) for axis, name in enumerate("zyx")}
     planes = PLANES[:1] if len(values) == 1 else PLANES
     slabs = {
         plane: volume.slab(plane, place[name]) for plane, name in zip(planes, "zyx", strict=False)
