@@ -36,7 +36,7 @@ def plane_of(
     x, y, latents
         `(steps,)`, `(steps,)` and `(steps * steps, d)`, of which x runs fastest.
     """
-    x, y = (np.linspace(*ranges[axis], steps) for axis in pair)
+    x, y = (np.linspace(ranges[axis, 0], ranges[axis, 1], steps) for axis in pair)
     latents = np.repeat(np.asarray(middle, dtype=np.float64)[None], steps * steps, axis=0)
     latents[:, pair[0]], latents[:, pair[1]] = np.tile(x, steps), np.repeat(y, steps)
     return x, y, latents

@@ -74,6 +74,7 @@ def positions(table: pd.DataFrame, projection: str) -> NDArray[np.floating[Any]]
             return np.full((len(table), 2), np.nan)
         return np.asarray(table[list(pair)].to_numpy(np.float64))
     # Here, since scikit-learn takes seconds.
-    from latentlaw.evaluation.projection import METHODS, project_latents
+    from latentlaw.evaluation.projection import METHODS, Method, project_latents
 
-    return project_latents(latent_means(table), {name: name for name in METHODS}[projection])
+    methods: dict[str, Method] = {name: name for name in METHODS}
+    return project_latents(latent_means(table), methods[projection])

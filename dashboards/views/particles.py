@@ -133,7 +133,7 @@ def _clicked(shown: Shown, scheme: Scheme, reach: float) -> None:
     clicked = pointed([_CHART])[1]
     if clicked is None or clicked.row not in picks.index:
         return
-    pick = picks.loc[clicked.row]
+    pick = picks[picks.index == clicked.row].iloc[0]
     st.markdown(f"**{for_markdown(pick['particle_id'])}**")
     pictures = stacks.slices_of(stack, stack.digest, int(clicked.row))
     st.image(list(pictures.values()), caption=list(pictures), width=110, output_format="PNG")
