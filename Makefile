@@ -36,8 +36,10 @@ test-infra: $(READY) ## lint infra/ and run what of it can run here (Debian's pa
 test-slow: $(READY) ## the whole main job on real input
 	pytest -q -m slow
 
-test-browser: $(READY) ## the dashboard in a real Chromium (Debian's package chromium)
-	pytest -q -m browser
+test-browser: $(READY) ## the dashboard in a real Chromium; installs Debian's where it may
+	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq -y chromium; } \
+		|| { echo "no Chromium: install Debian's package chromium, or set CHROMIUM to a program"; exit 1; }
+	OMP_NUM_THREADS=1 pytest -q -m browser --durations=5
 
 scorecard: $(READY) ## the score of tests/reliability: rows of 64 that are met
 	OMP_NUM_THREADS=1 python -m tests.scorecard

@@ -109,7 +109,9 @@ WORDS = {
     "their mean.",
     "Black box": "The best network on pixels, with which simpler models are compared.",
     "Pareto front": "Models that none beats in accuracy without being more complex.",
-    "Novelty": "How unlike the training data a particle is, from 0 to 1.",
+    "Novelty": "How unlike the known particles a particle is, from 0 to 1: one minus a conformal "
+    "p-value. Above 0.95 counts as new, which is wrong for 5 % of known particles at most, if new "
+    "data are like those it was calibrated on.",
     "Held out, unseen": "Of groups that took no part in training or in choosing the model.",
     "Champion, candidate": "The registered version in use, and the newest. A candidate becomes "
     "champion by a gate: it must not be worse on the same held-out particles.",

@@ -1,5 +1,6 @@
 """A lineage as a graph in the language of Graphviz, whose boxes are links."""
 
+from html import escape
 from urllib.parse import urlencode
 
 from latentlaw.tracking.provenance import Lineage, Node
@@ -64,10 +65,10 @@ def _text(node: Node) -> tuple[str, str]:
 
 
 def _quoted(*lines: str) -> str:
-    """Write lines as one string of Graphviz; `&` too, since it would read entities."""
+    """Write lines as one string of Graphviz, which reads entities as HTML does."""
     shown = [shorten(line, _WIDEST) if len(lines) > 1 else line for line in lines if line]
     escaped = [
-        line.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;").replace("\n", " ")
+        escape(line, quote=False).replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
         for line in shown
     ]
     return '"' + "\\n".join(escaped) + '"'

@@ -10,6 +10,7 @@ from latentlaw.tracking.search import Order, RunQuery
 
 from dashboards import state, words
 from dashboards.measures import MEASURES, measure_title
+from dashboards.text import for_markdown
 
 PAGE_KEY = "page"
 _EVERY = "every experiment"
@@ -51,7 +52,7 @@ def ask() -> RunQuery:
     )
     with columns[6].popover("More", icon=":material/filter_alt:", width="stretch"):
         more = _more(shared)
-    return RunQuery(
+    query = RunQuery(
         text=text or "",
         stage=stage,
         family=family,
@@ -60,6 +61,20 @@ def ask() -> RunQuery:
         order=ORDERS[order][1],
         **more,
     )
+    if also := _told(query):
+        st.caption(for_markdown(f"Also asked, under More: {'; '.join(also)}", 300))
+    return query
+
+
+def _told(query: RunQuery) -> list[str]:
+    """Say what is asked by controls that are folded away."""
+    title = measure_title(query.metric)
+    bounds = [("at least", query.at_least), ("at most", query.at_most)]
+    told = [
+        f"{title} {how} {bound:g}" for how, bound in bounds if query.metric and bound is not None
+    ]
+    told += [f"tag {query.tag.strip()}"] if query.tag.strip() else []
+    return [*told, "no steps and trials of other runs"] if query.top_level else told
 
 
 def _choice(place: Any, label: str, key: str, options: dict[str, str], shared: Any) -> str:
@@ -67,12 +82,17 @@ def _choice(place: Any, label: str, key: str, options: dict[str, str], shared: A
         label,
         list(options),
         index=None,
-        format_func=lambda code: options[code][:1].upper() + options[code][1:],
+        format_func=lambda code: _sentence_case(options[code]),
         placeholder="All",
         key=key,
         **shared,
     )
     return chosen or ""
+
+
+def _sentence_case(text: str) -> str:
+    """Write the first letter large, unless it is a symbol: a capital β reads as B."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def _more(shared: dict[str, Any]) -> dict[str, Any]:

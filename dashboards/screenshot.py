@@ -11,10 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
+
+from PIL import Image
 
 from dashboards.app import PAGES, ROOT
 
@@ -32,6 +35,7 @@ _ARGUMENTS = (
     "--disable-sync",
 )
 _START_S = 60
+_COLOURS = 128
 
 
 @contextmanager
@@ -92,7 +96,13 @@ def fit(page: "Page") -> None:
 
 
 def save_all(out: Path, tracking_uri: str | None, query: dict[str, str] | None = None) -> None:
-    """Save `runs.png`, `clusters.png`, … of the app into `out`."""
+    """Save `runs.png`, `clusters.png`, … of the app into `out`, in few colours to be small.
+
+    Parameters
+    ----------
+    query
+        Parameters of the URL, as in `run=ID&show=Lineage`, by page.
+    """
     out.mkdir(parents=True, exist_ok=True)
     with running_app(tracking_uri) as address, browser() as chromium:
         for file, _, _, path in PAGES:
@@ -100,7 +110,8 @@ def save_all(out: Path, tracking_uri: str | None, query: dict[str, str] | None =
             page = chromium.new_page(viewport={"width": 1440, "height": 1000})
             visit(page, f"{address}/{path}?{(query or {}).get(name, '')}")
             fit(page)
-            page.screenshot(path=out / f"{name}.png")
+            picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
+            picture.quantize(_COLOURS).save(out / f"{name}.png", optimize=True)
             page.close()
             print(out / f"{name}.png")
 
@@ -122,14 +133,14 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--tracking-uri", default=None)
     parser.add_argument(
-        "--runs",
+        "--query",
         nargs="*",
         default=[],
-        metavar="ID",
-        help="runs to pick on the page of runs",
+        metavar="PAGE:PARAMETERS",
+        help="of a page's URL, as in runs:run=ID&show=Lineage or models:load=true",
     )
     arguments = parser.parse_args()
-    query = {"runs": "&".join(f"run={run}" for run in arguments.runs)}
+    query = dict(each.split(":", 1) for each in arguments.query)
     save_all(arguments.out, arguments.tracking_uri, query)
 
 

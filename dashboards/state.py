@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _NEWEST = 200
 _MOST_ASKED = 50
 _RUNS_PARAMETER = "run"
-_FRESH_S = 10  # a run that trains is seen to move at least this often
+_FRESH_S = 10
+_LIVE_S = 3  # a run that trains is seen to move at least this often
 _ARTIFACT_S = 60
 
 
@@ -46,7 +47,7 @@ def _found(uri: str, query: RunQuery, offset: int, limit: int) -> Found:
     return find_runs(uri, query, offset=offset, limit=limit)
 
 
-@st.cache_data(ttl=_FRESH_S, max_entries=64, show_spinner="Reading the loss curves …")
+@st.cache_data(ttl=_LIVE_S, max_entries=64, show_spinner="Reading the loss curves …")
 def _history(uri: str, run_id: str) -> pd.DataFrame:
     return queries.loss_history(uri, run_id)
 

@@ -155,9 +155,9 @@ def _axis(values: pd.Series, title: str, *, log: bool) -> dict[str, Any]:
     numbers = pd.to_numeric(values, errors="coerce")
     if numbers.isna().any():
         names = sorted(values.astype(str).unique())[:_MOST_CHOICES]
-        places = values.astype(str).map({name: place for place, name in enumerate(names)})
+        chosen = values.astype(str).map({name: place for place, name in enumerate(names)})
         ticks = {"tickvals": list(range(len(names))), "ticktext": [for_plotly(n) for n in names]}
-        return {"label": label, "values": places.fillna(-1), **ticks}
+        return {"label": label, "values": chosen.fillna(-1), **ticks}
     logarithmic = log and bool((numbers > 0).all())
     shown = np.log10(numbers.to_numpy(float)) if logarithmic else numbers.to_numpy(float)
     places = np.unique(shown)

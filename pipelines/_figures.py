@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe & Ito 2008; more classes than colours repeat them with another marker.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-_MARKERS = "osD^vPX*"
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+MARKERS = "osD^vPX*"
 _MOST_WRITTEN = 16  # classes whose counts can still be read in the cells
 _TERMS = ("loss", "reconstruction", "kl", "affinity")
 
@@ -29,10 +29,10 @@ def embedding_figure(table: pd.DataFrame, known: list[str]) -> "Figure":
             rows["px"],
             rows["py"],
             s=42 if unseen else 26,
-            facecolors="none" if unseen else _COLOURS[i % len(_COLOURS)],
-            edgecolors=_COLOURS[i % len(_COLOURS)] if unseen else "white",
+            facecolors="none" if unseen else COLOURS[i % len(COLOURS)],
+            edgecolors=COLOURS[i % len(COLOURS)] if unseen else "white",
             linewidths=1.5 if unseen else 0.4,
-            marker=_MARKERS[(i // len(_COLOURS)) % len(_MARKERS)],
+            marker=MARKERS[(i // len(COLOURS)) % len(MARKERS)],
             label=f"{name} (unseen)" if unseen else str(name),
             zorder=2,
         )
@@ -84,7 +84,7 @@ def f1_figure(confusions: dict[str, dict[str, Any]]) -> "Figure":
     for i, (kind, confusion) in enumerate(confusions.items()):
         shifted = places + 0.14 * (i - (len(confusions) - 1) / 2)
         heights = [confusion["f1"][name] for name in names]
-        axes.scatter(shifted, heights, c=_COLOURS[i], marker=_MARKERS[i], s=40, label=kind)
+        axes.scatter(shifted, heights, c=COLOURS[i], marker=MARKERS[i], s=40, label=kind)
     _class_ticks_below(axes, names)
     axes.set(xlabel="class", ylabel="F1 on test particles", ylim=(-0.03, 1.05))
     axes.grid(axis="y", alpha=0.3)
@@ -97,7 +97,7 @@ def balance_figure(labels: NDArray[np.str_], split: NDArray[np.str_]) -> "Figure
     table = pd.crosstab(pd.Series(labels).replace("", "(none)"), pd.Series(split))
     figure, (axes,) = _figure(1, float(np.clip(0.5 * len(table) + 2, 5, 16)), 3.4)
     bottom = np.zeros(len(table))
-    for colour, name in zip(_COLOURS, ("train", "val", "test", "held_out"), strict=False):
+    for colour, name in zip(COLOURS, ("train", "val", "test", "held_out"), strict=False):
         if name in table:
             heights = table[name].to_numpy()
             axes.bar(range(len(table)), heights, bottom=bottom, color=colour, label=name)
@@ -113,7 +113,7 @@ def loss_figure(history: pd.DataFrame) -> "Figure":
     terms = [term for term in _TERMS if (history["term"] == term).any()]
     figure, axes = _figure(len(terms), 3.4 * len(terms), 3.2)
     for place, term in zip(axes, terms, strict=True):
-        for colour, split in zip(_COLOURS, ("train", "val"), strict=False):
+        for colour, split in zip(COLOURS, ("train", "val"), strict=False):
             rows = history[(history["term"] == term) & (history["split"] == split)]
             style = "-" if split == "train" else "--"
             place.plot(rows["epoch"], rows["value"], style, color=colour, label=split)

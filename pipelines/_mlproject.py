@@ -26,6 +26,7 @@ ENTRIES = (
     "tune",
     "register",
     "rollback",
+    "predict",
     "serve",
     "export",
     "doctor",

@@ -33,6 +33,7 @@ from latentlaw.tracking.registry import (
     move_alias,
 )
 from latentlaw.tracking.runs import configure_tracking, log_data, log_metrics, stage_run, tag_run
+from latentlaw.tracking.scrub import scrub
 from pydantic import Field
 
 from pipelines._entry import Entry, command, say, use_threads
@@ -137,7 +138,7 @@ def version_tags(found: Measured, verdict: Verdict, metric: Measure) -> dict[str
         TAG_GATE_PARTICLES: str(score.particles),
         TAG_GATE_GROUPS: str(score.groups),
         TAG_GATE_DATA: found.stack.digest,
-        TAG_GATE_REASON: verdict.reason[:LONGEST_TAG],
+        TAG_GATE_REASON: scrub(verdict.reason)[:LONGEST_TAG],
     }
     return {key: value for key, value in tags.items() if value is not None}
 

@@ -317,7 +317,7 @@ def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
 
 
 def model_config(p: Train, data: PreparedData) -> ModelConfig:
-    """Architecture for the shape of the data, with a normalisation learned from it."""
+    """Architecture for the shape of the data, with its voxel size and a normalisation learned."""
     kind = p.normalisation
     if kind == "auto" and p.reconstruction == "bce":
         kind = "unit"
@@ -325,7 +325,8 @@ def model_config(p: Train, data: PreparedData) -> ModelConfig:
         kind = "global" if p.model == "tc-vae" else "particle"
     shape = data.images.shape[1:]
     normalisation = data.fit_normalisation(kind, p.smoothing, alignment_of(p, shape))
-    return architecture(p, shape).model_copy(update={"normalisation": normalisation})
+    learned = {"normalisation": normalisation, "voxel_size_a": data.voxel_size_a}
+    return architecture(p, shape).model_copy(update=learned)
 
 
 def alignment_of(p: Train, item_shape: tuple[int, ...]) -> Alignment:

@@ -33,7 +33,7 @@ def render() -> None:
         "* Tables sort by a click on a column's head, search with Ctrl+F, and download as CSV. "
         "Charts save as pictures from the camera in their corner.\n"
         "* By keyboard: Tab moves between controls, Enter and arrows work them, R runs the page "
-        "anew. Dark or light: the menu at the top right, Settings.\n"
+        "anew. Dark or light: the menu at the top right.\n"
         "* Pages only read. They ask bounded questions, so that they do not slow a training.\n"
         "* Runs are read from `MLFLOW_TRACKING_URI`, or `mlflow.db` in the repository."
     )

@@ -21,8 +21,8 @@ import numpy as np
 from latentlaw.discovery.choice import Assembled, choose, draw_folds, out_of_fold_values
 from latentlaw.discovery.discover import discover
 from latentlaw.discovery.latents import LatentData, LatentSplit
-from latentlaw.discovery.refit import Sample, head_logits, head_values, refit
-from latentlaw.discovery.scores import accuracy, log_losses
+from latentlaw.discovery.refit import Sample, head_values, refit
+from latentlaw.discovery.scores import accuracy, head_logits, log_losses
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 

@@ -2,13 +2,20 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import streamlit as st
 from dashboard_store import Store, fill
 from streamlit.testing.v1 import AppTest
+from watched import watched_page
+
+from dashboards import screenshot
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 VIEWS = Path(__file__).resolve().parents[2] / "dashboards" / "views"
 
@@ -46,3 +53,18 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         return app.run()
 
     return open_it
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Iterator[Browser]":
+    """Hold a headless browser."""
+    pytest.importorskip("playwright")
+    with screenshot.browser() as started:
+        yield started
+
+
+@pytest.fixture
+def page(chromium: "Browser") -> "Iterator[Page]":
+    """Open a page; afterwards its console must hold no error, and nobody else have been asked."""
+    with watched_page(chromium) as opened:
+        yield opened

@@ -7,22 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dashboard_store import Store, fill
+from watched import in_a_browser
 
 from dashboards import screenshot
 from tests.bundles import tiny_bundle
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
-pytest.importorskip("playwright")
-PROBES = re.compile(r"404 .*/_stcore/(health|host-config)$")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not Path(screenshot.CHROMIUM).exists(),
-        reason=f"no {screenshot.CHROMIUM}: apt-get install chromium, or set CHROMIUM",
-    ),
-]
+pytestmark = in_a_browser
 
 
 @pytest.fixture(scope="module")
@@ -36,30 +29,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def address(store: Store) -> Iterator[str]:
     with screenshot.running_app(store.uri) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    with screenshot.browser() as running:
-        yield running
-
-
-@pytest.fixture
-def page(chromium: "Browser") -> Iterator["Page"]:
-    """Open a page; afterwards its console must hold no error."""
-    faults: list[str] = []
-    opened = chromium.new_page(viewport={"width": 1440, "height": 1000})
-    opened.on(
-        "console",
-        lambda m: (
-            faults.append(f"{m.text} {m.location.get('url', '')}") if m.type == "error" else None
-        ),
-    )
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    yield opened
-    assert opened.get_by_test_id("stException").count() == 0
-    opened.close()
-    assert not [fault for fault in faults if not PROBES.search(fault)]
 
 
 def middle_of(element: "Locator") -> tuple[float, float]:

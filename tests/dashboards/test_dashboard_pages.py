@@ -79,6 +79,7 @@ def test_the_url_carries_the_filters(full_store: Store, open_page: Open) -> None
     assert list(app.dataframe[0].value["Accuracy"]) == pytest.approx([0.964, 0.934])
     app = open_page("runs", full_store.uri, metric="Median pose error (degrees)", at_most="10")
     assert list(app.dataframe[0].value["pose/median_error_deg"]) == pytest.approx([8.4])
+    assert "pose error" in app.caption[0].value
 
 
 def test_runs_of_the_url_are_picked_and_show_losses(full_store: Store, open_page: Open) -> None:

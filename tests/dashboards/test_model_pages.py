@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from dashboard_store import Store
 from latentlaw.errors import DataError
@@ -13,6 +12,7 @@ from latentlaw.tracking import names
 from latentlaw.tracking.models import list_models, list_versions
 from latentlaw.tracking.studies import Study, load_study
 from PIL import Image
+from registered import add_study, add_version
 from streamlit.testing.v1 import AppTest
 
 from dashboards import live
@@ -21,53 +21,6 @@ from dashboards.tuning_charts import history_chart, importance_chart, parallel_c
 
 Open = Callable[..., AppTest]
 HOSTILE = "<script>alert(1)</script> $x$ [a](b) ![p](http://198.51.100.1/p.png)"
-
-
-def add_version(store: Store, *, description: str = "", **tags: str) -> str:
-    """Register a run of discover, as `register` does."""
-    run = store.add("discover", model_family="affinity-vae")
-    if "m" not in [m.name for m in store.client.search_registered_models()]:
-        store.client.create_registered_model("m")
-    version = store.client.create_model_version(
-        "m",
-        f"runs:/{run}/model",
-        run,
-        tags={f"latentlaw.{key}": value for key, value in tags.items()},
-        description=description,
-    )
-    return str(version.version)
-
-
-def add_study(store: Store, *, whole: bool = True) -> str:
-    """Make a run of tune of two objectives, which has ended or is under way."""
-    run = store.add("tune", model_family="affinity-vae")
-    space = {"beta": {"type": "float", "log": True}, "schedule": {"type": "categorical"}}
-    store.put(run, names.STUDY, {"space": space})
-    importance = {"beta": 0.75, "schedule": 0.25}
-    records = [
-        {"name": "classification/macro_f1", "direction": "maximize", "importance": importance},
-        {"name": "discovery/equation_complexity", "direction": "minimize", "importance": {}},
-    ]
-    store.put(run, names.OBJECTIVES, records)
-    values = [(0.5, 10), (0.9, 40), (0.8, 50), (0.9, 30)]
-    if whole:
-        table = pd.DataFrame(values, columns=[each["name"] for each in records])
-        table.insert(0, "trial", range(4))
-        table["state"] = "COMPLETE"
-        table["beta"], table["schedule"] = [1e-4, 1e-3, 1e-2, 1e-1], ["ramp"] * 3 + ["constant"]
-        table.loc[4] = [4, None, None, "FAIL", 1e-3, "ramp"]
-        store.put(run, names.TRIALS, table.to_csv(index=False).encode())
-        store.end(run)
-        return run
-    for number, (score, nodes) in enumerate(values):
-        trial = store.add("trial", parent=run)
-        store.client.update_run(trial, name=f"trial {number}")
-        measured = {"val/classification/macro_f1": score}
-        measured |= {"val/discovery/equation_complexity": nodes}
-        store.log(trial, params={"beta": 0.1 / (number + 1), "schedule": "ramp"}, metrics=measured)
-        if number < 3:
-            store.end(trial)
-    return run
 
 
 def test_versions_come_newest_first_with_their_aliases(empty_store: Store) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from latentlaw.data.coordinates import read_coordinates
 from latentlaw.data.euler import euler_to_quaternion, quaternion_to_euler
+from latentlaw.data.star_text import read_star_text
 from latentlaw.data.star_writing import write_star
 from latentlaw.data.stars import read_star
 from latentlaw.errors import DataError
@@ -44,6 +45,13 @@ def truth(n: int = 20) -> pd.DataFrame:
             **dict(zip(QUATERNION, quaternion.T, strict=True)),
         }
     )
+
+
+def test_class_numbers_are_those_of_the_classes_named(tmp_path: Path) -> None:
+    table = truth(3).assign(label=["b", None, "c"])
+    write_star(tmp_path / "a.star", table, class_names=("a", "b", "c"))
+    numbers = read_star_text(tmp_path / "a.star").particles.table(["rlnClassNumber"])
+    assert numbers["rlnClassNumber"].tolist() == ["2", "0", "3"]
 
 
 def test_truth_round_trips(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_nothing_of_the_test_set_is_looked_at(
     found = measures(data)
     assert found["classification/macro_f1"] == 1.0
     assert {"separation/silhouette", "affinity/residual", "rotation/latent_cosine"} <= set(found)
+    assert not [name for name in found if name.startswith("novelty/")], "it is calibrated on them"
     images = np.asarray(data.images.images).copy()
     images[32:] = np.nan
     assert measures(replace(data, images=ArrayImages(images))) == found

@@ -14,10 +14,7 @@ from pipelines.register import Register
 from pipelines.rollback import Rollback
 from tests.logged_models import bars, trained
 
-
-@pytest.fixture(autouse=True)
-def store(tracking_store: MlflowClient) -> MlflowClient:
-    return tracking_store
+pytestmark = pytest.mark.usefixtures("tracking_store")
 
 
 @pytest.fixture
@@ -25,25 +22,25 @@ def data(tmp_path: Path) -> str:
     return bars(tmp_path / "bars.particles.zarr")
 
 
-def test_version_says_what_the_gate_measured(data: str, store: MlflowClient) -> None:
+def test_version_says_what_the_gate_measured(data: str) -> None:
     first = register.run(Register(run=trained(data), name="m"))
     assert first.promoted
     second = register.run(Register(run=trained(data, wrong=1.0), name="m", metric="accuracy"))
     assert not second.promoted
-    tags = store.get_model_version("m", second.version).tags
+    tags = MlflowClient().get_model_version("m", second.version).tags
     assert tags["latentlaw.gate_reason"] == second.reason
     assert tags["latentlaw.gate_metric"] == "accuracy"
     assert (tags["latentlaw.gate_particles"], tags["latentlaw.gate_groups"]) == ("60", "6")
     low, value, high = (float(tags[f"latentlaw.gate_{k}"]) for k in ("low", "value", "high"))
     assert low <= value <= high
     assert tags["latentlaw.data_digest"] == open_stack(data).digest
-    assert str(store.get_model_version_by_alias("m", "champion").version) == first.version
-    assert str(store.get_model_version_by_alias("m", "candidate").version) == second.version
+    assert str(MlflowClient().get_model_version_by_alias("m", "champion").version) == first.version
+    assert (
+        str(MlflowClient().get_model_version_by_alias("m", "candidate").version) == second.version
+    )
 
 
-def test_rollback_is_one_command_and_a_run(
-    data: str, store: MlflowClient, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rollback_is_one_command_and_a_run(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     run_id = trained(data)
     for _ in range(2):
         register.run(Register(run=run_id, name="m"))
@@ -51,14 +48,14 @@ def test_rollback_is_one_command_and_a_run(
     assert rollback.run(Rollback(name="m")) == "1"
     said = capsys.readouterr().err
     assert "rollback: champion of m is version 1, was 2; none is before it" in said
-    stages = [run.data.tags[TAG_STAGE] for run in store.search_runs(["1"])]
+    stages = [run.data.tags[TAG_STAGE] for run in MlflowClient().search_runs(["1"])]
     assert stages.count("rollback") == 1
 
 
-def test_candidate_has_no_gate(data: str, store: MlflowClient) -> None:
+def test_candidate_has_no_gate(data: str) -> None:
     with pytest.raises(ConfigError, match="alias: candidate is of the newest version"):
         register.run(Register(run=trained(data), name="m", alias="candidate"))
-    assert not store.search_registered_models()
+    assert not MlflowClient().search_registered_models()
 
 
 @pytest.mark.parametrize(

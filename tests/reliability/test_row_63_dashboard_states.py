@@ -25,11 +25,11 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Return a function that opens a page on a store with parameters in the URL."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
-    def open_it(page: str, uri: str, **query: str | list[str]) -> AppTest:
+    def open_it(view: str, uri: str, **query: str | list[str]) -> AppTest:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         st.cache_data.clear()
         st.cache_resource.clear()
-        app = AppTest.from_file(str(VIEWS / f"{page}.py"), default_timeout=60)
+        app = AppTest.from_file(str(VIEWS / f"{view}.py"), default_timeout=60)
         for key, value in query.items():
             app.query_params[key] = value
         return app.run()

@@ -28,6 +28,8 @@ from sklearn.metrics import accuracy_score
 from pipelines.register import Register, run
 from tests.logged_models import SHAPE, bars, trained
 
+pytestmark = pytest.mark.usefixtures("tracking_store")
+
 HEADINGS = (
     "Model details",
     "Intended use",
@@ -42,11 +44,6 @@ HEADINGS = (
 )
 NASTY = "<script>alert(1)</script> | [x](http://evil) `a` $b$ *c*\n# d"
 LISTING = Listing("m", "1", "champion", True, "no version held it", "macro_f1", 0.02, None)
-
-
-@pytest.fixture(autouse=True)
-def store(tracking_store: MlflowClient) -> MlflowClient:
-    return tracking_store
 
 
 @pytest.fixture
@@ -68,7 +65,7 @@ def discovered(data: str, network: str) -> str:
         return str(active.info.run_id)
 
 
-def test_registered_model_reproduces_its_test_tensors(data: str, store: MlflowClient) -> None:
+def test_registered_model_reproduces_its_test_tensors(data: str) -> None:
     registered = run(Register(run=trained(data), name="m"))
     uri = f"models:/m/{registered.version}"
     folder = Path(mlflow.artifacts.download_artifacts(uri))
@@ -90,10 +87,14 @@ def test_registered_model_reproduces_its_test_tensors(data: str, store: MlflowCl
     np.testing.assert_allclose(served["z0"], tensors["latents"][:, 0], atol=tolerance)
     card = (folder / "model_card.md").read_text()
     assert card == card_markdown(record)
-    description = store.get_model_version("m", registered.version).description
+    description = MlflowClient().get_model_version("m", registered.version).description
     assert description.startswith("# m version 1")
-    (made,) = (r for r in store.search_runs(["1"]) if r.data.tags["latentlaw.stage"] == "register")
-    names = {file.path for file in store.list_artifacts(made.info.run_id)}
+    (made,) = (
+        r
+        for r in MlflowClient().search_runs(["1"])
+        if r.data.tags["latentlaw.stage"] == "register"
+    )
+    names = {file.path for file in MlflowClient().list_artifacts(made.info.run_id)}
     assert {"model_card.md", "model_card.json", "test_images.npy"} <= names
 
 
@@ -110,7 +111,7 @@ def test_card_says_what_was_measured_and_what_is_not_known(data: str, tmp_path: 
     assert record["voxel_size_range_a"] == [10.0, 10.0]
     assert record["model"]["git_commit"] is None or len(record["model"]["git_commit"]) == 40
     novelty = found.candidate.bundle.head.novelty(found.answers.mu)
-    assert record["novelty"]["false_positives"] == (novelty > 0.95).sum()
+    assert record["novelty"]["measured"] == (novelty > 0.95).mean()
     text = (tmp_path / "model_card.md").read_text()
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == list(HEADINGS)
     assert "Weights: not stated. Code: BSD-3-Clause." in text

@@ -26,8 +26,8 @@ from latentlaw.serving.digests import read_checked, read_digests
 from latentlaw.serving.export import export_bundle
 from latentlaw.serving.export_encoder import (
     RawEncoder,
+    RawPose,
     check_onnx_packages,
-    output_names,
     save_onnx,
     save_pt2,
     trace,
@@ -36,15 +36,16 @@ from latentlaw.serving.export_encoder import (
 SMALL = {"channels": 4, "depth": 1, "latent_dims": 3, "splats": 8}
 CONFIGS = {
     "3-D splat": {"family": "affinity-vae", "image_shape": (1, 8, 8, 8), "decoder": "splat"}
-    | {"pose_dims": 4, "normalisation": {"smoothing": 0.7}},
+    | {"pose_dims": 4},
     "2-D splat": {"family": "affinity-vae", "image_shape": (2, 8, 8), "decoder": "splat"}
-    | {"pose_dims": 2},
+    | {"pose_dims": 2, "normalisation": {"smoothing": 0.7}},
     "3-D conv": {"family": "beta-vae", "image_shape": (1, 8, 6, 4), "pose_dims": 3},
     "aligned cells": {"family": "tc-vae", "image_shape": (1, 12, 12), "pose_dims": 0}
     | {"normalisation": {"kind": "global", "smoothing": 1.0, "alignment": "rotate-flip"}},
     "chiral cells": {"family": "autoencoder", "image_shape": (2, 10, 12), "pose_dims": 0}
     | {"normalisation": {"kind": "unit", "alignment": "rotate"}, "norm": "batch"},
 }
+PLAIN = {"family": "beta-vae", "image_shape": (1, 4, 4), "pose_dims": 0}
 ALIGNED_VOLUMES = {"family": "tc-vae", "image_shape": (1, 6, 6, 6), "pose_dims": 0} | {
     "normalisation": {"alignment": "rotate"}
 }
@@ -70,14 +71,16 @@ def images_for(model: AutoEncoder, n: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_encoders_answer_as_the_model_whatever_the_batch(name: str, tmp_path: Path) -> None:
     model = model_of(CONFIGS[name])
-    program = trace(model)
+    encoder = RawEncoder(model)
+    program = trace(encoder)
     pt2, file = tmp_path / "encoder.pt2", tmp_path / "encoder.onnx"
-    assert save_pt2(program, model, images_for(model), pt2) < 1e-5
-    assert save_onnx(program, model, images_for(model), file) < 1e-4
+    assert save_pt2(program, encoder, images_for(model), pt2) < 1e-5
+    assert save_onnx(program, encoder, images_for(model), file) < 1e-4
     images = images_for(model, 7)
     codes = embed(model, images)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    names = output_names(model)
+    names = encoder.outputs
+    assert ("pose" in names) == (model.config.pose_dims > 0)
     assert [each.name for each in session.get_outputs()] == list(names)
     assert session.get_inputs()[0].shape[1:] == list(model.config.image_shape)
     by_onnx = dict(zip(names, session.run(None, {"images": images}), strict=True))
@@ -87,27 +90,58 @@ def test_encoders_answer_as_the_model_whatever_the_batch(name: str, tmp_path: Pa
         np.testing.assert_allclose(found["mu"], codes.mu, atol=1e-4)
         np.testing.assert_allclose(found["logvar"], codes.logvar, atol=1e-4)
     if model.config.pose_dims:
-        guess = RawEncoder(model)(torch.from_numpy(images))[2].detach().numpy()
+        guess = encoder(torch.from_numpy(images))[2].detach().numpy()
         np.testing.assert_allclose(by_onnx["pose"], guess, atol=1e-4)
 
 
 def test_volumes_in_the_frame_of_their_light_are_exported_too(tmp_path: Path) -> None:
-    model = model_of(ALIGNED_VOLUMES)
-    assert save_pt2(trace(model), model, images_for(model), tmp_path / "encoder.pt2") < 1e-5
+    encoder = RawEncoder(model_of(ALIGNED_VOLUMES))
+    images = images_for(model_of(ALIGNED_VOLUMES))
+    assert save_pt2(trace(encoder), encoder, images, tmp_path / "encoder.pt2") < 1e-5
 
 
-def test_no_part_of_an_encoder_is_a_pickle(tmp_path: Path) -> None:
-    model = model_of(CONFIGS["2-D splat"])
-    program = trace(model)
-    save_pt2(program, model, images_for(model), tmp_path / "encoder.pt2")
-    with zipfile.ZipFile(tmp_path / "encoder.pt2") as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    assert any(name.endswith("model.json") for name in parts)
-    assert not [name for name, content in parts.items() if _is_pickle(content)]
+def test_the_search_of_a_pose_finds_what_the_model_finds_in_a_wedge(tmp_path: Path) -> None:
+    model = with_unlike_gaussians(model_of(CONFIGS["3-D splat"] | {"tilt_range": 60}))
+    search, path = RawPose(model), tmp_path / "pose.pt2"
+    assert save_pt2(trace(search), search, images_for(model), path) < 1e-5
+    images = images_for(model, 7)
+    (found,) = torch.export.load(path).module()(torch.from_numpy(images))
+    np.testing.assert_allclose(found.numpy(), embed(model, images).pose, atol=1e-5)
+    guess = RawEncoder(model)(torch.from_numpy(images))[2].detach().numpy()
+    assert np.abs(found.numpy() - guess).max() > 0.1
+
+
+def with_unlike_gaussians(model: AutoEncoder) -> AutoEncoder:
+    with torch.no_grad():
+        model.decoder.centres.bias += torch.randn_like(model.decoder.centres.bias)
+    return model
+
+
+def bundle_of(model: AutoEncoder, *, law: bool) -> Bundle:
+    mu = np.random.default_rng(0).normal(size=(60, 3))
+    head = fit_head(mu, np.where(mu[:, 0] > 0, "large", "small"), mu)
+    names = ("z0", "z1", "z2")
+    equations = EquationModel(("large", "small"), names, (parse("0.5 - 2.0*z0*z1", names),))
+    return Bundle(model, head, equations if law else None)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Path, tuple[str, ...]]:
+    bundle = bundle_of(with_unlike_gaussians(model_of(CONFIGS["2-D splat"])), law=True)
+    folder = tmp_path_factory.mktemp("export") / "out"
+    done = export_bundle(bundle, images_for(bundle.model), folder, meanings={"z0": "size"})
+    return bundle, folder, done.files
+
+
+def test_no_part_of_an_export_is_a_pickle(exported: tuple[Bundle, Path, tuple[str, ...]]) -> None:
+    _, folder, _ = exported
+    for file in ("encoder.pt2", "pose.pt2"):
+        with zipfile.ZipFile(folder / file) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        assert any(name.endswith("model.json") for name in parts)
+        assert not [name for name, content in parts.items() if _is_pickle(content)]
     assert _is_pickle(b"\x80\x02}q\x00.")
-    save_onnx(program, model, images_for(model), tmp_path / "encoder.onnx")
-    onnx.checker.check_model(tmp_path / "encoder.onnx", full_check=True)
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".data"] == []
+    onnx.checker.check_model(folder / "encoder.onnx", full_check=True)
 
 
 def _is_pickle(content: bytes) -> bool:
@@ -121,13 +155,12 @@ def _is_pickle(content: bytes) -> bool:
 
 @pytest.mark.parametrize("save", [save_pt2, save_onnx])
 def test_an_encoder_that_answers_otherwise_is_refused(save: Any, tmp_path: Path) -> None:
-    model = model_of(CONFIGS["2-D splat"])
-    program = trace(model)
-    other = model_of(CONFIGS["2-D splat"])
+    model, other = model_of(PLAIN), model_of(PLAIN)
+    program = trace(RawEncoder(model))
     with torch.no_grad():
         other.encoder.logvar.bias += 2e-4
     with pytest.raises(CheckpointError, match="encoder: logvar of a batch of 1 differs by"):
-        save(program, other, images_for(model), tmp_path / "encoder")
+        save(program, RawEncoder(other), images_for(model), tmp_path / "encoder")
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,45 +170,38 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         check_onnx_packages()
 
 
-def bundle_of(name: str, *, law: bool) -> Bundle:
-    model = model_of(CONFIGS[name])
-    mu = np.random.default_rng(0).normal(size=(60, 3))
-    head = fit_head(mu, np.where(mu[:, 0] > 0, "large", "small"), mu)
-    names = ("z0", "z1", "z2")
-    equations = EquationModel(("large", "small"), names, (parse("0.5 - 2.0*z0*z1", names),))
-    return Bundle(model, head, equations if law else None)
-
-
 def test_an_export_is_all_that_its_readme_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported: tuple[Bundle, Path, tuple[str, ...]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bundle = bundle_of("3-D splat", law=True)
-    images = images_for(bundle.model)
-    done = export_bundle(bundle, images, tmp_path / "out", meanings={"z0": "size"})
-    assert set(done.files) == {
+    bundle, folder, files = exported
+    assert set(files) == {
         "README.md", "digests.json", "encoder.onnx", "encoder.pt2", "head.json",
-        "law.c", "law.h", "law.py", "law.tex",
+        "law.c", "law.h", "law.py", "law.tex", "pose.pt2",
     }  # fmt: skip
-    digests = read_digests(tmp_path / "out")
-    assert set(digests) == set(done.files) - {"digests.json"}
+    digests = read_digests(folder)
+    assert set(digests) == set(files) - {"digests.json"}
     for file in digests:
-        read_checked(tmp_path / "out", file, digests)
-    text = (tmp_path / "out" / "README.md").read_text()
-    assert "`(n, 1, 8, 8, 8)`" in text
-    assert "1 channel of z 8 x y 8 x x 8 voxels" in text
-    assert "`pose` is the encoder's guess" in text
+        read_checked(folder, file, digests)
+    text = (folder / "README.md").read_text()
+    assert "`(n, 2, 8, 8)`" in text
+    assert "2 channels of y 8 x x 8 voxels" in text
+    assert "`pose` of the encoder is a guess" in text
     assert "smoothing by 0.7 voxels, normalisation (particle)" in text
-    assert "size" in (tmp_path / "out" / "law.tex").read_text()
-    monkeypatch.chdir(tmp_path / "out")
-    monkeypatch.syspath_prepend(tmp_path / "out")
+    assert "size" in (folder / "law.tex").read_text()
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
     snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(snippets) == 3
-    Path("snippets.py").write_text("".join(snippets))
-    assert runpy.run_path("snippets.py")["pose"].shape == (1, 4)
+    assert len(snippets) == 4
+    script = tmp_path / "snippets.py"
+    script.write_text("".join(snippets))
+    assert runpy.run_path(str(script))["pose"].shape == (1, 2)
+    images = images_for(bundle.model)
     # From image to class by the files alone, as the bundle answers.
-    session = onnxruntime.InferenceSession(tmp_path / "out" / "encoder.onnx")
+    session = onnxruntime.InferenceSession(folder / "encoder.onnx")
     mu = session.run(["mu"], {"images": images})[0]
-    law = runpy.run_path(str(tmp_path / "out" / "law.py"))
+    law = runpy.run_path(str(folder / "law.py"))
     answers = bundle.predict(images)
     assert [law["classify"](row) for row in mu.tolist()] == [a["class"] for a in answers]
     for row, each in zip(mu.tolist(), answers, strict=True):
@@ -183,7 +209,7 @@ def test_an_export_is_all_that_its_readme_says(
 
 
 def test_class_and_novelty_are_what_the_readme_computes(tmp_path: Path) -> None:
-    bundle = bundle_of("2-D splat", law=False)
+    bundle = bundle_of(model_of(PLAIN), law=False)
     done = export_bundle(bundle, images_for(bundle.model), tmp_path / "out", meanings={})
     assert not [name for name in done.files if name.startswith("law")]
     text = (tmp_path / "out" / "README.md").read_text()

@@ -18,12 +18,9 @@ from mlflow.tracking import MlflowClient
 
 from tests.logged_models import bars, trained
 
+pytestmark = pytest.mark.usefixtures("tracking_store")
+
 MARGIN = 0.02
-
-
-@pytest.fixture(autouse=True)
-def store(tracking_store: MlflowClient) -> MlflowClient:
-    return tracking_store
 
 
 @pytest.fixture
@@ -68,9 +65,7 @@ def test_a_little_evidence_does_not_move_the_alias(tmp_path: Path) -> None:
     assert judge(found, version(second), "accuracy", 0.9).promoted
 
 
-def test_particles_that_either_was_trained_on_do_not_count(
-    data: str, tmp_path: Path, store: MlflowClient
-) -> None:
+def test_particles_that_either_was_trained_on_do_not_count(data: str, tmp_path: Path) -> None:
     old = version(trained(data))
     bars(tmp_path / "bars.particles.zarr", n=600, groups=60, seed=1, grow=True)
     grown = open_stack(data)
@@ -154,7 +149,7 @@ def test_box_that_does_not_fit_is_refused(data: str, tmp_path: Path) -> None:
     rows = open_stack(data).table.iloc[:2]
     with new_stack(path, item_shape=(1, 16, 16)) as writer:
         writer.append(np.zeros((2, 1, 16, 16), dtype=np.float32), rows)
-    with pytest.raises(DataError, match=r"shape \(1, 16, 16\), expected \(1, 8, 8\)"):
+    with pytest.raises(DataError, match=r"shape \(1, 16, 16\), the model takes \(1, 8, 8\)"):
         measured(trained(data), str(path))
 
 

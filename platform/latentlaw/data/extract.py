@@ -1,37 +1,23 @@
 """Extraction: boxes about coordinates, each chunk of a tomogram decoded once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
+from latentlaw.data.boxes import cut_boxes
 from latentlaw.data.coordinates import read_coordinates
-from latentlaw.data.cropping import (
-    OpenBox,
-    centred_box,
-    cut_region,
-    open_box,
-    pad_value,
-    plan_regions,
-)
 from latentlaw.data.microscope import Contrast
 from latentlaw.data.particles import open_stack
-from latentlaw.data.placement import FRACTION, NEAREST, EdgePolicy, MissingPolicy, place
+from latentlaw.data.placement import EdgePolicy, MissingPolicy, place
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.review import NonfinitePolicy, Review
-from latentlaw.data.scheduler import TaskRunner, open_scheduler
+from latentlaw.data.scheduler import open_scheduler
 from latentlaw.data.stack_star import check_star, extend_star, keep_star
 from latentlaw.data.stack_writer import grown_stack, new_stack
 from latentlaw.data.star_text import read_star_text
 from latentlaw.data.tomogram_names import common_voxel_size, tomograms_by_name
-from latentlaw.data.tomograms import Tomogram
 from latentlaw.errors import ConfigError
-
-_BATCH = 64  # boxes handed on together, so that a region is not copied as a whole
 
 
 @dataclass(frozen=True)
@@ -170,7 +156,7 @@ def extract(
         done = 0
         for name, rows in plan.rows.groupby("tomogram", sort=True):
             store = stores[str(name)]
-            for images, cut in _cut(store, rows, box, tasks):
+            for images, cut in cut_boxes(store, rows, box, tasks):
                 kept, these = review(images, cut)
                 writer.append(
                     -kept if contrast == "dark" else kept, these.assign(source=store.name)
@@ -209,30 +195,3 @@ def _check(box: int, **policies: str) -> None:
         if value not in get_args(known[name]):
             expected = ", ".join(get_args(known[name]))
             raise ConfigError(f"{name} {value!r}: expected one of {expected}")
-
-
-def _cut(
-    tomogram: Tomogram, rows: pd.DataFrame, box: int, tasks: TaskRunner
-) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
-    """Yield boxes `(n, 1, box, box, box)` and their rows as they become whole."""
-    wide = box + 2
-    corners = rows[NEAREST].to_numpy() - box // 2 - 1
-    fractions = rows[FRACTION].to_numpy()
-    jobs = list(plan_regions(tomogram, corners, fractions, wide))
-    due = np.bincount(np.concatenate([job.numbers for job in jobs]), minlength=len(rows))
-    open_boxes: dict[int, OpenBox] = {}
-    for result in tasks.map(cut_region, jobs):
-        for start in range(0, len(result.numbers), _BATCH):
-            batch = slice(start, start + _BATCH)
-            yield result.boxes[batch, None], rows.iloc[result.numbers[batch]]
-        boxes, numbers = [], []
-        for piece in result.pieces:
-            target = open_boxes.get(piece.number) or open_box(wide, int(due[piece.number]))
-            open_boxes[piece.number] = target
-            if target.add(piece):
-                del open_boxes[piece.number]
-                padded = pad_value(target.voxels, target.filled)
-                boxes.append(centred_box(padded, fractions[piece.number]))
-                numbers.append(piece.number)
-        if numbers:
-            yield np.stack(boxes)[:, None], rows.iloc[numbers]

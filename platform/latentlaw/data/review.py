@@ -1,4 +1,4 @@
-"""What boxes hold, seen before they are written: voxels that are no number, constant boxes."""
+"""What boxes hold, seen before they are used: voxels that are no number, constant boxes."""
 
 from pathlib import Path
 from typing import Literal
@@ -11,11 +11,10 @@ from latentlaw.errors import DataError
 
 NonfinitePolicy = Literal["fail", "drop", "zero"]
 _LISTED = 10
-_VOXELS = (1, 2, 3, 4)
 
 
 class Review:
-    """Looks at boxes before they are written: which are not finite, which constant."""
+    """Looks at boxes before they are used: which are not finite, which constant."""
 
     def __init__(self, policy: NonfinitePolicy) -> None:
         self.policy = policy
@@ -26,14 +25,15 @@ class Review:
     def __call__(
         self, images: NDArray[np.float32], rows: pd.DataFrame
     ) -> tuple[NDArray[np.float32], pd.DataFrame]:
-        """Return the images `(n, 1, box, box, box)` and rows that are to be written."""
-        low, high = images.min(axis=_VOXELS), images.max(axis=_VOXELS)
+        """Return the images `(n, c, [z,] y, x)` and rows that are to be written."""
+        voxels = tuple(range(1, images.ndim))
+        low, high = images.min(axis=voxels), images.max(axis=voxels)
         bad = ~(np.isfinite(low) & np.isfinite(high))  # NaN is the least and the greatest of all
         self.nonfinite += rows["particle_id"][bad].tolist()
         same = low == high
         if bad.any() and self.policy == "zero":
             images[bad] = np.nan_to_num(images[bad], nan=0.0, posinf=0.0, neginf=0.0)
-            same[bad] = ~images[bad].any(axis=_VOXELS)
+            same[bad] = ~images[bad].any(axis=voxels)
         elif bad.any():
             images, rows, same = images[~bad], rows[~bad], same[~bad]
         self.constant += rows["particle_id"][same].tolist()

@@ -4,7 +4,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +37,11 @@ class TaskRunner:
 
     submit: Callable[..., Any]
     in_flight: int
+
+    @property
+    def workers(self) -> int:
+        """Tasks that run at the same time."""
+        return max(1, self.in_flight - 1)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `function(item)` of each item, in their order.
@@ -76,9 +81,19 @@ class TaskRunner:
             more = f" and {len(deadly) - _MOST_NAMED} more" if len(deadly) > _MOST_NAMED else ""
             raise WorkerError(
                 f"scheduler: each worker that was given {names}{more} died, most likely out of "
-                "memory; the rest is done. Use a smaller `shard`, workers with more memory, or "
-                "scheduler=threads"
+                "memory; the rest is done. Use a smaller `shard` or `batch_size`, workers with "
+                "more memory, or scheduler=threads"
             )
+
+
+def _run_now(function: Callable[[Item], Result], item: Item) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(function(item))
+    return future
+
+
+#: Runs each task where and when it is given: for work that is a task itself.
+HERE = TaskRunner(_run_now, 1)
 
 
 @contextmanager

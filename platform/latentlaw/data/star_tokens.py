@@ -33,6 +33,8 @@ def _matches(line: str) -> list["re.Match[str]"]:
 
 def edited(line: str, tokens: Mapping[int, str], added: str) -> str:
     """Put `tokens` in the place of those at the positions given, and `added` behind the last."""
+    if not tokens and "#" not in line and line[-1:].strip():
+        return line + added  # no comment, no white space behind
     matches = _matches(line)
     line = line[: matches[-1].end()] + added + line[matches[-1].end() :]
     for at in sorted(tokens, reverse=True):

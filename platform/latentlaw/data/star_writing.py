@@ -41,12 +41,13 @@ def write_star(
     source: StarText | None = None,
     updated: Collection[Update] = (),
     sizes_a: Mapping[str, tuple[float, float, float]] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> None:
     """Write particle tables as a RELION STAR file.
 
     Columns that a particle table does not have, such as `probability`, are written as
-    `latentlawProbability`. `rlnClassNumber` counts the sorted labels from 1, and is 0 where there
-    is none.
+    `latentlawProbability`. `rlnClassNumber` counts `class_names` from 1, and is 0 where there is
+    no label.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ def write_star(
     sizes_a
         Sizes `(z, y, x)` of the tomograms in angstrom. If they are given, positions are written
         both from the corner, which Warp wants, and from the centre, which RELION 5 wants.
+    class_names
+        Classes in the order of their numbers; None: the labels that occur, sorted.
 
     Raises
     ------
@@ -86,7 +89,8 @@ def write_star(
     if "pose" in due:
         columns |= _pose(star, table)
     if "label" in due:
-        codes = table["label"].astype("category").cat.codes.astype(int) + 1
+        names = sorted(table["label"].dropna().unique()) if class_names is None else class_names
+        codes = pd.Categorical(table["label"], categories=list(names)).codes.astype(int) + 1
         columns |= {CLASS_NUMBER: codes.tolist(), LABEL: table["label"].tolist()}
     if source is None:
         columns[PARTICLE_ID] = table["particle_id"].tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from latentlaw.discovery.expressions import symbol, to_latex
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 
     from latentlaw.discovery.law import Law
 
-_WIDTH = 90  # characters of a line's source
-_UNKNOWN = "its meaning is not known"
+_WIDTH = 70  # characters of a line, once it is typeset
+_UNSEEN = re.compile(r"\\(left|right|cdot|frac)|[{}_^\s]|\\[,;!]")
 _SPECIAL = {c: rf"\{c}" for c in "&%$#_{}"}
 _SPECIAL |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
@@ -34,11 +35,13 @@ def to_latex_fragment(law: Law, meanings: Mapping[str, str]) -> str:
         if len(law.classes) == 2
         else r"The probability of class $k$ is $e^{f_k} / \sum_j e^{f_j}$."
     )
-    items = [
-        rf"  \item[${to_latex(symbol(name))}$] {_escape(meanings.get(name) or _UNKNOWN)}"
-        for name in law.latents_used
-    ]
+    symbols = {name: f"${to_latex(symbol(name))}$" for name in law.latents_used}
+    known = {name: meanings[name] for name in symbols if meanings.get(name)}
+    items = [rf"  \item[{symbols[name]}] {_escape(text)}" for name, text in known.items()]
     listing = ["\\begin{description}", *items, "\\end{description}"] if items else []
+    unknown = ", ".join(symbols[name] for name in symbols if name not in known)
+    if unknown:
+        listing.append(f"What {unknown} mean in an image is not known.")
     return "\n".join(
         [
             r"% A law of latents, made by latentlaw. Needs \usepackage{amsmath}.",
@@ -46,7 +49,7 @@ def to_latex_fragment(law: Law, meanings: Mapping[str, str]) -> str:
             " \\\\\n".join(lines),
             r"\end{align*}",
             f"{said} Where $f$ is undefined it counts as 0.",
-            "Latents are means of the encoder's posterior and have no unit:",
+            "Latents are means of the encoder's posterior and have no unit.",
             *listing,
             "",
         ]
@@ -57,10 +60,14 @@ def _broken(latex: str) -> str:
     """Break a long sum before its terms."""
     lines = [""]
     for term in _terms(latex):
-        if lines[-1] and len(lines[-1]) + len(term) > _WIDTH:
+        if lines[-1] and _width(lines[-1] + term) > _WIDTH:
             lines.append("")
         lines[-1] += term
     return " \\\\\n  &\\quad ".join(line.strip() for line in lines)
+
+
+def _width(latex: str) -> int:
+    return len(_UNSEEN.sub("", latex))
 
 
 def _terms(latex: str) -> list[str]:

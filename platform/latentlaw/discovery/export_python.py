@@ -11,19 +11,22 @@ from latentlaw.discovery.programs import LIMIT
 if TYPE_CHECKING:
     from latentlaw.discovery.law import Law
 
-# IEEE 754 arithmetic, as numpy does it, where Python would raise.
-_PRELUDE = f'''"""A law of latents: `classify(z)` tells the class of one particle.
+_DOCSTRING = '''"""A law of latents: `classify(z)` tells the class of one particle.
 
 `z` are the latents of a particle, plain floats in the order of `LATENTS`, and what is returned is
 in the order of `CLASSES`. Made by latentlaw; needs no library.
 """
 
 import math
-
+'''
+_BOUNDED = f"""
 
 def _bounded(x):
     return 0.0 if x != x else max(-{LIMIT!r}, min({LIMIT!r}, x))
-
+"""
+#: IEEE 754 arithmetic, as numpy does it, where Python would raise.
+_HELPERS = {
+    "pow": """
 
 def _pow(x, p):
     if x < 0 and p != int(p):
@@ -33,30 +36,36 @@ def _pow(x, p):
     except (OverflowError, ZeroDivisionError):
         negative = math.copysign(1.0, x) < 0 and p % 2 == 1
         return -math.inf if negative else math.inf
-
+""",
+    "exp": """
 
 def _exp(x):
     try:
         return math.exp(x)
     except OverflowError:
         return math.inf
-
+""",
+    "log": """
 
 def _log(x):
     return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
-
+""",
+    "sin": """
 
 def _sin(x):
     return math.nan if math.isinf(x) else math.sin(x)
-
+""",
+    "cos": """
 
 def _cos(x):
     return math.nan if math.isinf(x) else math.cos(x)
-
+""",
+    "sign": """
 
 def _sign(x):
     return x if x != x else float((x > 0) - (x < 0))
-'''
+""",
+}
 _POSTLUDE = '''
 
 def probabilities(z):
@@ -77,8 +86,8 @@ def _number(value: float) -> str:
     return repr(value) if math.isfinite(value) else f"float({str(value)!r})"
 
 
-_CALLS = {"exp": "_exp", "log": "_log", "sin": "_sin", "cos": "_cos", "sign": "_sign"}
-_CALLS |= {"tanh": "math.tanh", "abs": "abs", "pow": "_pow", "bounded": "_bounded"}
+_CALLS = {name: f"_{name}" for name in (*_HELPERS, "bounded")}
+_CALLS |= {"tanh": "math.tanh", "abs": "abs"}
 _SYNTAX = Syntax(assign="{name} = {value}", number=_number, calls=_CALLS)
 
 
@@ -103,4 +112,6 @@ def to_python(law: Law) -> str:
         lines += [f"    {line}" for line in statements(head.program, _SYNTAX, name)]
     values = ["-f0 / 2", "f0 / 2"] if len(names) == 1 else names
     lines.append(f"    return [{', '.join(values)}]")
-    return f"{_PRELUDE}\n\n" + "\n".join(lines) + f"\n{_POSTLUDE}"
+    used = {step.kind for head in heads for step in head.program.steps}
+    helpers = [_BOUNDED, *(text for name, text in _HELPERS.items() if name in used)]
+    return "".join((_DOCSTRING, *helpers, "\n\n", "\n".join(lines), "\n", _POSTLUDE))

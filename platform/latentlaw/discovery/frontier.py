@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from latentlaw.discovery.latents import LatentData
 
 FAMILIES = ("cnn", "resnet", "boosting", "dense", "logistic", "features", "sparse", "equation")
-BLACK_BOXES = ("cnn", "resnet")
+BLACK_BOX_FAMILIES = ("cnn", "resnet")
 
 
 class Scorer(Protocol):
@@ -104,7 +104,9 @@ def black_box(rungs: Sequence[Rung]) -> Rung | None:
     ValueError
         If there are several and the validation accuracy of one is not known.
     """
-    boxes = sorted((r for r in rungs if r.family in BLACK_BOXES), key=lambda r: r.complexity)
+    boxes = sorted(
+        (r for r in rungs if r.family in BLACK_BOX_FAMILIES), key=lambda r: r.complexity
+    )
     if len(boxes) < 2:
         return boxes[0] if boxes else None
     known = [r.val_balanced_accuracy for r in boxes if r.val_balanced_accuracy is not None]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from latentlaw.discovery.programs import Program, bounded
-from latentlaw.discovery.scores import log_softmax
+from latentlaw.discovery.scores import head_logits, log_softmax
 from latentlaw.errors import DataError
 
 if TYPE_CHECKING:
@@ -189,5 +189,4 @@ def evaluate_logits(
     """
     pairs = [bounded(program.numpy(columns)) for program in programs]
     values = np.stack([v for v, _ in pairs], axis=1)
-    logits = np.concatenate([-values, values], 1) / 2 if len(programs) == 1 else values
-    return logits, max(rate for _, rate in pairs)
+    return head_logits(values), max(rate for _, rate in pairs)

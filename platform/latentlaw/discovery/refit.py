@@ -16,7 +16,7 @@ import sympy
 from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.expressions import complexity, is_finite, snap, symbol, tidy
 from latentlaw.discovery.programs import LIMIT, bounded
-from latentlaw.discovery.scores import log_losses, log_softmax, particle_weights
+from latentlaw.discovery.scores import head_logits, log_losses, log_softmax, particle_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -117,11 +117,6 @@ class Sample:
         first = residual + 2 * SMOOTHING * values
         second = p[:, :, None] * (same - p[:, None, :]) + 2 * SMOOTHING * same
         return first * weights[:, None], second * weights[:, None, None]
-
-
-def head_logits(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return class logits `(n, K)`; a single head `(n, 1)` is the log-odds of the second class."""
-    return np.concatenate([-values / 2, values / 2], 1) if values.shape[1] == 1 else values
 
 
 def head_values(heads: Heads, sample: Sample) -> NDArray[np.float64]:

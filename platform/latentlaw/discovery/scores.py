@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def head_logits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return class logits `(n, K)` of values `(n, H)` of the heads.
+
+    One head a class is its logit; a single head is the log-odds of the second of two classes.
+    """
+    return np.concatenate([-values, values], 1) / 2 if values.shape[1] == 1 else values
+
+
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return log-probabilities `(n, K)` of `logits` `(n, K)`."""
     wide = np.asarray(logits, dtype=np.float64)

@@ -146,17 +146,17 @@ def _confusions(
     Particles that all models answer alike are one unit.
     """
     names = np.unique(np.concatenate((truth, *(each.predicted for each in models))))
-    answers = np.stack([np.searchsorted(names, each.predicted) for each in models], axis=1)
-    rows = np.concatenate((np.searchsorted(names, truth)[:, None], answers), axis=1)
+    answers = np.stack([truth, *(each.predicted for each in models)], axis=1)
+    rows = np.searchsorted(names, answers)
     if units is None:
         rows, times = np.unique(rows, axis=0, return_counts=True)
         units = np.arange(len(rows))
     else:
         times = np.ones(units.max() + 1, dtype=np.intp)
-    counts = np.zeros((len(times), len(models), len(names), len(names)))
-    for i in range(len(models)):
-        np.add.at(counts, (units, i, rows[:, 0], rows[:, 1 + i]), 1.0)
-    return counts, times
+    k = len(names)
+    cells = (units[:, None] * k + rows[:, :1]) * k + rows[:, 1:]
+    counts = [np.bincount(column, minlength=len(times) * k * k) for column in cells.T]
+    return np.stack([each.reshape(-1, k, k) for each in counts], axis=1).astype(float), times
 
 
 def _silhouettes(
@@ -169,11 +169,10 @@ def _silhouettes(
             "particles, expected two or more, of more particles than classes"
         )
     units = np.arange(len(truth)) if units is None else units
-    sums = np.zeros((units.max() + 1, len(models), 2))
-    for i, model in enumerate(models):
-        np.add.at(sums[:, i, 0], units, silhouette_samples(model.mu, truth, metric="cosine"))
-        np.add.at(sums[:, i, 1], units, 1.0)
-    return sums, np.ones(len(sums), dtype=np.intp)
+    values = [silhouette_samples(model.mu, truth, metric="cosine") for model in models]
+    sums = np.stack([np.bincount(units, weights=each) for each in values], axis=1)
+    sizes = np.broadcast_to(np.bincount(units)[:, None], sums.shape)
+    return np.stack((sums, sizes), axis=-1), np.ones(len(sums), dtype=np.intp)
 
 
 def _ratios(sums: Array) -> Array:

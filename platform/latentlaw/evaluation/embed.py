@@ -1,5 +1,6 @@
 """Latents of many images, batch by batch."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from latentlaw.errors import DataError
 from latentlaw.models.vae import AutoEncoder
 
 Array = NDArray[np.float32]
+_LARGEST, _QUICKEST_BYTES = 128, 2**22
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,33 @@ class Images(Protocol):
     def __getitem__(self, part: slice, /) -> NDArray[Any]: ...
 
 
-def embed(model: AutoEncoder, images: Images, *, batch_size: int = 128) -> Embedding:
-    """Encode raw images `(n, c, [z,] y, x)`, normalised as the model was trained; find poses."""
+def quick_batch(model: AutoEncoder, device: torch.device) -> int:
+    """Return how many images a model works on at once in least time, from 1 to 128.
+
+    On a CPU images of 4 MiB together, whatever their size: with 8 MiB each takes twice as long
+    (docs/results.md).
+    """
+    if device.type != "cpu":
+        return _LARGEST
+    image = 4 * math.prod(model.config.image_shape)  # float32
+    return max(1, min(_LARGEST, _QUICKEST_BYTES // image))
+
+
+def embed(model: AutoEncoder, images: Images, *, batch_size: int | None = None) -> Embedding:
+    """Encode raw images `(n, c, [z,] y, x)`, normalised as the model was trained; find poses.
+
+    Parameters
+    ----------
+    batch_size
+        Images at once; None: as many as are quickest.
+    """
     model.eval()
     device = next(model.parameters()).device
+    size = quick_batch(model, device) if batch_size is None else batch_size
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(images), batch_size):
-            batch = torch.as_tensor(images[start : start + batch_size], dtype=torch.float32)
+        for start in range(0, len(images), size):
+            batch = torch.as_tensor(images[start : start + size], dtype=torch.float32)
             encoding = model.infer(model.config.normalisation(batch.to(device)))
             parts.append([t.cpu().numpy() for t in (encoding.mu, encoding.logvar, encoding.pose)])
     mu, logvar, pose = (np.concatenate(column) for column in zip(*parts, strict=True))

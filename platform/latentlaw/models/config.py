@@ -22,6 +22,8 @@ class ModelConfig(BaseModel):
         Half-angle in degrees of the tilt series that the volumes are from (tilt axis y, beam along
         z): outputs and poses are compared with images at the frequencies that it reaches. None:
         not known, and images are taken as whole.
+    voxel_size_a
+        Edge in angstrom of a voxel of the images that it was trained on. None: not known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +41,7 @@ class ModelConfig(BaseModel):
     reconstruction: ReconstructionKind = "mse"
     normalisation: Normalisation = Normalisation()
     tilt_range: float | None = Field(None, gt=0, lt=90)
+    voxel_size_a: float | None = Field(None, gt=0, allow_inf_nan=False)
 
     @property
     def dims(self) -> int:

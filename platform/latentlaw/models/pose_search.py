@@ -48,7 +48,7 @@ def search_pose(
     """
     dims = images.ndim - 2
     score = _Score.of(splats, images, wedges)
-    grid = spread_rotations(_GRID[dims], dims).to(images).expand(len(images), -1, -1, -1)
+    grid = spread_rotations(_GRID[dims], dims).to(images).expand(images.shape[0], -1, -1, -1)
     best = score(grid).topk(_KEPT, dim=1).indices
     starts = torch.cat((_pick(grid, best), pose_matrix(guess)[:, None]), dim=1)
     for step in range(_STEPS):

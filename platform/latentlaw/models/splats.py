@@ -55,10 +55,10 @@ class SplatDecoder(nn.Module):
 
     def splats(self, z: Tensor) -> Splats:
         """Return the Gaussians of latents `(n, latent_dims)`, centres kept inside the box."""
-        centres = torch.tanh(self.centres(z)).view(len(z), -1, self._dims) * 0.8
+        centres = torch.tanh(self.centres(z)).view(z.shape[0], -1, self._dims) * 0.8
         low, high = self._SIGMA_RANGE
         sigmas = low + (high - low) * torch.sigmoid(self.sigmas(z))
-        return Splats(centres, sigmas, self.weights(z).view(len(z), self._channels, -1))
+        return Splats(centres, sigmas, self.weights(z).view(z.shape[0], self._channels, -1))
 
     def forward(self, z: Tensor, pose: Tensor, sizes: tuple[int, ...] | None = None) -> Tensor:
         """Render at the trained box, or at another box of `sizes` ([z,] y, x) voxels."""

@@ -90,7 +90,7 @@ class AutoEncoder(nn.Module):
 
     def _wedges(self, images: Tensor, wedges: Wedges | None) -> Wedges | None:
         if wedges is None and self.config.tilt_range is not None:
-            wedges = Wedges.unturned(len(images), self.config.tilt_range)
+            wedges = Wedges.unturned(images.shape[0], self.config.tilt_range)
         return None if wedges is None else wedges.to(images.device)
 
     def decode(self, z: Tensor, pose: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mlflow.tracking import MlflowClient
 
 from latentlaw.discovery.expressions import complexity, to_latex, to_text
@@ -30,7 +29,7 @@ from latentlaw.tracking.runs import json_text, load_json
 _TEST_IMAGES = 2
 _PAPERS = (
     {
-        "text": "J. Mirecka, M. Famili, A. Kotanska, N. Juraschko, B. Costa-Gomes, C. M. Palmer, "
+        "text": "J. Mirecka, M. Famili, A. Kotańska, N. Juraschko, B. Costa-Gomes, C. M. Palmer, "
         "J. Thiyagalingam, T. Burnley, M. Basham, A. R. Lowe. Affinity-VAE for disentanglement, "
         "clustering and classification of objects in multidimensional image data. 2022.",
         "doi": "10.48550/arXiv.2209.04517",
@@ -68,6 +67,7 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
     bundle, run = found.candidate.bundle, found.candidate.run
     config = bundle.model.config
     training = training_facts(found)
+    size = config.voxel_size_a or training["voxel_size_a"]
     record: dict[str, Any] = {
         "name": listing.name,
         "version": listing.version,
@@ -98,13 +98,13 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
         },
         "equations": _equations(bundle, run.info.run_id),
         "preprocessing": _preprocessing(config),
-        "voxel_size_range_a": _range(training["voxel_size_a"]),
+        "voxel_size_range_a": None if size is None else [size, size],
         "licence": listing.licence,
-        "code_licence": importlib.metadata.metadata("latentlaw").get("License-Expression"),
+        "code_licence": importlib.metadata.metadata("latentlaw").json.get("license_expression"),
         "bioimageio": {
             "format_version": "0.5",
             "cite": list(_PAPERS),
-            **describe_tensors(bundle, digests, training["voxel_size_a"]),
+            **describe_tensors(bundle, digests, size),
         },
         "test_tolerance": TOLERANCE,
     }
@@ -115,11 +115,10 @@ def write_card(found: Measured, listing: Listing, folder: Path) -> dict[str, Any
     """Write the card, as Markdown and as JSON, and the test tensors; return the record."""
     images = found.stack.read(found.rows[:_TEST_IMAGES])
     digests = save_tensors(example_tensors(found.candidate.bundle, images), folder)
-    record = card_record(found, listing, digests)
-    (folder / CARD_RECORD).write_text(json_text(record), encoding="utf-8")
-    # As whoever reads the file has it: NaN is null there.
-    plain = json.loads(json_text(record))
-    (folder / CARD).write_text(card_markdown(plain), encoding="utf-8")
+    text = json_text(card_record(found, listing, digests))
+    record: dict[str, Any] = json.loads(text)  # as others read it: NaN is null, homes are ~
+    (folder / CARD_RECORD).write_text(text, encoding="utf-8")
+    (folder / CARD).write_text(card_markdown(record), encoding="utf-8")
     return record
 
 
@@ -168,10 +167,6 @@ def _preprocessing(config: ModelConfig) -> dict[str, Any]:
         "alignment": own.alignment,
         "tilt_range_deg": config.tilt_range,
     }
-
-
-def _range(size: float | None) -> list[float] | None:
-    return None if size is None or not np.isfinite(size) else [size, size]
 
 
 def _day(milliseconds: int | None) -> str | None:

@@ -159,14 +159,13 @@ def _logged(record: Record) -> str:
 
 def _novelty(record: Record) -> str:
     found = record["novelty"]
-    low, high = (100 * end for end in found["interval"])
     return (
-        "The novelty of a particle is its rank among known particles of the validation split, by "
-        "how unlikely its latents are under the class densities. Above "
-        f"{found['threshold']:g} it counts as new, which is stated to be wrong for "
-        f"{100 * found['stated_false_positive_rate']:g} % of known particles; of "
-        f"{found['particles']} held-out ones {found['false_positives']} were called new "
-        f"({low:.1f} to {high:.1f} %, 95 % binomial interval)."
+        "The novelty of a particle is one minus its conformal p-value among "
+        f"{found['calibrated_on']} scores of known particles of the validation split. Above "
+        f"{found['threshold']:g} it counts as new, which is stated to be wrong for at most "
+        f"{_percent(found['stated'])} of known particles. Of {found['particles']} held-out ones "
+        f"{_percent(found['measured'])} were called new; of particles like those of the "
+        f"calibration, up to {_percent(found['limit'])} would be, in 39 of 40 draws."
     )
 
 
@@ -248,6 +247,10 @@ def _citation(record: Record) -> str:
         f"* {paper['text']} [doi:{paper['doi']}](https://doi.org/{paper['doi']})\n"
         for paper in record["bioimageio"]["cite"]
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""A bundle as files that other programs read: its encoder and its law."""
+"""A bundle as files that other programs read: its encoder, its pose search and its law."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,14 @@ from latentlaw.discovery.export_python import to_python
 from latentlaw.discovery.law import Law
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.digests import write_digests
-from latentlaw.serving.export_encoder import Images, save_onnx, save_pt2, trace
+from latentlaw.serving.export_encoder import (
+    Images,
+    RawEncoder,
+    RawPose,
+    save_onnx,
+    save_pt2,
+    trace,
+)
 from latentlaw.serving.export_readme import readme
 
 
@@ -26,7 +33,7 @@ class Exported:
 def export_bundle(
     bundle: Bundle, example: Images, folder: Path, *, meanings: Mapping[str, str]
 ) -> Exported:
-    """Write the encoder, the head and the law of a bundle to `folder`, which is made.
+    """Write encoder, pose search, head and law of a bundle to `folder`, which is made.
 
     Parameters
     ----------
@@ -41,15 +48,21 @@ def export_bundle(
         If an exported encoder does not answer as the model does.
     """
     folder.mkdir(parents=True)
-    program = trace(bundle.model)
-    pt2_error = save_pt2(program, bundle.model, example, folder / "encoder.pt2")
-    onnx_error = save_onnx(program, bundle.model, example, folder / "encoder.onnx")
+    encoder = RawEncoder(bundle.model)
+    program = trace(encoder)
+    pt2_error = save_pt2(program, encoder, example, folder / "encoder.pt2")
+    onnx_error = save_onnx(program, encoder, example, folder / "encoder.onnx")
+    if bundle.model.config.explicit_pose:
+        # Not as ONNX: where two poses are as good, rounding chooses, and wedges need an FFT.
+        search = RawPose(bundle.model)
+        pose_error = save_pt2(trace(search), search, example, folder / "pose.pt2")
+        pt2_error = max(pt2_error, pose_error)
     (folder / "head.json").write_text(bundle.head.model_dump_json(indent=1))
     law = None if bundle.equations is None else bundle.equations.law
     if law is not None:
         for name, text in _law_files(law, meanings).items():
             (folder / name).write_text(text, encoding="utf-8")
-    text = readme(bundle.model, law, onnx_error=onnx_error)
+    text = readme(encoder, bundle.model.config, law, onnx_error=onnx_error)
     (folder / "README.md").write_text(text, encoding="utf-8")
     write_digests(folder)
     return Exported(pt2_error, onnx_error, tuple(sorted(each.name for each in folder.iterdir())))

@@ -1,4 +1,4 @@
-"""The encoder from raw images to latents, for programs without this package.
+"""From raw images to latents and poses, for programs without this package.
 
 Two formats, both with a batch of any size: `torch.export` (.pt2), which holds no pickle as it is
 written here, and ONNX. Each is read back and compared with the model before it is given away.
@@ -30,6 +30,8 @@ class RawEncoder(nn.Module):
 
     def __init__(self, model: AutoEncoder) -> None:
         super().__init__()
+        self.image_shape = model.config.image_shape
+        self.outputs = ("mu", "logvar", "pose") if model.config.pose_dims else ("mu", "logvar")
         self._normalisation = model.config.normalisation
         self._encoder = model.encoder
 
@@ -42,13 +44,23 @@ class RawEncoder(nn.Module):
             Raw, float32, `(n, c, [z,] y, x)`.
         """
         encoding = self._encoder(self._normalisation(images))
-        found = (encoding.mu, encoding.logvar, encoding.pose)
-        return found if encoding.pose.shape[1] else found[:2]
+        return (encoding.mu, encoding.logvar, encoding.pose)[: len(self.outputs)]
 
 
-def output_names(model: AutoEncoder) -> tuple[str, ...]:
-    """Return the names of what `RawEncoder` returns."""
-    return ("mu", "logvar", "pose") if model.config.pose_dims else ("mu", "logvar")
+class RawPose(nn.Module):
+    """From raw images to the pose that the model answers, which it searches."""
+
+    def __init__(self, model: AutoEncoder) -> None:
+        super().__init__()
+        self.image_shape, self.outputs = model.config.image_shape, ("pose",)
+        self._model = model
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        """Return poses `(n, pose_dims)` of raw images `(n, c, [z,] y, x)`, float32."""
+        return (self._model.infer(self._model.config.normalisation(images)).pose,)
+
+
+Module = RawEncoder | RawPose
 
 
 def check_onnx_packages() -> None:
@@ -72,46 +84,43 @@ def check_onnx_packages() -> None:
         )
 
 
-def trace(model: AutoEncoder) -> ExportedProgram:
-    """Trace the encoder of a model, for a batch of any size, on the CPU."""
-    encoder = RawEncoder(model.cpu()).eval()
-    example = torch.zeros(2, *model.config.image_shape)
+def trace(module: Module) -> ExportedProgram:
+    """Trace a module of a model on the CPU, for a batch of any size."""
     shapes = ({0: Dim("n", min=1)},)
-    program = torch.export.export(encoder, (example,), dynamic_shapes=shapes)
+    program = torch.export.export(module.eval(), (_zeros(module),), dynamic_shapes=shapes)
     program.example_inputs = None  # they would be stored as a pickle
     return program
 
 
-def save_pt2(program: ExportedProgram, model: AutoEncoder, images: Images, path: Path) -> float:
+def save_pt2(program: ExportedProgram, module: Module, images: Images, path: Path) -> float:
     """Write a `.pt2` file and return its largest error on example images `(n, c, [z,] y, x)`.
 
     Raises
     ------
     CheckpointError
-        If what is read back does not answer as the model does.
+        If what is read back does not answer as the module does.
     """
     torch.export.save(program, path)
-    return _checked(torch.export.load(path).module(), model, images, path)
+    return _checked(torch.export.load(path).module(), module, images, path)
 
 
-def save_onnx(program: ExportedProgram, model: AutoEncoder, images: Images, path: Path) -> float:
+def save_onnx(program: ExportedProgram, module: Module, images: Images, path: Path) -> float:
     """Write an ONNX file, input `images`, and return its largest error on example images.
 
     Raises
     ------
     CheckpointError
-        If onnxruntime does not answer as the model does.
+        If onnxruntime does not answer as the module does.
     """
     import onnxruntime
 
-    names = output_names(model)
     made = torch.onnx.export(
         program,
-        (torch.zeros(2, *model.config.image_shape),),
+        (_zeros(module),),
         dynamo=True,
         external_data=False,
         input_names=["images"],
-        output_names=names,
+        output_names=module.outputs,
         verbose=False,
     )
     if made is None:  # what torch returns where it writes a file itself
@@ -120,21 +129,25 @@ def save_onnx(program: ExportedProgram, model: AutoEncoder, images: Images, path
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def run(batch: Tensor) -> Sequence[Any]:
-        answers: Sequence[Any] = session.run(list(names), {"images": batch.numpy()})
+        answers: Sequence[Any] = session.run(list(module.outputs), {"images": batch.numpy()})
         return answers
 
-    return _checked(run, model, images, path)
+    return _checked(run, module, images, path)
 
 
-def _checked(run: Run, model: AutoEncoder, images: Images, path: Path) -> float:
-    """Compare an export with the model on batches of one and of five of the images."""
-    encoder, largest = RawEncoder(model).eval(), 0.0
+def _zeros(module: Module) -> Tensor:
+    return torch.zeros(2, *module.image_shape)
+
+
+def _checked(run: Run, module: Module, images: Images, path: Path) -> float:
+    """Compare an export with the module on batches of one and of five of the images."""
+    largest = 0.0
     for size in _BATCHES:
         batch = torch.from_numpy(np.resize(images, (size, *images.shape[1:])))
         with torch.inference_mode():
-            wanted = encoder(batch)
+            wanted = module.eval()(batch)
             found = run(batch)
-        for name, ours, theirs in zip(output_names(model), wanted, found, strict=True):
+        for name, ours, theirs in zip(module.outputs, wanted, found, strict=True):
             apart = (ours - torch.as_tensor(theirs)).abs().max() / ours.abs().max().clamp_min(1)
             if not apart <= TOLERANCE:
                 raise CheckpointError(

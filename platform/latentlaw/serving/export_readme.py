@@ -2,23 +2,21 @@
 
 from latentlaw.discovery.law import Law
 from latentlaw.models.config import ModelConfig
-from latentlaw.models.vae import AutoEncoder
-from latentlaw.serving.export_encoder import TOLERANCE, output_names
+from latentlaw.serving.export_encoder import TOLERANCE, RawEncoder
 
 
-def readme(model: AutoEncoder, law: Law | None, *, onnx_error: float) -> str:
+def readme(encoder: RawEncoder, config: ModelConfig, law: Law | None, *, onnx_error: float) -> str:
     """Return Markdown that says how the files of an export are used."""
-    parts = [_ENCODER.format(**_encoder_facts(model, onnx_error)), _pose(model.config), _HEAD]
+    parts = [_ENCODER.format(**_facts(encoder, config, onnx_error)), _pose(config), _HEAD]
     parts.append(_NO_LAW if law is None else _LAW.format(**_law_facts(law)))
     return "\n".join(part for part in parts if part)
 
 
-def _encoder_facts(model: AutoEncoder, onnx_error: float) -> dict[str, str]:
-    config = model.config
+def _facts(encoder: RawEncoder, config: ModelConfig, onnx_error: float) -> dict[str, str]:
     channels, sizes = config.image_shape[0], config.image_shape[1:]
     axes = zip("zyx"[-len(sizes) :], sizes, strict=True)
     widths = {"mu": config.latent_dims, "logvar": config.latent_dims, "pose": config.pose_dims}
-    outputs = [f"`{name}` `(n, {widths[name]})`" for name in output_names(model)]
+    outputs = [f"`{name}` `(n, {widths[name]})`" for name in encoder.outputs]
     done = [f"normalisation ({config.normalisation.kind})"]
     if config.normalisation.smoothing:
         done.insert(0, f"smoothing by {config.normalisation.smoothing:g} voxels")
@@ -31,7 +29,7 @@ def _encoder_facts(model: AutoEncoder, onnx_error: float) -> dict[str, str]:
         "axes": " x ".join(f"{axis} {size}" for axis, size in axes),
         "channels": f"{channels} channel{'s' if channels > 1 else ''}",
         "outputs": ", ".join(outputs),
-        "names": ", ".join(output_names(model)),
+        "names": ", ".join(encoder.outputs),
         "inside": ", ".join(done),
         "error": f"{onnx_error:.1g}",
         "tolerance": f"{TOLERANCE:g}",
@@ -52,16 +50,12 @@ def _law_facts(law: Law) -> dict[str, str]:
 
 def _pose(config: ModelConfig) -> str:
     if config.explicit_pose:
-        numbers = (
-            "a unit quaternion w, x, y, z that turns the model's frame into the particle's"
-            if config.dims == 3
-            else "cosine and sine of the turn from x towards y"
-        )
-        return (
-            f"**`pose` is the encoder's guess**, {numbers}. The model itself starts from this "
-            "guess and searches over all rotations for the pose that shows the image best; the "
-            "search is not in these files, so poses here are less exact than those of `predict` "
-            "and of the server. Latents are the same.\n"
+        three = config.dims == 3
+        return _POSE.format(
+            numbers="a unit quaternion w, x, y, z that turns the model's frame into the particle's"
+            if three
+            else "cosine and sine of the turn from x towards y",
+            ones=", ".join(map(str, config.image_shape)),
         )
     if config.pose_dims:
         return "`pose` are free numbers that take up orientation; they are no angles.\n"
@@ -96,6 +90,18 @@ import numpy as np, onnxruntime
 
 session = onnxruntime.InferenceSession("encoder.onnx", providers=["CPUExecutionProvider"])
 {names} = session.run(None, {{"images": np.zeros((1, {ones}), np.float32)}})
+```
+"""
+_POSE = """## The pose: `pose.pt2`
+
+**`pose` of the encoder is a guess**, {numbers}. The model itself starts from it and searches all
+rotations for the one under which its Gaussians show the image best. `pose.pt2` does that search
+too, from the same input to `pose` as the model answers it; there is no ONNX file of it.
+
+```python
+import torch
+
+(pose,) = torch.export.load("pose.pt2").module()(torch.zeros(1, {ones}))
 ```
 """
 _HEAD = """## Class and novelty by numbers: `head.json`

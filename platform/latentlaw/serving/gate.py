@@ -1,10 +1,9 @@
 """The registry's gate: candidate and champion on the same particles that neither was trained on.
 
 An alias moves only if the candidate is shown to be worse by no more than a margin, on at least
-`FEWEST_PARTICLES`; what cannot be compared, does not move it.
+`FEWEST_PARTICLES`; what cannot be compared does not move it.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +27,9 @@ from latentlaw.evaluation.comparison import (
     is_not_worse,
     score,
 )
-from latentlaw.evaluation.embed import embed
+from latentlaw.evaluation.embed import check_finite, embed
 from latentlaw.serving.bundle import Bundle
+from latentlaw.serving.checks import check_shape, check_voxel_size
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.lineage import stack_of
 from latentlaw.tracking.runs import source_run
@@ -154,7 +154,7 @@ def judge(found: Measured, holder: str | None, measure: Measure, margin: float) 
     try:
         champion = _contender(name, holder, found.stack)
     except LatentlawError as error:
-        told = f"{name}, which holds it, cannot be compared with: {_without_folders(str(error))}"
+        told = f"{name}, which holds it, cannot be compared with: {error}"
         return Verdict(False, f"{told}; `rollback` goes from a damaged version to one before it")
     rows = np.flatnonzero(found.candidate.held_out & champion.held_out)
     obstacle = _obstacle(found.candidate, champion, len(rows), found.stack)
@@ -221,11 +221,8 @@ def _contender(name: str, model: str, stack: ParticleStack) -> Contender:
     """Load a model, and find out what it may be measured on."""
     run = mlflow.get_run(source_run(model))
     bundle = load_logged_bundle(model)
-    if (wanted := bundle.model.config.image_shape) != stack.item_shape:
-        raise DataError(
-            f"{stack.path}: found images of shape {stack.item_shape}, expected {wanted} of "
-            f"{name}; give a stack of its box by `data`"
-        )
+    check_shape(bundle.model.config, stack.item_shape, stack.path)
+    check_voxel_size(bundle.model.config, stack.voxel_size_a, stack.path)
     truth = stack.table["label"].fillna("").to_numpy(dtype=str)
     task = run.data.params.get("classes", "none")
     if task.casefold() != "none":
@@ -235,6 +232,7 @@ def _contender(name: str, model: str, stack: ParticleStack) -> Contender:
 
 def _answers(model: Contender, stack: ParticleStack, rows: Rows) -> Answers:
     mu = embed(model.bundle.model, Particles.unlabelled(stack.images, rows)).mu
+    check_finite(mu)
     names = np.array(model.bundle.class_names)
     return Answers(names[model.bundle.probabilities(mu).argmax(axis=1)], mu)
 
@@ -272,11 +270,6 @@ def _where(found: Score, models: Sequence[Contender], stack: ParticleStack) -> s
         text += " (few groups, so particles are drawn)"
     notes = [f"{each.name} {_SAW[each.split.saw]}" for each in models if _SAW[each.split.saw]]
     return text + "".join(f"; {note}" for note in notes)
-
-
-def _without_folders(text: str) -> str:
-    """Take the folders off absolute paths: a reason is kept where others read it."""
-    return re.sub(r"(?<![\w.:/])/(?:[^\s/:;,]+/)+", "", text)
 
 
 def counted(n: int, noun: str) -> str:

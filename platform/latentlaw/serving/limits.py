@@ -17,11 +17,14 @@ def _of_input(record: Record) -> Iterator[str]:
     model, made = record["model"], record["preprocessing"]
     box = " x ".join(map(str, model["image_shape"][1:]))
     yield f"Images of any other box than {box} {model['axes']} are refused."
-    size = record["training"]["voxel_size_a"]
+    size = record["voxel_size_range_a"]
     if size is None:
         yield "The voxel or pixel size of the training images is not known."
     else:
-        yield f"It saw one sampling, {size:g} angstrom a voxel, and does not notice another."
+        yield (
+            f"It saw one sampling, {size[0]:g} angstrom a voxel; where it is given images alone, "
+            "it does not notice another."
+        )
     if made["alignment"] == "rotate-flip":
         yield "An image and its mirror image are the same to it."
     if model["axes"] == "zyx" and made["tilt_range_deg"] is None:
@@ -55,10 +58,15 @@ def _of_evidence(record: Record) -> Iterator[str]:
             "source image to source image."
         )
     novelty = record["novelty"]
-    if novelty["interval"][0] > novelty["stated_false_positive_rate"]:
+    if novelty["measured"] > novelty["limit"]:
         yield (
-            f"Known particles are called new more often than stated: "
-            f"{novelty['false_positives']} of {novelty['particles']} held-out ones."
+            "Known particles are called new more often than stated: "
+            f"{100 * novelty['measured']:.3g} % of {novelty['particles']} held-out ones."
+        )
+    if novelty["limit"] == 0:
+        yield (
+            f"It calls nothing new at the stated rate: {novelty['calibrated_on']} calibration "
+            "particles are too few."
         )
     if found["saw"] == "another":
         yield "It was measured on another stack than it was trained on."

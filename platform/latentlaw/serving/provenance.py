@@ -8,12 +8,12 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_fscore_support
 
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.errors import DataError
 from latentlaw.evaluation.comparison import MEASURES, Score
+from latentlaw.evaluation.novelty import STATED_RATE, detection_rates
 from latentlaw.serving.gate import Measured
 from latentlaw.tracking.lineage import StackOf, stack_of, training_run
 from latentlaw.tracking.names import PRIOR, SPLIT, TAG_DATA_DIGEST, TAG_STAGE
@@ -75,17 +75,22 @@ def measured_facts(found: Measured) -> dict[str, Any]:
     }
 
 
-def novelty_facts(found: Measured, threshold: float = 0.95) -> dict[str, Any]:
-    """Return how often held-out particles of known classes are called new at a threshold."""
-    novelty = found.candidate.bundle.head.novelty(found.answers.mu)
-    wrong, n = int((novelty > threshold).sum()), len(novelty)
-    interval = binomtest(wrong, n).proportion_ci(0.95)  # Clopper-Pearson
+def novelty_facts(found: Measured) -> dict[str, Any]:
+    """Return how often held-out particles of known classes are called new, and how often stated.
+
+    `limit` is what the rate exceeds in one of 40 draws of particles that are like those that
+    novelty was calibrated on.
+    """
+    head = found.candidate.bundle.head
+    known = head.novelty(found.answers.mu)
+    rates = detection_rates(known, known[:0], len(head.calibration))
     return {
-        "threshold": threshold,
-        "stated_false_positive_rate": round(1 - threshold, 12),
-        "false_positives": wrong,
-        "particles": n,
-        "interval": [float(interval.low), float(interval.high)],
+        "threshold": 1 - STATED_RATE,
+        "stated": STATED_RATE,
+        "measured": rates["novelty/false_positive_rate"],
+        "limit": rates["novelty/false_positive_limit"],
+        "particles": len(known),
+        "calibrated_on": len(head.calibration),
     }
 
 

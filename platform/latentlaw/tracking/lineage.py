@@ -1,6 +1,7 @@
 """Where a model comes from: the run that trained it, and the particle stack of a run."""
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,8 @@ def stack_of(run: Run) -> StackOf | None:
     if not datasets or digest is None:
         return None
     source: Any = json.loads(datasets[0].dataset.source)
-    return StackOf(str(source.get("uri", source.get("path", ""))), digest)
+    path = str(source.get("uri", source.get("path", "")))
+    return StackOf(os.path.expanduser(path), digest)  # runs record the home as ~
 
 
 def _run(run_id: str) -> Run:

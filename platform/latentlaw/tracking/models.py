@@ -1,5 +1,6 @@
 """Read-only, bounded questions to the registry about models and their versions."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -92,4 +93,5 @@ def _version(found: ModelVersion, aliases: Mapping[str, str]) -> Version:
 
 
 def _client(tracking_uri: str) -> MlflowClient:
-    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+    registry = os.environ.get("MLFLOW_REGISTRY_URI") or tracking_uri
+    return MlflowClient(tracking_uri=tracking_uri, registry_uri=registry)

@@ -31,12 +31,15 @@ class PreparedData:
         `train`, `val`, `test` or `held_out`, `(n,)`.
     class_names
         Classes to train on, sorted.
+    voxel_size_a
+        Edge of a voxel in angstrom, or None where it is not known.
     """
 
     images: ImageChunks
     labels: NDArray[np.str_]
     split: NDArray[np.str_]
     class_names: list[str]
+    voxel_size_a: float | None = None
 
     def rows(self, name: str, *, labelled: bool = False) -> NDArray[np.integer[Any]]:
         """Return the indices of a split, of labelled particles only if so asked."""
@@ -88,7 +91,7 @@ def prepare(
             f"{stack.path}: {len(ids)} particles hold NaN or infinite values: {ids[:5]}; "
             "leave them out"
         )
-    return PreparedData(stack.images, labels, split, trained)
+    return PreparedData(stack.images, labels, split, trained, stack.voxel_size_a)
 
 
 def not_finite(images: ImageChunks) -> NDArray[np.intp]:

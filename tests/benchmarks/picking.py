@@ -1,0 +1,211 @@
+"""Picking against its peers on the demo's tomograms, of which the model saw one.
+
+`python -m tests.benchmarks.picking MODEL WORK` takes the id of the demo's training run and the
+folder that the demo made. Where a peer leaves a choice open (a width, where its score is cut), it
+is the best on the tomogram that was trained on; ours is by its defaults.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from latentlaw.data.mrc import read_map
+from latentlaw.data.particles import open_stack
+from latentlaw.data.splits import TRAIN
+from latentlaw.data.tomogram_names import tomograms_by_name
+from latentlaw.data.tomograms import Tomogram
+from latentlaw.evaluation.densities import unit_vectors
+from latentlaw.evaluation.detection import compare_picks
+from latentlaw.evaluation.embed import embed
+from latentlaw.geometry.rotations import spread_rotations
+from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
+from latentlaw.serving.answering import ModelPlace
+from latentlaw.serving.bundle import Bundle
+from latentlaw.serving.log import load_logged_bundle
+from latentlaw.serving.peaks import apart
+from latentlaw.serving.picking import pick
+from latentlaw.serving.predictions import TABLE
+from latentlaw.serving.windows import WindowPart
+from latentlaw.serving.work import Settings
+from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.splits import load_split
+from numpy.typing import NDArray
+from scipy.fft import irfftn, rfftn
+from scipy.ndimage import gaussian_laplace
+from skimage.feature import peak_local_max
+
+SIZE_A, TOLERANCE_A, STRIDE, BOX, TILT_DEG = 10.0, 50.0, 4, 32, 60.0
+WIDTHS, ROTATIONS = (4.0, 5.0, 6.0, 7.0, 8.0), 150  # voxels; about 47 degrees apart
+Volume = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Picks:
+    """Places `(n, 3)` zyx in angstrom, best first, their scores and, where told, classes."""
+
+    places: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    classes: NDArray[np.str_] | None = None
+
+    def first(self, count: int) -> "Picks":
+        """Return the best of them."""
+        classes = None if self.classes is None else self.classes[:count]
+        return Picks(self.places[:count], self.scores[:count], classes)
+
+    def describe(self, truth: pd.DataFrame) -> str:
+        """Write cells of a table: precision, recall, F1, distance and share of right classes."""
+        found = compare_picks(self.places, truth[list("zyx")].to_numpy(), TOLERANCE_A)
+        right = ""
+        if self.classes is not None:
+            labels = truth["label"].to_numpy(str)
+            right = f"{(self.classes[found.pairs[:, 0]] == labels[found.pairs[:, 1]]).mean():.2f}"
+        numbers = f"{found.precision:.2f} | {found.recall:.2f} | {found.f1:.3f}"
+        return f"{numbers} | {found.distances.mean():.0f} | {right}"
+
+
+def peaks_of(
+    score: Volume, *, first: int = 0, step: int = 1, classes: NDArray[np.str_] | None = None
+) -> Picks:
+    """Return peaks of a score at voxels `first`, `first + step`, …, kept apart as ours are."""
+    places = peak_local_max(score, min_distance=1, exclude_border=False, num_peaks=2000)
+    heights = score[tuple(places.T)]
+    voxels = first + places * float(step)
+    kept = apart(voxels, heights, BOX / 2)
+    told = None if classes is None else classes[tuple(places[kept].T)]
+    return Picks(voxels[kept] * SIZE_A, heights[kept], told)
+
+
+def laplacian(volume: Volume, width: float) -> Picks:
+    """Pick by the Laplacian of a Gaussian."""
+    return peaks_of(-gaussian_laplace(volume, width))
+
+
+def templates(volume: Volume, maps: dict[str, Volume]) -> Picks:
+    """Pick by the correlation with the true phantoms, turned and without their missing wedge."""
+    transform = rfftn(volume - volume.mean(), workers=1)
+    best = np.full(volume.shape, -np.inf, np.float32)
+    classes = np.zeros(volume.shape, np.int8)
+    turns = spread_rotations(ROTATIONS, 3)
+    names = sorted(maps)
+    for number, name in enumerate(names):
+        images = torch.from_numpy(maps[name]).expand(len(turns), 1, *maps[name].shape)
+        for turned in rotate_images(images, turns)[:, 0]:
+            shown = apply_fourier_mask(turned, wedge_mask(tuple(turned.shape), TILT_DEG)).numpy()
+            shown = shown - shown.mean()
+            padded = np.zeros(volume.shape, np.float32)
+            padded[tuple(map(slice, shown.shape))] = shown / np.linalg.norm(shown)
+            padded = np.roll(padded, [-(size // 2) for size in shown.shape], (0, 1, 2))
+            score = irfftn(transform * rfftn(padded).conj(), volume.shape)
+            classes[score > best] = number
+            best = np.maximum(best, score)
+    return peaks_of(best, classes=np.array(names)[classes])
+
+
+def latents(bundle: Bundle, tomogram: Tomogram) -> Iterator[tuple[str, Picks]]:
+    """Pick by what latents of windows alone say."""
+    axes = [np.arange(STRIDE // 2, size, STRIDE) for size in tomogram.shape]
+    shape = [len(axis) for axis in axes]
+    centres = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    place = ModelPlace("", "", "cpu", batch_size=32)
+    part = WindowPart(place, tomogram, centres, BOX, "bright", Path())
+    mu = np.concatenate([embed(bundle.model, windows).mu for windows in part.batches()])
+    prototypes = unit_vectors(np.array(bundle.head.densities.centres))
+    told = np.array(bundle.class_names)[bundle.probabilities(mu).argmax(axis=1)].reshape(shape)
+    cosines = (unit_vectors(mu) @ prototypes.T).max(axis=1)
+    for name, score in (
+        ("cosine to the nearest class's mean latent", cosines),
+        ("density of the nearest class", -bundle.head.novelty_score(mu)),
+        ("probability of the class", bundle.probabilities(mu).max(axis=1)),
+    ):
+        yield name, peaks_of(score.reshape(shape), first=STRIDE // 2, step=STRIDE, classes=told)
+
+
+def ours(bundle: Bundle, store: Tomogram) -> Picks:
+    """Pick by the defaults of `predict`."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = pick(bundle, store.path, Path(folder) / "picks", Settings())
+        table = pd.read_parquet(report.path / TABLE)
+    return Picks(
+        table[list("zyx")].to_numpy(), table["score"].to_numpy(), table["class"].to_numpy(str)
+    )
+
+
+def cut_where_best(picks: Picks, truth: pd.DataFrame) -> tuple[float, float]:
+    """Return the score to cut at for the best F1, and that."""
+    places, best = truth[list("zyx")].to_numpy(), (0.0, 0.0)
+    for count in range(1, min(len(picks.places), 300) + 1):
+        found = compare_picks(picks.places[:count], places, TOLERANCE_A)
+        best = max(best, (found.f1, float(picks.scores[count - 1])))
+    return best[1], best[0]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The tomogram that was trained on, `seen`, and the `other`, with their particles."""
+
+    stores: dict[str, Tomogram]
+    truth: dict[str, pd.DataFrame]
+    seen: str
+    other: str
+
+    def tell(self, method: str, picks: dict[str, Picks], seconds: float, *, cut: bool) -> None:
+        """Print a row: picks as they are, or cut where F1 is best on `seen`."""
+        on_seen, on_other = picks[self.seen], picks[self.other]
+        score, _ = cut_where_best(on_seen, self.truth[self.seen]) if cut else (-np.inf, 0)
+        rows = [
+            p.first(int((p.scores >= score).sum())).describe(self.truth[name])
+            for name, p in ((self.seen, on_seen), (self.other, on_other))
+        ]
+        print(f"| {method} | {rows[0]} | {rows[1]} | {seconds:.0f} |", flush=True)
+
+
+def main(model: str, work: Path) -> None:
+    """Print a table of methods."""
+    configure_tracking()
+    torch.set_num_threads(1)
+    bundle, stack = load_logged_bundle(model), open_stack(work / "demo.particles.zarr")
+    stores = tomograms_by_name(work / "tomograms")
+    table = stack.table
+    (seen,) = set(table["tomogram"][load_split(model, stack) == TRAIN])
+    (other,) = set(stores) - {seen}
+    truth = {name: table[table["tomogram"] == name] for name in stores}
+    each = Comparison(stores, truth, seen, other)
+    volumes = {
+        name: store.read((slice(None),) * 3).astype(np.float32) for name, store in stores.items()
+    }
+    maps = {
+        path.stem: np.array(read_map(path)[0], np.float32)
+        for path in sorted((work / "simulated" / "templates").glob("*.mrc"))
+    }
+    head = "precision | recall | F1 | distance, A | classes right"
+    print(f"| within {TOLERANCE_A:g} A | {seen}: {head} | {other}: {head} | s a tomogram |")
+
+    def timed(work_on: Any, names: dict[str, Any]) -> tuple[dict[str, Any], float]:
+        started = time.perf_counter()
+        made = {name: work_on(value) for name, value in names.items()}
+        return made, (time.perf_counter() - started) / len(names)
+
+    picks, seconds = timed(lambda store: ours(bundle, store), stores)
+    each.tell("ours", picks, seconds, cut=False)
+    at, seconds = timed(lambda store: dict(latents(bundle, store)), stores)
+    for method in at[seen]:
+        each.tell(method, {name: at[name][method] for name in at}, seconds, cut=True)
+    trials, seconds = timed(
+        lambda volume: {width: laplacian(volume, width) for width in WIDTHS}, volumes
+    )
+    width = max(WIDTHS, key=lambda w: cut_where_best(trials[seen][w], truth[seen])[1])
+    blobs = {name: trials[name][width] for name in trials}
+    each.tell(f"Laplacian of a Gaussian, {width:g} voxels", blobs, seconds / len(WIDTHS), cut=True)
+    matched, seconds = timed(lambda volume: templates(volume, maps), volumes)
+    each.tell(f"the true templates, {ROTATIONS} turns of each", matched, seconds, cut=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
