@@ -12,7 +12,7 @@ from dashboards.colouring import Scheme, as_category
 from dashboards.text import for_plotly
 
 Array = NDArray[np.floating[Any]]
-_STEPS = 81
+_STEPS = 121
 _SURE = 0.9
 _MOST_PARTICLES = 2000
 
@@ -36,7 +36,7 @@ def plane_of(
     x, y, latents
         `(steps,)`, `(steps,)` and `(steps * steps, d)`, of which x runs fastest.
     """
-    x, y = (np.linspace(*ranges[axis], steps) for axis in pair)
+    x, y = (np.linspace(ranges[axis, 0], ranges[axis, 1], steps) for axis in pair)
     latents = np.repeat(np.asarray(middle, dtype=np.float64)[None], steps * steps, axis=0)
     latents[:, pair[0]], latents[:, pair[1]] = np.tile(x, steps), np.repeat(y, steps)
     return x, y, latents
@@ -77,6 +77,7 @@ def boundary_chart(
             contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
             line={"color": scheme.colour(number), "width": 2},
             showscale=False,
+            showlegend=False,
             hoverinfo="skip",
         )
         figure.add_scatter(x=[None], y=[None], mode="markers", name=for_plotly(name, 30),

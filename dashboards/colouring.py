@@ -45,7 +45,7 @@ class Scheme:
         else:
             colours = np.array([to_rgb(self.colour(i)) for i in range(len(self.names))])
         every = np.vstack((colours.reshape(-1, 3), to_rgb(GREY)))
-        return np.rint(255 * every).astype(np.uint8)
+        return np.asarray(np.rint(255 * every), dtype=np.uint8)
 
     def colour(self, place: int) -> str:
         """Return the colour of the class at `place`."""

@@ -73,6 +73,8 @@ def positions(table: pd.DataFrame, projection: str) -> NDArray[np.floating[Any]]
         if lacking:
             return np.full((len(table), 2), np.nan)
         return np.asarray(table[list(pair)].to_numpy(np.float64))
-    from latentlaw.evaluation.projection import project_latents
+    # Here, since scikit-learn takes seconds.
+    from latentlaw.evaluation.projection import METHODS, Method, project_latents
 
-    return project_latents(latent_means(table), projection)  # type: ignore[arg-type]
+    methods: dict[str, Method] = {name: name for name in METHODS}
+    return project_latents(latent_means(table), methods[projection])

@@ -124,7 +124,7 @@ def _decoded(bundle: "Bundle", mu: NDArray[np.float64]) -> None:
     st.caption("Decoded here, unturned")
     planes = orthogonal_planes(live.decode(bundle, mu[None])[0])
     for (plane, picture), column in zip(planes.items(), st.columns(len(planes)), strict=True):
-        column.image(picture, caption=plane, width="stretch")
+        column.image(picture, caption=plane, width="stretch", output_format="PNG")
 
 
 def _boundary(

@@ -75,11 +75,13 @@ def _pictures(stack: ParticleStack, rows: NDArray[np.intp]) -> None:
     of = "" if len(averaged) == len(rows) else f"{len(averaged):,} of the "
     st.caption(f"Mean of {of}{len(rows):,}, as they lie (not aligned)")
     for column, (plane, picture) in zip(st.columns(6), mean.items(), strict=False):
-        column.image(picture, caption=None if flat else plane, width="stretch")
+        column.image(
+            picture, caption=None if flat else plane, width="stretch", output_format="PNG"
+        )
     of = "" if len(shown) == len(rows) else f"{len(shown)} of the {len(rows):,}, evenly spread: "
     st.caption(f"{of}{'images' if flat else 'central xy slices'}")
     picture = stacks.gallery_of(stack, stack.digest, shown, _COLUMNS)
-    st.image(picture, width="stretch")
+    st.image(picture, width="stretch", output_format="PNG")
 
 
 def _downloads(chosen: pd.DataFrame, stack: ParticleStack | None, rows: NDArray[np.intp]) -> None:
@@ -134,7 +136,9 @@ def show_particle(run: pd.Series, table: pd.DataFrame, row: int, title: str) -> 
         found = stacks.rows_of(stack, table["particle_id"].iloc[[row]])
         if len(found):
             pictures = stacks.slices_of(stack, stack.digest, int(found[0]))
-            st.image(list(pictures.values()), caption=list(pictures), width=110)
+            st.image(
+                list(pictures.values()), caption=list(pictures), width=110, output_format="PNG"
+            )
     st.caption(_said(particle))
     st.caption(for_markdown(state.run_label(run), 80))
 

@@ -47,7 +47,7 @@ class Raster:
     def data_uri(self) -> str:
         """Return the picture as a PNG that a page can hold."""
         buffer = io.BytesIO()
-        Image.fromarray(self.pixels, "RGBA").save(buffer, format="PNG", compress_level=1)
+        Image.fromarray(self.pixels).save(buffer, format="PNG", compress_level=1)
         return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

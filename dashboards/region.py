@@ -32,7 +32,7 @@ class Region:
         (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
         x, y = points[:, 0], points[:, 1]
         near = np.flatnonzero((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
-        return near[Polygon(corners).contains_points(points[near])]
+        return np.asarray(near[Polygon(corners).contains_points(points[near])])
 
     def to_text(self) -> str:
         """Write the region for a URL, vertices to five digits."""

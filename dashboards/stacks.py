@@ -17,7 +17,6 @@ from dashboards import state
 MOST_SHOWN = 40
 _MOST_BYTES = 64 * 2**20  # read for one mean
 _DIGEST_SHOWN = 12
-_CACHED = {"ttl": 600, "show_spinner": False}
 
 
 def locate(data: str) -> str:
@@ -34,7 +33,7 @@ def locate(data: str) -> str:
     return str(next((path for path in tried if path.exists()), tried[-1]))
 
 
-@st.cache_resource(max_entries=8, **_CACHED)
+@st.cache_resource(max_entries=8, ttl=600, show_spinner=False)
 def _opened(path: str, changed: float) -> ParticleStack:
     return open_stack(path)
 
@@ -80,19 +79,19 @@ def rows_of(stack: ParticleStack, ids: pd.Series) -> NDArray[np.intp]:
     return np.asarray(found[found >= 0], np.intp)
 
 
-@st.cache_data(max_entries=512, **_CACHED)
+@st.cache_data(max_entries=512, ttl=600, show_spinner=False)
 def slices_of(_stack: ParticleStack, digest: str, row: int) -> dict[str, Image]:
     """Show the central slices of a particle, by plane."""
     return orthogonal_planes(_stack.read(np.array([row]))[0])
 
 
-@st.cache_data(max_entries=16, **_CACHED)
+@st.cache_data(max_entries=16, ttl=600, show_spinner=False)
 def gallery_of(_stack: ParticleStack, digest: str, rows: tuple[int, ...], columns: int) -> Image:
     """Show the central slices of particles side by side."""
     return gallery(_stack.read(np.array(rows)), columns=columns)
 
 
-@st.cache_data(max_entries=16, **_CACHED)
+@st.cache_data(max_entries=16, ttl=600, show_spinner=False)
 def mean_of(_stack: ParticleStack, digest: str, rows: tuple[int, ...]) -> NDArray[np.float32]:
     """Return the mean image `(c, [z,] y, x)` of particles, as they lie."""
     total: NDArray[Any] = np.zeros(_stack.item_shape, np.float64)

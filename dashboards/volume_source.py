@@ -56,17 +56,17 @@ def ask_for_volume(path: str, known_stacks: list[str]) -> Shown:
     if location.rstrip("/").endswith(_STACK):
         return _one_particle(stacks.open_checked(location))
     stores = _tomograms(location, _changed(location))
-    left, right = st.columns(2)
+    left, middle, right = st.columns([2, 2, 3])
     name = left.selectbox("Tomogram", list(stores), key="tomogram", bind="query-params")
     tomogram = stores[str(name)]
-    level = right.selectbox(
+    level = middle.selectbox(
         "Voxel size",
         list(range(len(tomogram.levels))),
         level_within(tomogram),
         format_func=lambda i: f"{tomogram.voxel_size_a * 2**i:.2f} Å",
         help="Levels of the store's pyramid: the coarser, the quicker to read",
     )
-    chosen = st.selectbox(
+    chosen = right.selectbox(
         "Picks from", [_NO_PICKS, *known_stacks], 1 if known_stacks else 0,
         accept_new_options=True, key="picks", bind="query-params",
     )  # fmt: skip

@@ -63,8 +63,9 @@ def render() -> None:
     if found:
         projection, column = _controls(found)
         panels = [
-            Panel(picked.loc[run_id], labels[run_id], table, projection)
-            for run_id, table in found.items()
+            Panel(run, labels[run_id], found[run_id], projection)
+            for run_id, (_, run) in zip(labels, picked.iterrows(), strict=True)
+            if run_id in found
         ]
         st.fragment(_embeddings)(panels, scheme_of(column, list(found.values())))
     st.subheader("Separation and classification")

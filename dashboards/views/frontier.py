@@ -145,7 +145,11 @@ def _chart(frontiers: list[Frontier], share: float) -> None:
 
 
 def _find(frontiers: list[Frontier], row: int) -> tuple[Frontier, pd.Series] | None:
-    return next(((f, f.table.loc[row]) for f in frontiers if row in f.table.index), None)
+    for frontier in frontiers:
+        own = frontier.table[frontier.table.index == row]
+        if len(own):
+            return frontier, own.iloc[0]
+    return None
 
 
 def _named(frontiers: list[Frontier], text: str) -> tuple[Frontier, pd.Series] | None:

@@ -14,11 +14,13 @@ from dashboards.charts import chart_config
 from dashboards.colouring import Scheme, as_category, scheme_of
 from dashboards.controls import slider
 from dashboards.ortho_chart import ortho_chart
+from dashboards.palette import SYMBOLS
 from dashboards.plot_events import pointed
 from dashboards.text import for_markdown, shorten
 from dashboards.volume_source import Shown, ask_for_volume, known_sources
 
 _CHART, _GOTO = "slices", "particles-goto"
+_MARKS = dict(zip(SYMBOLS, "●■◆▲▼★✚", strict=True))
 _AXES: dict[Plane, str] = {"xy": "z", "xz": "y", "yz": "x"}
 
 
@@ -26,7 +28,7 @@ def render() -> None:
     """Show the page."""
     st.title("Particles")
     known = known_sources()
-    given, beside = st.columns(2)
+    given, beside = st.columns([2, 3])
     path = given.selectbox(
         "Tomogram store, folder of stores, or particle stack",
         list(known["sources"]),
@@ -54,8 +56,7 @@ def render() -> None:
 def _slab(
     _volume: Volume, name: str, plane: Plane, index: int, planes: int
 ) -> NDArray[np.float64]:
-    across = {"xy": 0, "xz": 1, "yz": 2}[plane]
-    return _volume.slab(plane, _volume.place(across, index), planes=planes)
+    return _volume.slab(plane, _volume.place(index), planes=planes)
 
 
 def _slices(shown: Shown) -> None:
@@ -98,17 +99,17 @@ def _controls(shown: Shown, *, flat: bool) -> tuple[dict[str, float], int, tuple
     goto: dict[str, float] = st.session_state.pop(_GOTO, {})
     place: dict[str, float] = {}
     for axis, name in enumerate("zyx"):
-        first, last = volume.place(axis, 0), volume.place(axis, volume.shape[axis] - 1)
+        first, last = volume.place(0), volume.place(volume.shape[axis] - 1)
         if flat or first == last:
             place[name] = first
             continue
         if name in goto:
             st.session_state[name] = float(np.clip(goto[name], first, last))
-        middle = volume.place(axis, volume.shape[axis] // 2)
+        middle = volume.place(volume.shape[axis] // 2)
         label = f"{name} ({unit})"
         place[name] = slider(label, first, last, middle, volume.step, key=name, form="%.0f")
     low, high = st.slider("Contrast (percentiles)", 0.0, 100.0, (1.0, 99.0), 0.5,
-                          key="contrast", bind="query-params")  # fmt: skip
+                          key="contrast", bind="query-params", format="%.1f")  # fmt: skip
     planes = 1
     if not flat:
         planes = int(st.select_slider("Planes averaged", [1, 3, 5, 9, 15], 3, key="planes",
@@ -122,20 +123,20 @@ def _clicked(shown: Shown, scheme: Scheme, reach: float) -> None:
     if picks is None or stack is None:
         return
     counts = as_category(picks["label"]).value_counts()
-    lines = [
-        f"<span style='color:{scheme.colour(i)}'>●</span> {html.escape(shorten(name, 30))} "
-        f"({counts.get(name, 0):,})"
-        for i, name in enumerate(scheme.names or ())
-    ]
+    lines = []
+    for place, name in enumerate(scheme.names or ()):
+        mark, colour = _MARKS[Scheme.symbol(place)], scheme.colour(place)
+        said = f"{html.escape(shorten(name, 30))} ({counts.get(name, 0):,})"
+        lines.append(f"<span style='color:{colour}'>{mark}</span> {said}")
     st.html(f"<small>{'<br>'.join(lines)}</small>")
     st.caption(f"Picks within {reach:.0f} Å, half a box, of a slice. Click one to see it.")
     clicked = pointed([_CHART])[1]
     if clicked is None or clicked.row not in picks.index:
         return
-    pick = picks.loc[clicked.row]
+    pick = picks[picks.index == clicked.row].iloc[0]
     st.markdown(f"**{for_markdown(pick['particle_id'])}**")
     pictures = stacks.slices_of(stack, stack.digest, int(clicked.row))
-    st.image(list(pictures.values()), caption=list(pictures), width=110)
+    st.image(list(pictures.values()), caption=list(pictures), width=110, output_format="PNG")
     if st.button("Slices through it", icon=":material/center_focus_strong:"):
         st.session_state[_GOTO] = {name: float(pick[name]) for name in "zyx"}
         st.rerun()

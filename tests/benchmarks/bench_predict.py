@@ -1,6 +1,7 @@
 """Batch prediction against the bare forward pass over an array that is in memory."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from latentlaw.serving.work import Settings
 
 from tests.benchmarks.ratio import Ratio, interleaved_seconds
 
-BOX, PARTICLES, SHAPE, SIZE_A, BATCH = 32, 8192, (192, 384, 384), 10.0, 32
+BOX, PARTICLES, SHAPE, SIZE_A, BATCHES = 32, 8192, (192, 384, 384), 10.0, (32, 128)
 
 
 def measure() -> list[Ratio]:
@@ -47,20 +48,24 @@ def _measure(folder: Path) -> list[Ratio]:
     def tomogram() -> None:
         predict_particles(bundle, folder, folder / "p.csv", folder / "b", settings)
 
-    def bare() -> None:
+    def bare(size: int) -> None:
         with torch.inference_mode():
-            for start in range(0, PARTICLES, BATCH):
-                batch = torch.from_numpy(images[start : start + BATCH])
+            for start in range(0, PARTICLES, size):
+                batch = torch.from_numpy(images[start : start + size])
                 bundle.model.infer(bundle.model.config.normalisation(batch))
 
-    seconds = interleaved_seconds(stack, tomogram, bare, rounds=5)
-    ours, cut, loop = (PARTICLES / each for each in seconds)
+    loops = [partial(bare, size) for size in BATCHES]
+    seconds = interleaved_seconds(stack, tomogram, *loops, rounds=5)
+    ours, cut, *bares = (PARTICLES / each for each in seconds)
     what = f"{PARTICLES} particles of {BOX}^3"
-    peer = "forward pass over an array"
-    return [
-        Ratio(f"predict, {what} of a stack", peer, ours, loop, "1/s", 0.9),
-        Ratio(f"predict, {what} of a tomogram", peer, cut, loop, "1/s", 0.4),
+    of_stack = [
+        Ratio(
+            f"predict, {what} of a stack", f"forward pass, {size} at once", ours, loop, "1/s", 0.9
+        )
+        for size, loop in zip(BATCHES, bares, strict=True)
     ]
+    peer = f"forward pass, {BATCHES[0]} at once"
+    return [*of_stack, Ratio(f"predict, {what} of a tomogram", peer, cut, bares[0], "1/s", 0.4)]
 
 
 def _bundle() -> Bundle:

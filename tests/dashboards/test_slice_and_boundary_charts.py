@@ -14,7 +14,7 @@ HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
 
 def slices_of(values: np.ndarray, picks: pd.DataFrame | None = None, reach: float = 20.0):  # type: ignore[no-untyped-def]
     volume = Volume(lambda region: values[region], values.shape, 10.0)
-    place = {name: volume.place(axis, values.shape[axis] // 2) for axis, name in enumerate("zyx")}
+    place = {name: volume.place(values.shape[axis] // 2) for axis, name in enumerate("zyx")}
     planes = PLANES[:1] if len(values) == 1 else PLANES
     slabs = {
         plane: volume.slab(plane, place[name]) for plane, name in zip(planes, "zyx", strict=False)
@@ -80,6 +80,8 @@ def test_the_border_between_two_classes_is_where_they_are_equally_probable() -> 
     doubtful = np.abs(20 * (x - 0.25)) < np.log(9)  # logit of 90 %
     assert np.isnan(sure[:, doubtful]).all()
     np.testing.assert_array_equal(sure[:, ~doubtful], wins[:, ~doubtful])
+    keys = [t for t in figure.data if t.type != "heatmap" and t.showlegend is not False]
+    assert all(key.name for key in keys)
     border = next(np.asarray(t.z) for t in figure.data if t.type == "contour")
     assert (np.sign(border) == np.sign(0.25 - x)).all()
     assert "<img" not in figure.to_json()

@@ -48,7 +48,7 @@ def test_a_coarse_level_says_the_same_of_a_place(tomogram: Tomogram) -> None:
     fine, coarse = (tomogram_volume(tomogram, level) for level in (0, 2))
     assert (coarse.shape, coarse.voxel_size_a) == ((16, 16, 16), 40.0)
     # A coarse voxel is the mean of four planes: its centre is between the second and the third.
-    assert coarse.place(0, 5) == pytest.approx((fine.place(0, 21) + fine.place(0, 22)) / 2)
+    assert coarse.place(5) == pytest.approx((fine.place(21) + fine.place(22)) / 2)
     assert coarse.slab("xy", 215.0).mean() == pytest.approx(
         fine.slab("xy", 215.0, planes=4).mean()
     )

@@ -36,6 +36,10 @@ def test_records_are_those_of_the_design(found):
     frontier = json.loads(json.dumps(result.frontier_records(), allow_nan=False))
     fitted = set(FAMILIES) - {"resnet", "features"}  # these are of images
     assert {r["family"] for r in frontier} == fitted
+    laws = [record.get("expressions") for record in frontier if record["family"] == "equation"]
+    assert [set(law) for law in laws] == [{"no", "yes"}] * len(result.equation_models)
+    assert {"no": result.equations[0].expression, "yes": result.equations[1].expression} in laws
+    assert not [r for r in frontier if r["family"] != "equation" and "expressions" in r]
     records = result.equation_records({"z0": "area, r = 0.91"})
     equations = json.loads(json.dumps(records, allow_nan=False))
     assert [e["class"] for e in equations] == ["no", "yes"]

@@ -58,8 +58,8 @@ def test_groups_that_are_right_or_wrong_as_a_whole_count_as_one_each() -> None:
     )
     found = score("accuracy", truth, answers, group.astype(str))
     assert (found.drawn, found.groups, found.particles) == ("group", 20, 1000)
-    error = np.sqrt(0.25 / 20)  # of 20 groups, not of 1000 particles
-    assert found.value.high - found.value.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+    error = np.sqrt(0.25 / 19) * 2.093  # Student's t of 20 groups, not of 1000 particles
+    assert found.value.high - found.value.low == pytest.approx(2 * error, rel=0.1)
     few = score("accuracy", truth, answers, np.repeat(np.arange(5), 200).astype(str))
     assert few.drawn == "particle"
     assert few.value.high - few.value.low == pytest.approx(

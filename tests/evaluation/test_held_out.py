@@ -1,6 +1,7 @@
 """Which particles an evaluation is made on, and what it says of them."""
 
 import numpy as np
+import pytest
 from latentlaw.evaluation.embed import Embedding
 from latentlaw.evaluation.head import fit_head
 from latentlaw.evaluation.measures import (
@@ -99,6 +100,8 @@ def test_the_table_has_every_particle_and_null_where_there_is_no_label() -> None
     table = embedding_table(particles)
     assert len(table) == 80
     assert table["label"].isna().tolist() == (particles.labels == "").tolist()
+    chances = particles.head.probabilities(particles.codes.mu)
+    assert table["probability"].tolist() == pytest.approx(chances.max(axis=1).tolist())
     assert table.loc[particles.test, "predicted"].tolist() == list(
         particles.labels[particles.test]
     )

@@ -23,7 +23,7 @@ def orthogonal_slices(tomogram: Tomogram) -> Image:
     volume = tomogram_volume(tomogram)
     shape = volume.shape
     xy, xz, yz = (
-        volume.slab(plane, volume.place(axis, shape[axis] // 2), planes=_SLAB)
+        volume.slab(plane, volume.place(shape[axis] // 2), planes=_SLAB)
         for axis, plane in enumerate(PLANES)
     )
     canvas = np.full((shape[1] + _GAP + shape[0], shape[2] + _GAP + shape[0]), 255, np.uint8)

@@ -46,8 +46,8 @@ class Volume:
         """Edge of a voxel in the units that places are in: angstrom, or voxels."""
         return self.voxel_size_a or 1.0
 
-    def place(self, axis: int, index: int) -> float:
-        """Return the place of a voxel's centre along `axis`."""
+    def place(self, index: int) -> float:
+        """Return the place of a voxel's centre along an axis."""
         return self.shift_a + index * self.step
 
     def index(self, axis: int, place: float) -> int:

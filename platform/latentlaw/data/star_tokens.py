@@ -44,6 +44,8 @@ def edited(line: str, tokens: Mapping[int, str], added: str) -> str:
 
 def token_of(value: object) -> str:
     """Write a value as a token."""
+    if type(value) is float and value == value:  # most are
+        return f"{value:.6f}"
     if value is None or value is pd.NA or value != value:
         return _MISSING
     if isinstance(value, float | np.floating):

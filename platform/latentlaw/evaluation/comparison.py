@@ -19,8 +19,8 @@ from latentlaw.evaluation.intervals import Interval, percentile_interval, resamp
 Array = NDArray[np.floating[Any]]
 Measure = Literal["macro_f1", "accuracy", "balanced_accuracy", "silhouette"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-#: With fewer groups their bootstrap is too narrow (Cameron, Gelbach & Miller 2008, Rev. Econ.
-#: Stat. 90, 414), and of one it has no width at all: particles are drawn instead.
+#: Fewer groups say too little of how groups vary (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
+#: 90, 414), one nothing at all: particles are drawn instead.
 FEWEST_GROUPS = 10
 
 
@@ -49,6 +49,11 @@ class Score:
     particles: int
     groups: int
     drawn: Literal["group", "particle"]
+
+    @property
+    def units(self) -> int:
+        """How many the bootstrap drew from."""
+        return self.groups if self.drawn == "group" else self.particles
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def compare(
     """Measure two models on the same particles and draws; parameters and errors as `score`."""
     scores, draws = _scores(measure, truth, [first, second], groups, seed)
     apart = scores[0].value.mean - scores[1].value.mean
-    difference = percentile_interval(apart, draws[:, 0] - draws[:, 1])
+    difference = percentile_interval(apart, draws[:, 0] - draws[:, 1], units=scores[0].units)
     return Comparison(scores[0], scores[1], difference)
 
 
@@ -132,10 +137,11 @@ def _scores(
     found = value(np.tensordot(times, sums, axes=1))
     draws = np.concatenate([value(part) for part in resampled_sums(sums, times, seed=seed)])
     drawn: Literal["group", "particle"] = "particle" if units is None else "group"
-    return [
-        Score(measure, percentile_interval(each, column), len(truth), count, drawn)
+    intervals = (
+        percentile_interval(each, column, units=int(times.sum()))
         for each, column in zip(found.tolist(), draws.T, strict=True)
-    ], draws
+    )
+    return [Score(measure, each, len(truth), count, drawn) for each in intervals], draws
 
 
 def _confusions(

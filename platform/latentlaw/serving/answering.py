@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from threading import Lock
 
@@ -141,7 +141,7 @@ def answer(part: StackPart | TomogramPart) -> None:
         finite = np.isfinite(found.mu).all(axis=1) & np.isfinite(found.pose).all(axis=1)
         codes.append(found.rows(np.flatnonzero(finite)))
         numbers.append(rows[ROW].to_numpy()[finite])
-        return ~finite
+        return np.asarray(~finite)
 
     for images, rows in part.batches():
         # A voxel that is not finite makes all latents so; it costs nothing to look there.
@@ -156,13 +156,9 @@ def answer(part: StackPart | TomogramPart) -> None:
     review.finish(part.name)
     said = pd.DataFrame({ROW: np.concatenate(numbers)})
     if len(said):
-        together = Embedding(*(np.concatenate(c) for c in zip(*map(_arrays, codes), strict=True)))
+        together = reduce(Embedding.followed_by, codes)
         said = said.join(pd.DataFrame(bundle.answers(together, returns=_PARTS)))
     keep_part(part.out, said)
-
-
-def _arrays(codes: Embedding) -> tuple[NDArray[np.float32], ...]:
-    return codes.mu, codes.logvar, codes.pose
 
 
 @lru_cache(maxsize=1)

@@ -50,7 +50,9 @@ def free_bytes(device: torch.device) -> int:
 class _Allocations(TorchDispatchMode):
     """Adds up the bytes of what operations return."""
 
-    total = 0
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None

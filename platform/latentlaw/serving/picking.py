@@ -174,8 +174,8 @@ def find_particles(work: Work, search: Search, progress: Progress) -> pd.DataFra
     centres = np.stack([a[i] for a, i in zip(search.axes, peaks.T, strict=True)], axis=1)
     places, heights = _align(work, search, centres, progress)
     deviations = background.standardise(heights)
-    places, deviations = (each[deviations > limit] for each in (places, deviations))
-    kept = apart(places, deviations, search.min_distance)
+    high = np.flatnonzero(deviations > limit)
+    kept = high[apart(places[high].astype(np.float64), deviations[high], search.min_distance)]
     table = pd.DataFrame(places[kept] * search.tomogram.voxel_size_a, columns=ZYX)
     return table.assign(tomogram=search.name, **{SCORE: deviations[kept]})
 

@@ -97,7 +97,8 @@ def align(part: WindowPart) -> None:
     for model, wide in _ready(part):
         reach = (part.box - model.config.image_shape[-1]) // 2
         inner = (slice(None), slice(None), *[slice(reach, part.box - reach)] * 3)
-        known = np.nan_to_num(wide, nan=np.nanmean(wide), posinf=0.0, neginf=0.0)
+        finite = np.isfinite(wide)
+        known = np.where(finite, wide, wide[finite].mean() if finite.any() else 0)
         moves = best_shift(model, _on_device(model, known)).cpu().numpy()
         table = pd.DataFrame(moves, columns=MOVE)
         tables.append(table.assign(**{SCORE: _scores(model, wide[inner])}))

@@ -192,10 +192,11 @@ def _frontier(content: Any) -> pd.DataFrame:
         bounds = pd.Series([row.get(key) for row in content], dtype=object)
         table[key] = pd.to_numeric(bounds, errors="coerce").astype(float)
     found = [row.get("expressions") for row in content]
-    table["expressions"] = [
+    laws = [
         {str(k): str(v) for k, v in each.items()} if isinstance(each, Mapping) else {}
         for each in found
     ]
+    table["expressions"] = pd.Series(laws, dtype=object)
     return table
 
 
