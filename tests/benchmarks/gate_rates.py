@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 ACCURACY, MARGIN, DRAWS = 0.85, 0.02, 500
 SHARED, OF_GROUP = 0.7, 0.3  # standard deviations of difficulty; a model's own is 1
-SIZES = ((100, 1), (500, 5), (500, 12), (2000, 12), (2000, 50))
+SIZES = ((100, 1), (500, 12), (2000, 12))
 
 
 def simulated(particles: int, groups: int, worse: float, seed: int) -> Comparison:
