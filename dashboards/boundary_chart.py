@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboards.colouring import Scheme, as_category
+from dashboards.palette import GREY
 from dashboards.text import for_plotly
 
 Array = NDArray[np.floating[Any]]
@@ -85,7 +86,7 @@ def boundary_chart(
     if particles is not None:
         _add_particles(figure, scheme, particles, titles, (x, y))
     if place is not None:
-        cross = {"symbol": "x-thin", "size": 16, "line": {"width": 4}}
+        cross = {"symbol": "x-thin", "size": 16, "line": {"width": 4, "color": GREY}}
         figure.add_scatter(x=[place[0]], y=[place[1]], mode="markers", name="decoded here",
                            hoverinfo="skip", marker=cross)  # fmt: skip
     figure.update_xaxes(title_text=titles[0], range=[x[0], x[-1]], zeroline=False)

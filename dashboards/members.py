@@ -135,10 +135,7 @@ def show_particle(run: pd.Series, table: pd.DataFrame, row: int, title: str) -> 
     else:
         found = stacks.rows_of(stack, table["particle_id"].iloc[[row]])
         if len(found):
-            pictures = stacks.slices_of(stack, stack.digest, int(found[0]))
-            st.image(
-                list(pictures.values()), caption=list(pictures), width=110, output_format="PNG"
-            )
+            stacks.show_slices(stack, int(found[0]))
     st.caption(_said(particle))
     st.caption(for_markdown(state.run_label(run), 80))
 

@@ -135,8 +135,7 @@ def _clicked(shown: Shown, scheme: Scheme, reach: float) -> None:
         return
     pick = picks[picks.index == clicked.row].iloc[0]
     st.markdown(f"**{for_markdown(pick['particle_id'])}**")
-    pictures = stacks.slices_of(stack, stack.digest, int(clicked.row))
-    st.image(list(pictures.values()), caption=list(pictures), width=110, output_format="PNG")
+    stacks.show_slices(stack, int(clicked.row))
     if st.button("Slices through it", icon=":material/center_focus_strong:"):
         st.session_state[_GOTO] = {name: float(pick[name]) for name in "zyx"}
         st.rerun()
