@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tqdm import tqdm
 
 from pipelines._config import read_config
+from pipelines._environment import check_environment
 
 P = TypeVar("P", bound="Entry")
 _PLAIN_SECONDS = 5.0
@@ -42,6 +43,7 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
         print(usage(entry))
         sys.exit(0)
     try:
+        check_environment(os.environ)
         run(parse(entry, arguments))
     except LatentlawError as error:
         say(f"error: {error}")

@@ -1,5 +1,6 @@
 """An MRC file shorter than its header says."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +14,19 @@ def test_row_01_short_mrc(
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    for name in ("a_cut", "b_whole"):
-        write_mrc(folder / f"{name}.mrc", np.ones((4, 5, 6), np.float32), 10.0)
-    cut = folder / "a_cut.mrc"
-    cut.write_bytes(cut.read_bytes()[:-100])
+    write_mrc(folder / "d_whole.mrc", np.ones((4, 5, 6), np.float32), 10.0)
+    whole = (folder / "d_whole.mrc").read_bytes()
+    cut = {
+        "a.mrc": whole[:-100],
+        "b.mrc.gz": gzip.compress(whole[:-100]),
+        "c.mrc.gz": gzip.compress(whole, 0)[:-108],  # less the 8 bytes that end a gzip file
+    }
+    for name, content in cut.items():
+        (folder / name).write_bytes(content)
     code = entry("ingest", source=folder, out=tmp_path / "out", scheduler="threads")
     said = capsys.readouterr().err
     assert code == 2
-    assert f"{cut}: header says 1504 bytes, found 1404" in said
+    for name in cut:
+        assert f"{folder / name}: header says 1504 bytes, found 1404" in said
     assert "Traceback" not in said
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b_whole.ome.zarr"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["d_whole.ome.zarr"]

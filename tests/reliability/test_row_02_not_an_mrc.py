@@ -2,25 +2,49 @@
 
 import bz2
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from latentlaw.data.ingest import ingest
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress])
+@pytest.mark.parametrize(
+    ("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)]
+)
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "found 0 bytes"), (b"\0" * 1024, "not an MRC"), (b"text" * 500, "not an MRC")],
+    [
+        (b"", "found 0 bytes, expected an MRC header of 1024"),
+        (b"\0" * 1024, "not an MRC file"),
+        (b"text" * 500, "not an MRC file"),
+    ],
 )
 def test_row_02_not_an_mrc(
-    tmp_path: Path, pack: type[bytes], content: bytes, message: str
+    tmp_path: Path,
+    refused: Callable[..., str],
+    ending: str,
+    pack: Callable[[bytes], bytes],
+    content: bytes,
+    message: str,
 ) -> None:
-    ending = {"bytes": "", "compress": "." + ("gz" if pack is gzip.compress else "bz2")}
-    source = tmp_path / f"tomo.mrc{ending[pack.__name__]}"
+    source = tmp_path / f"tomo.mrc{ending}"
     source.write_bytes(pack(content))
-    report = ingest(source, tmp_path / "out", scheduler="threads")
-    assert len(report.failures) == 1
-    assert str(source) in report.failures[0]
-    assert message in report.failures[0]
+    said = refused("ingest", source=source, out=tmp_path / "out", scheduler="threads")
+    assert f"{source}: {message}" in said
+    assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress)])
+def test_row_02_a_header_alone(
+    tmp_path: Path,
+    mrc: Path,
+    refused: Callable[..., str],
+    ending: str,
+    pack: Callable[[bytes], bytes],
+) -> None:
+    source = tmp_path / f"alone.mrc{ending}"
+    source.write_bytes(pack(mrc.read_bytes()[:1024]))
+    said = refused("ingest", source=source, out=tmp_path / "out", scheduler="threads")
+    assert f"{source}: header says {mrc.stat().st_size} bytes, found 1024" in said
+    assert not list(tmp_path.glob("out/*"))

@@ -26,9 +26,11 @@ def test_row_07_not_one_volume(
     patch_header(mrc, **fields)
     failures = ingest(mrc, tmp_path / "out", scheduler="threads").failures
     assert message in failures[0]
+    assert not (tmp_path / "out").exists()
 
 
 def test_row_07_one_image(tmp_path: Path) -> None:
     write_mrc(tmp_path / "image.mrc", np.ones((1, 8, 9), np.float32), 10.0)
     failures = ingest(tmp_path / "image.mrc", tmp_path / "out", scheduler="threads").failures
-    assert "shape (1, 8, 9) is one 2-D image, expected a volume" in failures[0]
+    assert "shape (1, 8, 9) (ispg 1) is one 2-D image, expected a volume" in failures[0]
+    assert not (tmp_path / "out").exists()

@@ -1,8 +1,14 @@
-"""A parameter that does not exist is an error with the nearest that does; so is a bad value."""
+"""A parameter or variable that does not exist is an error with the nearest that does."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from pipelines._environment import check_environment
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -20,3 +26,34 @@ def test_row_34_misspelled_override(
     message: str,
 ) -> None:
     assert message in refused("train", data="is-not-there", **option)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("LATENTLAW_SPOL", "LATENTLAW_SPOOL"),
+        ("LATENTLAW_SPOOLS", "LATENTLAW_SPOOL"),
+        ("MLFLOW_TRACKING_URL", "MLFLOW_TRACKING_URI"),
+        ("MLFLOW_EXPERIMENT", "MLFLOW_EXPERIMENT_NAME"),
+        ("OPTUNA_STORGE", "OPTUNA_STORAGE"),
+    ],
+)
+def test_row_34_misspelled_variable(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, name: str, nearest: str
+) -> None:
+    monkeypatch.setenv(name, "sqlite:///elsewhere.db")
+    said = refused("train", data="is-not-there")
+    assert f"nothing reads the variable {name} (did you mean {nearest!r}?)" in said
+
+
+def test_row_34_variables_that_somebody_reads_are_taken() -> None:
+    others = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "PATH")
+    check_environment(dict.fromkeys(others, "x"))
+    of_infra = {
+        name
+        for path in (ROOT / "infra").rglob("*")
+        if path.is_file()
+        for name in re.findall(r"LATENTLAW_[A-Z_]+", path.read_text(errors="ignore"))
+    }
+    assert len(of_infra) >= 5
+    check_environment(dict.fromkeys(of_infra, "x"))

@@ -115,7 +115,8 @@ def unpack_mrc(header: MrcHeader, target: BinaryIO) -> None:
     try:
         with open_stream(header.path) as stream:
             while left:
-                block = stream.read(min(_BLOCK, left))
+                # What there is: a read that fails by the end of the file would lose all before it.
+                block = stream.read1(min(_BLOCK, left))
                 if not block:
                     break
                 target.write(block)

@@ -3,8 +3,9 @@
 import bz2
 import gzip
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
@@ -38,6 +39,8 @@ class MrcHeader:
         `nstart` as `(z, y, x)`.
     sizes_a
         Edges of a voxel along z, y, x in angstrom, whatever they are.
+    spacegroup
+        `ispg`: 1 of a volume, 0 of images.
     notes
         What is unusual but could be read.
     """
@@ -49,6 +52,7 @@ class MrcHeader:
     axes: tuple[int, int, int]
     start_voxels: tuple[int, int, int]
     sizes_a: tuple[float, float, float]
+    spacegroup: int
     notes: tuple[str, ...] = ()
 
     @property
@@ -106,8 +110,8 @@ class MrcHeader:
         """
         if self.stored_shape[0] == 1:
             raise DataError(
-                f"{self.path}: shape {self.stored_shape} is one 2-D image, expected a volume; "
-                "collect reads images, ingest reads tomograms"
+                f"{self.path}: shape {self.stored_shape} (ispg {self.spacegroup}) is one 2-D "
+                "image, expected a volume; collect reads images, ingest reads tomograms"
             )
 
     def too_short(self, found: int) -> DataError:
@@ -118,12 +122,12 @@ class MrcHeader:
         )
 
 
-def open_stream(path: Path) -> BinaryIO:
+def open_stream(path: Path) -> BufferedIOBase:
     """Open a file for reading, decompressed by its name's ending."""
     if path.suffix == ".gz":
-        return cast("BinaryIO", gzip.open(path))
+        return gzip.GzipFile(path)
     if path.suffix == ".bz2":
-        return cast("BinaryIO", bz2.open(path))
+        return bz2.BZ2File(path)
     return path.open("rb")
 
 
@@ -218,6 +222,7 @@ def _parse(path: Path, fields: Any, order: str, notes: tuple[str, ...]) -> MrcHe
         axes=axes,
         start_voxels=(starts[axes[0]], starts[axes[1]], starts[axes[2]]),
         sizes_a=(sizes[0], sizes[1], sizes[2]),
+        spacegroup=spacegroup,
         notes=notes,
     )
 
