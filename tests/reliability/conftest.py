@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import mrcfile
 import numpy as np
+import pandas as pd
 import pytest
 from latentlaw.data.ingest import ingest
 from latentlaw.data.mrc import write_mrc
+from latentlaw.data.stack_writer import new_stack
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -37,6 +39,16 @@ def store(tmp_path: Path, mrc: Path) -> Path:
     """Return the volume as a tomogram store of chunks of 8 and shards of 16 voxels."""
     report = ingest(mrc, tmp_path / "stores", chunk=8, shard=16, scheduler="threads")
     return report.stores[0]
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    """Return a particle stack of noise, 40 images `(1, 8, 8)` of two classes."""
+    path = tmp_path / "s.particles.zarr"
+    with new_stack(path, item_shape=(1, 8, 8)) as writer:
+        table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
+        writer.append(np.random.default_rng(0).normal(size=(40, 1, 8, 8)), table)
+    return path
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from latentlaw.data.particles import open_stack
 from latentlaw.data.tomograms import open_tomogram
 from latentlaw.data.validate import Damage, validate_tomogram
 from latentlaw.errors import DataError
@@ -20,3 +21,12 @@ def test_row_13_missing_chunk_lost_while_open(store: Path) -> None:
     (store / "s0/c/0/1/1").unlink()
     with pytest.raises(DataError, match="s0/c/0/1/1"):
         tomogram.read((slice(0, 8), slice(16, 24), slice(16, 24)))
+
+
+def test_row_13_missing_chunk_of_a_stack(stack: Path) -> None:
+    opened = open_stack(stack)
+    (stack / "images/c.0.0.0.0").unlink()
+    with pytest.raises(DataError, match=r"images/c\.0\.0\.0\.0: the chunk is missing"):
+        open_stack(stack)
+    with pytest.raises(DataError, match=r"images/c\.0\.0\.0\.0: the chunk cannot be read"):
+        opened.read()

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from latentlaw.data.particles import open_stack
 from latentlaw.data.tomograms import open_tomogram
-from latentlaw.data.validate import Damage, repair_tomogram, validate_tomogram
+from latentlaw.data.validate import Damage, repair_tomogram, validate_stack, validate_tomogram
 from latentlaw.errors import DataError
 
 from tests.reliability.trees import contents
@@ -74,3 +75,16 @@ def test_row_14_a_sound_shard_of_another_place_is_found(store: Path, mrc: Path) 
     assert damages == [Damage("s0/c/0/0/0")]
     repair_tomogram(store, mrc, damages)
     assert contents(store) == whole
+
+
+def test_row_14_damaged_chunk_of_a_stack(stack: Path) -> None:
+    chunk = stack / "images/c.0.0.0.0"
+    flip(chunk, 1000)
+    opened = open_stack(stack)
+    with pytest.raises(DataError, match=r"images/c\.0\.0\.0\.0: the chunk does not fit its CRC"):
+        opened.read()
+    (said,) = validate_stack(stack)
+    assert "images/c.0.0.0.0" in said
+    chunk.write_bytes(chunk.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"c\.0\.0\.0\.0: the chunk has \d+ bytes, expected"):
+        open_stack(stack)

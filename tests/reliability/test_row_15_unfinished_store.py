@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import zarr
 from latentlaw.data.ingest import ingest
+from latentlaw.data.particles import open_stack
 from latentlaw.data.tomograms import open_tomogram
 from latentlaw.errors import DataError
 
@@ -57,3 +59,12 @@ def test_row_15_another_source_starts_anew(tmp_path: Path, mrc: Path, store: Pat
     shutil.copy(store / "s0/c/1/1/1", torn)  # sound, but of other voxels: must not be kept
     ingest(mrc, tmp_path / "again", chunk=8, shard=16, scheduler="threads")
     assert contents(tmp_path / "again" / "tomo.ome.zarr") == contents(store)
+
+
+@pytest.mark.parametrize("kind", ["store", "stack"])
+def test_row_15_all_there_but_the_marker(kind: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(kind)
+    group = zarr.open_group(path, mode="r+")
+    group.attrs["latentlaw"] = group.attrs["latentlaw"] | {"complete": False}
+    with pytest.raises(DataError, match=r"expected a complete store of .*'complete': False"):
+        open_tomogram(path) if kind == "store" else open_stack(path)
