@@ -1,0 +1,189 @@
+"""Whether the tests of the scorecard can fail: each guard is taken out, and its row must go red.
+
+`python -m tests.mutations [ROW …]` does so in a copy of the tree, for all rows or those named, and
+prints row, guard, and `red` or `GREEN`; it ends with 0 if all were red. `guards.toml` lists the
+guards. `--write` puts what was seen into docs/scorecard.md.
+"""
+
+import compileall
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+GUARDS, PAGE = ROOT / "tests" / "guards.toml", ROOT / "docs" / "scorecard.md"
+TESTS = "tests/reliability"
+RED, GREEN, STALE, BROKEN = "red", "GREEN", "STALE", "BROKEN"
+_PACKAGE = "platform/latentlaw"
+_OUTCOMES = {0: GREEN, 1: RED}  # pytest's exit codes; others say that nothing was tested
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Code without which a row's tests must fail: `old` in `file`, replaced by `new`."""
+
+    file: str
+    what: str
+    old: str
+    new: str
+
+    @property
+    def path(self) -> str:
+        """The file's path in the repository."""
+        return self.file if (ROOT / self.file).exists() else f"{_PACKAGE}/{self.file}"
+
+    def taken_out(self, tree: Path) -> str | None:
+        """Return the file's text without the guard; None if it does not hold it exactly once."""
+        text = (tree / self.path).read_text()
+        return text.replace(self.old, self.new) if text.count(self.old) == 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the scorecard: what must happen, and what makes it happen."""
+
+    number: int
+    fault: str
+    must: str
+    guards: tuple[Guard, ...]
+
+    def tests(self, tree: Path = ROOT) -> list[str]:
+        """Return the files of its tests."""
+        found = (tree / TESTS).glob(f"test_row_{self.number:02d}_*.py")
+        return sorted(str(path.relative_to(tree)) for path in found)
+
+
+def read_rows(path: Path = GUARDS) -> list[Row]:
+    """Read the list of guards."""
+    rows = tomllib.loads(path.read_text())["row"]
+    return [
+        Row(
+            row["number"],
+            row["fault"],
+            row["must"],
+            tuple(Guard(**guard) for guard in row.get("guard", [])),
+        )
+        for row in rows
+    ]
+
+
+@contextmanager
+def copied_tree() -> Iterator[Path]:
+    """Yield a copy of the repository's files, compiled so that a changed one is compiled anew."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    with TemporaryDirectory(prefix="mutations-") as scratch:
+        tree = Path(scratch) / "tree"
+        for name in listed.stdout.splitlines():
+            if (ROOT / name).is_file():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, tree / name)
+        # By its hash: a file that is changed and restored within a second keeps its time and size.
+        by_hash = py_compile.PycInvalidationMode.CHECKED_HASH
+        compileall.compile_dir(tree, quiet=2, invalidation_mode=by_hash)
+        yield tree
+
+
+def outcome(tree: Path, guard: Guard, tests: Sequence[str]) -> tuple[str, str]:
+    """Take a guard out, test, and put it back; return how the tests ended and which failed."""
+    path = tree / guard.path
+    whole, changed = path.read_text(), guard.taken_out(tree)
+    if changed is None:
+        return STALE, f"{guard.path} holds it {whole.count(guard.old)} times"
+    path.write_text(changed)
+    try:
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-x", "--tb=no", "-rfE"),
+                *("-p", "no:cacheprovider", f"--basetemp={tree.parent / 'pytest'}", *tests),
+            ],
+            cwd=tree,
+            env=_environment(tree),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        path.write_text(whole)
+    told = re.findall(r"^(?:FAILED|ERROR) .*", ended.stdout, re.MULTILINE)
+    return _OUTCOMES.get(ended.returncode, BROKEN), told[0] if told else ""
+
+
+def _environment(tree: Path) -> dict[str, str]:
+    return os.environ | {
+        "PYTHONPATH": f"{tree / 'platform'}{os.pathsep}{tree}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def render(rows: Sequence[Row], seen: Mapping[Guard, str]) -> str:
+    """Return the page that lists rows, guards, and what was seen without each."""
+    lines = [_HEAD]
+    for row in rows:
+        tests = "<br>".join(f"`{Path(name).name}`" for name in row.tests())
+        guards = "<br>".join(
+            f"`{guard.file}`: {guard.what}: {seen.get(guard, 'not tried')}" for guard in row.guards
+        )
+        lines.append(f"| {row.number} | {row.fault} | {row.must} | {tests} | {guards} |")
+    return "\n".join([*lines, ""])
+
+
+def seen_before(rows: Sequence[Row], page: Path = PAGE) -> dict[Guard, str]:
+    """Return what the page says of each guard that it still lists."""
+    text = page.read_text() if page.exists() else ""
+    found = {}
+    for row in rows:
+        for guard in row.guards:
+            told = re.search(re.escape(f"`{guard.file}`: {guard.what}: ") + r"(\w+)", text)
+            if told:
+                found[guard] = told[1]
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Take out the guards of the rows named, or of all; return 0 if each was missed."""
+    wanted = {int(each) for each in arguments if each.isdecimal()}
+    rows = read_rows()
+    seen = seen_before(rows)
+    bad = 0
+    with copied_tree() as tree:
+        for row in rows:
+            for guard in row.guards if not wanted or row.number in wanted else ():
+                seen[guard], told = outcome(tree, guard, row.tests(tree))
+                bad += seen[guard] != RED
+                print(f"{row.number:2} {seen[guard]:6} {guard.file}: {guard.what}", flush=True)
+                print(f"   {told[:160]}", flush=True)
+    if "--write" in arguments:
+        PAGE.write_text(render(rows, seen))
+    return 1 if bad else 0
+
+
+_HEAD = """\
+# The scorecard
+
+Sixty-four faults and bad inputs, what must happen for each, and the test that holds it. A test
+that cannot fail holds nothing, so each was seen to fail: a guard was taken out of the code, which
+is named here, and the row's tests were run. `make scorecard` prints how many rows are met;
+`make mutations` (tens of minutes) takes out every guard again, in a copy of the tree, and
+`python -m tests.mutations ROW …` those of some rows. The guards are in `tests/guards.toml`.
+
+| # | fault or bad input | must happen | in `tests/reliability` | guard, and its test without it |
+|---|---|---|---|---|"""
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
