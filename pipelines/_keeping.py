@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from latentlaw.data.output import check_writable
 from latentlaw.errors import ConfigError, PreemptedError
 from latentlaw.tracking.names import CHECKPOINTS, TAG_CHANGED, TAG_RESUME
 from latentlaw.tracking.runs import local_artifacts
@@ -49,12 +50,15 @@ def find_checkpoint(p: Keeping) -> Checkpoint | None:
     CheckpointError
         If there is none, or it is damaged.
     ConfigError
-        If a new run would mix its checkpoints with those of another.
+        If a new run would mix its checkpoints with those of another, or cannot write them.
     """
     if p.resume is not None:
         return read_checkpoint(Path(p.resume), fall_back=p.allow_fallback)
+    if p.checkpoints == "auto":
+        return None
     folder = Path(p.checkpoints)
-    if p.checkpoints != "auto" and folder.is_dir() and any(folder.iterdir()):
+    check_writable(folder.absolute(), "checkpoints")
+    if folder.is_dir() and any(folder.iterdir()):
         raise ConfigError(
             f"checkpoints: {folder} is not empty; go on with resume={folder}, or choose another"
         )

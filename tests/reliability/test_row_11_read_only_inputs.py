@@ -15,7 +15,9 @@ import tifffile
 from latentlaw.data.mrc import write_mrc
 from latentlaw.data.star_writing import write_star
 from latentlaw.data.templates import phantom_templates
+from mlflow.tracking import MlflowClient
 
+from tests.reliability.training_runs import only_run
 from tests.reliability.trees import contents
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -106,6 +108,26 @@ def test_row_11_read_only_inputs(inputs: Path, tmp_path: Path, entry: Callable[.
     assert opened == []
     assert contents(inputs) == before
     assert {name: (inputs / name).stat().st_mtime_ns for name in before} == times
+
+
+def test_row_11_stacks_and_models_are_only_read(
+    stack: Path, tmp_path: Path, tracking_folder: Path, entry: Callable[..., int]
+) -> None:
+    before = contents(stack)
+    small = {"model": "beta-vae", "epochs": 1, "channels": 2, "latent_dims": 3, "device": "cpu"}
+    with files_opened_to_write(stack) as opened:
+        codes = [entry("train", data=stack, **small)]
+        run_id = only_run(
+            MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db"), stack
+        ).info.run_id
+        predicted = {"source": stack, "out": tmp_path / "predicted", "device": "cpu"}
+        codes += [
+            entry("evaluate", model=run_id, data=stack),
+            entry("predict", model=run_id, **predicted),
+        ]
+    assert codes == [0] * 3
+    assert opened == []
+    assert contents(stack) == before
 
 
 def test_files_opened_to_write_are_seen(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Steps whose loss is not finite change nothing; too many of them stop the run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from latentlaw.errors import DataError
 from latentlaw.training import loop
 from latentlaw.training.checkpoints import read_checkpoint
 from latentlaw.training.objective import loss_terms
+from mlflow.tracking import MlflowClient
 
-from tests.reliability.training_runs import CONFIG, train
+from tests.reliability.training_runs import CONFIG, only_run, train
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -34,3 +36,29 @@ def test_row_35_loss_not_finite(
     assert kept.record.progress.step == 6
     assert kept.record.progress.history[0]["train/skipped"] == 2
     assert all(bool(torch.isfinite(each).all()) for each in kept.tensors.values())
+
+
+def test_row_35_the_run_has_failed(
+    tmp_path: Path,
+    stack: Path,
+    tracking_folder: Path,
+    refused: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = 0
+
+    def spoiled(*arguments: object, **keywords: object) -> dict[str, torch.Tensor]:
+        nonlocal steps
+        terms = loss_terms(*arguments, **keywords)
+        steps += torch.is_grad_enabled()
+        return terms | {"loss": terms["loss"] * torch.nan} if steps > 3 else terms
+
+    monkeypatch.setattr(loop, "loss_terms", spoiled)
+    own = {"model": "beta-vae", "epochs": 50, "channels": 2, "device": "cpu"}
+    kept = tmp_path / "kept"
+    said = refused("train", data=stack, **own, checkpoints=kept, checkpoint_every=0)
+    assert "lower learning_rate" in said
+    assert "Traceback" not in said
+    run = only_run(MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db"), stack)
+    assert run.info.status == "FAILED"
+    assert read_checkpoint(kept).record.progress.step == 3

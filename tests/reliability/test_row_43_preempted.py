@@ -7,17 +7,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-from latentlaw.data.stack_writer import new_stack
 from latentlaw.tracking.names import TAG_RESUME
 from latentlaw.tracking.queries import list_runs
+from latentlaw.training.keeping import stop_signals
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from pipelines._entry import parse
 from pipelines.train import Train
+from tests.reliability.training_runs import only_run
 
 EPOCHS = 25
 
@@ -35,13 +34,6 @@ def stop_once_kept(folder: Path, number: int) -> None:
     threading.Thread(target=send, daemon=True).start()
 
 
-def only_run(client: MlflowClient, data: Path) -> Run:
-    experiment = client.get_experiment_by_name("latentlaw")
-    assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id], f"params.data = '{data}'")
-    return run
-
-
 def shown(tracking_folder: Path, run: Run) -> str:
     """Return the status that the dashboard shows."""
     runs = list_runs(f"sqlite:///{tracking_folder}/mlflow.db").set_index("run_id")
@@ -49,12 +41,13 @@ def shown(tracking_folder: Path, run: Run) -> str:
 
 
 def test_row_43_preempted(
-    tmp_path: Path, tracking_folder: Path, entry: Callable[..., int], capsys: pytest.CaptureFixture
+    tmp_path: Path,
+    stack: Path,
+    tracking_folder: Path,
+    entry: Callable[..., int],
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    data, folder = tmp_path / "s.particles.zarr", tmp_path / "kept"
-    with new_stack(data, item_shape=(1, 8, 8)) as writer:
-        table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
-        writer.append(np.random.default_rng(0).normal(size=(40, 1, 8, 8)), table)
+    data, folder = stack, tmp_path / "kept"
     own = {"data": data, "model": "beta-vae", "epochs": EPOCHS, "channels": 2, "device": "cpu"}
     stop_once_kept(folder, signal.SIGUSR1)
     assert entry("train", **own, checkpoints=folder, checkpoint_every=0) == 75
@@ -84,3 +77,12 @@ def test_row_43_preempted(
     assert client.list_artifacts(done.info.run_id, "checkpoints")
     config = client.download_artifacts(done.info.run_id, "config.yaml", str(tmp_path))
     assert parse(Train, ["--config", config]) == Train(**(own | {"data": str(data)}))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_row_43_both_signals_are_requests_to_stop(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with stop_signals() as stop:
+        os.kill(os.getpid(), number)
+        assert stop.name == number.name
+    assert signal.getsignal(number) == before

@@ -6,10 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-from latentlaw.data.stack_writer import new_stack
 from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.server import server_answers
 from mlflow.tracking import MlflowClient
@@ -32,6 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
 @pytest.fixture
 def train(
     tmp_path: Path,
+    stack: Path,
     server: MlflowServer,
     entry: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
@@ -39,11 +37,7 @@ def train(
     """Return a function that trains against the server, in a folder of its own."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     monkeypatch.chdir(tmp_path)
-    data = tmp_path / "s.particles.zarr"
-    with new_stack(data, item_shape=(1, 8, 8)) as writer:
-        table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
-        writer.append(np.random.default_rng(0).normal(size=(40, 1, 8, 8)), table)
-    own = {"data": data, "model": "beta-vae", "epochs": EPOCHS, "channels": 2, "device": "cpu"}
+    own = {"data": stack, "model": "beta-vae", "epochs": EPOCHS, "channels": 2, "device": "cpu"}
     return lambda **more: entry("train", **own, checkpoint_every=0, **more)
 
 

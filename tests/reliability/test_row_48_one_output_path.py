@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from latentlaw.data.mrc import write_mrc
-from latentlaw.data.stack_writer import new_stack
 from numpy.typing import NDArray
 
 from tests.reliability.test_row_18_two_writers import HOLD
@@ -32,7 +30,7 @@ def another_writes(path: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def inputs(tmp_path: Path) -> dict[str, dict[str, object]]:
+def inputs(tmp_path: Path, stack: Path) -> dict[str, dict[str, object]]:
     """Return, by entry, parameters that would do: a tomogram, positions, images and maps."""
     random = np.random.default_rng(0)
 
@@ -44,15 +42,12 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, object]]:
     write_mrc(tmp_path / "tomo.mrc", noise(24, 24, 24), 10.0)
     labels = {"labels": np.array([0, 0, 1, 1]), "class_names": np.array(["a", "b"])}
     np.savez(tmp_path / "images.npz", images=noise(4, 8, 8), group=np.arange(4), **labels)
-    with new_stack(tmp_path / "s.particles.zarr", item_shape=(1, 8, 8)) as writer:
-        table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})
-        writer.append(noise(40, 1, 8, 8), table)
     return {
         "ingest": {"source": tmp_path / "tomo.mrc", "out": tmp_path, "scheduler": "threads"},
         "collect": {"source": tmp_path / "images.npz", "out": tmp_path / "i.particles.zarr"},
         "affinity": {"templates": tmp_path / "maps", "out": tmp_path / "a.csv", "method": "fsc"},
         "train": {
-            "data": tmp_path / "s.particles.zarr",
+            "data": stack,
             "checkpoints": tmp_path / "kept",
             "model": "autoencoder",
             "epochs": 1,

@@ -1,4 +1,4 @@
-"""A study that is killed, and begun again by the same command, has every trial that was asked."""
+"""A study outlives its trials, and, begun again by the same command, a kill of its own."""
 
 import json
 import os
@@ -12,8 +12,12 @@ from typing import Any
 import mlflow
 import optuna
 import psutil
+import pytest
 from latentlaw.tracking.names import TAG_PARENT, TAG_STAGE, TAG_TRIAL, TAG_TRIAL_STATE
+from latentlaw.tuning.pool import local_pool
 from optuna.trial import TrialState
+
+from tests.tuning.fake_studies import tune
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 6
@@ -82,3 +86,40 @@ def test_row_53_killed_study(tmp_path: Path) -> None:
         died = number == dead.number
         assert run.info.status == ("KILLED" if died else "FINISHED")
         assert run.data.tags[TAG_TRIAL_STATE] == ("dead" if died else "complete")
+
+
+@pytest.mark.parametrize(
+    ("act", "retries", "attempts", "status"),
+    [("bug", 2, 1, "FAILED"), ("segfault", 2, 3, "KILLED"), ("server", 1, 2, "KILLED")],
+)
+def test_row_53_trials_that_crash_or_die(
+    tmp_path: Path,
+    tracking_store: mlflow.MlflowClient,
+    act: str,
+    retries: int,
+    attempts: int,
+    status: str,
+) -> None:
+    with local_pool(1) as pool:
+        study = tune(tmp_path, pool, trials=1, values={"act": act}, retries=retries)
+        assert [trial.state for trial in study.trials] == [TrialState.FAIL] * attempts
+        assert tune(tmp_path, pool, trials=2).trials[-1].state == TrialState.COMPLETE
+    (*dead, _) = runs_of_trials(tracking_store)
+    assert [run.info.status for run in dead] == [status] * attempts
+
+
+def test_row_53_pruned_trials(tmp_path: Path, tracking_store: mlflow.MlflowClient) -> None:
+    with local_pool(1) as pool:
+        study = tune(tmp_path, pool, trials=16, values={"epochs": 4}, pruner="median")
+    pruned = {trial.number for trial in study.trials if trial.state == TrialState.PRUNED}
+    assert 0 < len(pruned) < 16
+    for run in runs_of_trials(tracking_store):
+        ended = "KILLED" if int(run.data.tags[TAG_TRIAL]) in pruned else "FINISHED"
+        assert run.info.status == ended
+
+
+def runs_of_trials(client: mlflow.MlflowClient) -> list[mlflow.entities.Run]:
+    """Return the runs of trials in the order of their numbers."""
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    trials = [run for run in runs if TAG_TRIAL in run.data.tags]
+    return sorted(trials, key=lambda run: int(run.data.tags[TAG_TRIAL]))

@@ -9,7 +9,7 @@ from latentlaw.discovery.expressions import latents_of
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
 from latentlaw.discovery.operon import OperonEngine
 from latentlaw.discovery.search import EquationSearch
-from latentlaw.errors import EngineError
+from latentlaw.errors import DataError, EngineError
 
 NAMES = ("z0", "z1", "z2")
 SPEC = SearchSpec(generations=8, population=200, threads=1)
@@ -55,6 +55,16 @@ def test_row_54_a_target_of_nan_is_an_error_of_the_engine():
     z = np.random.default_rng(0).normal(size=(100, 3))
     with pytest.raises(EngineError, match="NaN"):
         OperonEngine().search(z, np.full(100, np.nan), names=NAMES, spec=SPEC)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+@pytest.mark.parametrize(("place", "split"), [(3, "train"), (70, "val"), (99, "test")])
+def test_row_54_latents_that_are_not_finite_are_named(value, place, split):
+    z = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+    z[place, 1] = value
+    message = rf"1 of \d+ {split} particles have NaN, infinite or overflowing latents \(in z1\)"
+    with pytest.raises(DataError, match=message):
+        check_latents(data_of(z))
 
 
 def test_row_54_of_two_equal_columns_one_is_used():

@@ -9,7 +9,7 @@ from latentlaw.discovery.compiling import compile_program
 from latentlaw.discovery.equations import EquationModel
 from latentlaw.discovery.export_python import to_python
 from latentlaw.discovery.expressions import parse, to_text
-from latentlaw.discovery.programs import LIMIT
+from latentlaw.discovery.programs import LIMIT, Program
 from latentlaw.errors import DataError
 
 NAMES = ("z0", "z1", "z2")
@@ -41,6 +41,43 @@ def test_row_55_a_thousand_nodes_are_read_and_evaluated():
     )
     np.testing.assert_allclose(compile_program(law, NAMES).numpy(list(POINTS.T)), direct)
     assert parse(to_text(law), NAMES) == law
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('pathlib').Path('ran').touch()",
+        "open('ran', 'w')",
+        "z0.__class__",
+        "(lambda: z0)()",
+        "[z0 for z0 in (1, 2)][0]",
+        "exp(z0, evaluate=open('ran', 'w'))",
+        "z0 if z1 else z2",
+        "f'{z0}'",
+        "True",
+        "z9",
+        "9**9**9**9",
+        "z0**z1",
+        "1/0",
+        "sqrt(-1)",
+    ],
+)
+def test_row_55_what_is_no_arithmetic_is_refused_and_never_run(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError):
+        parse(text, NAMES)
+    record = EquationModel(("no", "yes"), NAMES, (parse("z0", NAMES),)).to_dict()
+    with pytest.raises(DataError):
+        EquationModel.from_dict(record | {"expressions": ["z0", text]})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "step", [["__import__", "os", [0]], ["getattr", None, [0]], ["add", None, [7]], ["exp"]]
+)
+def test_row_55_steps_of_a_stored_law_are_arithmetic(step):
+    with pytest.raises(DataError, match="step 1 of a program"):
+        Program.from_list([["variable", 0, []], step], variables=3)
 
 
 def test_row_55_what_is_too_large_or_deep_is_refused():

@@ -17,6 +17,8 @@ from latentlaw.training.config import TrainConfig
 from latentlaw.training.keeping import Keeper
 from latentlaw.training.loop import fit
 from latentlaw.training.seeds import seeded_initialisation
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
 
 CONFIG = TrainConfig(
     epochs=4, batch_size=8, samples_per_epoch=40, learning_rate=3e-3, gamma=1.0, beta=1e-3
@@ -89,3 +91,11 @@ def start(target: Callable[..., None], *arguments: object) -> BaseProcess:
     child = context.Process(target=target, args=arguments)
     child.start()
     return child
+
+
+def only_run(client: MlflowClient, data: Path) -> Run:
+    """Return the one tracked run of a stack."""
+    experiment = client.get_experiment_by_name("latentlaw")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], f"params.data = '{data}'")
+    return run

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentlaw.data.images import kept_type
 from latentlaw.data.listing import Listing, list_images, merge_classes
+from latentlaw.data.output import check_new
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.stack_writer import new_stack
 from latentlaw.errors import DataError
@@ -70,8 +71,10 @@ def collect(
     DataError
         If there is nothing to collect, images differ in shape, or values are not finite.
     ConfigError
-        If `merge` is not of that form or names a class that does not occur.
+        If `merge` is not of that form or names a class that does not occur, or `out` is there
+        already or cannot be written.
     """
+    check_new(Path(out), overwrite=overwrite)
     listing = list_images(source)
     labels = merge_classes(listing.rows["label"], merge)
     rows = listing.rows.assign(label=labels, **dict.fromkeys(_POSELESS, np.nan))

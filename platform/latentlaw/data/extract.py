@@ -8,6 +8,7 @@ from typing import get_args
 from latentlaw.data.boxes import cut_boxes
 from latentlaw.data.coordinates import read_coordinates
 from latentlaw.data.microscope import Contrast
+from latentlaw.data.output import check_new
 from latentlaw.data.particles import open_stack
 from latentlaw.data.placement import EdgePolicy, MissingPolicy, place
 from latentlaw.data.progress import Progress, silent
@@ -126,9 +127,12 @@ def extract(
         If a tomogram is missing, positions are in a wrong unit, voxels are NaN or infinite, or
         no particle is left.
     ConfigError
-        If `box` is odd, or a policy unknown.
+        If `box` is odd, a policy unknown, or `out` is there already or cannot be written.
     """
     _check(box, edge=edge, missing=missing, nonfinite=nonfinite, contrast=contrast)
+    grown = append and Path(out).exists()
+    if not grown:
+        check_new(Path(out), overwrite=overwrite)
     stores = tomograms_by_name(tomograms)
     size = common_voxel_size(stores)
     listed = read_coordinates(coordinates, label=label, pixel_size_a=pixel_size_a)
@@ -143,7 +147,6 @@ def extract(
     )
     review = Review(nonfinite)
     star = read_star_text(coordinates) if Path(coordinates).suffix == ".star" else None
-    grown = append and Path(out).exists()
     if grown:
         check_star(open_stack(out), star, coordinates)
     shape = (1, box, box, box)

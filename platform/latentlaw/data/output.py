@@ -55,15 +55,32 @@ def resumable_output(path: str | Path, *, overwrite: bool = False) -> Iterator[P
 
 
 def check_new(path: Path, *, overwrite: bool) -> None:
-    """Refuse a path that exists already, unless it may be overwritten.
+    """Refuse a path that exists already, unless it may be overwritten, or cannot be written.
+
+    Called before inputs are read, it spares the work; nothing is made.
 
     Raises
     ------
     ConfigError
-        If `path` exists and `overwrite` is false.
+        If `path` exists and `overwrite` is false, or the folder that it is to lie in, or the
+        nearest one that is there, may not be written to.
     """
     if path.exists() and not overwrite:
         raise ConfigError(f"{path}: exists already; pass overwrite=true or another `out`")
+    check_writable(path.absolute().parent, "out")
+
+
+def check_writable(folder: Path, parameter: str) -> None:
+    """Refuse a folder, there or to be made, in which nothing may be written.
+
+    Raises
+    ------
+    ConfigError
+        Naming the `parameter` to change.
+    """
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not os.access(there, os.W_OK):
+        raise ConfigError(f"{there}: no permission to write here; choose another `{parameter}`")
 
 
 def remove(path: Path) -> None:
@@ -82,8 +99,6 @@ def _claimed(final: Path, *, overwrite: bool) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{final}: its folder cannot be made ({error.strerror})") from error
-    if not os.access(final.parent, os.W_OK):
-        raise ConfigError(f"{final.parent}: no permission to write here; choose another `out`")
     with locked(final):
         yield final.with_name(f".{final.name}.partial")
 

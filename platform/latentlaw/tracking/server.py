@@ -92,5 +92,5 @@ def tracking_errors(tracking_uri: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError) as error:
         raise TrackingError(
             f"tracking: {without_secrets(tracking_uri)} takes no more of the run: "
-            f"{reason_of(error)}"
+            f"{reason_of(error)}; mend that (is a disk full?), then run the command again"
         ) from error
