@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
-.PHONY: help demo test test-infra test-slow test-browser scorecard bench lint types layers format docs dashboard lock mlproject clean
+.PHONY: help demo test test-infra test-slow test-browser scorecard mutations bench lint types layers format docs dashboard lock mlproject clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -43,6 +43,9 @@ test-browser: $(READY) ## the dashboard in a real Chromium; installs Debian's wh
 
 scorecard: $(READY) ## the score of tests/reliability: rows of 64 that are met
 	OMP_NUM_THREADS=1 python -m tests.scorecard
+
+mutations: $(READY) ## take out each guard of the scorecard in turn: its row must go red (takes long)
+	python -m tests.mutations
 
 bench: $(READY) ## speed of the data layer against its peers, as ratios in one run
 	python -m tests.benchmarks

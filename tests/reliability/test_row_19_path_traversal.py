@@ -1,6 +1,7 @@
 """Names in inputs cannot lead out of where they belong."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from latentlaw.data.collect import collect
 from latentlaw.data.ingest import ingest
 from latentlaw.data.tomograms import open_tomogram
 from latentlaw.errors import DataError
+from latentlaw.tracking.artifacts import Missing, load_artifact_json
+from mlflow.tracking import MlflowClient
 
 
 @pytest.mark.parametrize("name", ["../s0", "/etc", "a/../../s0", ".."])
@@ -33,3 +36,27 @@ def test_row_19_file_names_of_labels(tmp_path: Path, name: str) -> None:
     (folder / "labels.csv").write_text(f"file,label\n{listed},a\n")
     with pytest.raises(DataError, match=r"leaves the folder"):
         collect(folder, tmp_path / "out.particles.zarr")
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/b", ".."])
+def test_row_19_ids_of_runs_in_an_address(
+    tracking_store: MlflowClient, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert load_artifact_json(uri, name, "x.json") == Missing(name, "x.json", "absent")
+
+
+@pytest.mark.parametrize(
+    ("entry_name", "options"),
+    [
+        ("tune", {"data": "s", "study": "../x"}),
+        ("register", {"run": "0" * 32, "name": "/x"}),
+        ("rollback", {"name": "a/../b"}),
+    ],
+)
+def test_row_19_names_of_studies_and_models(
+    refused: Callable[..., str], entry_name: str, options: dict[str, object]
+) -> None:
+    field = list(options)[-1]
+    assert f"parameter {field!r}: String should match pattern" in refused(entry_name, **options)

@@ -1,0 +1,62 @@
+"""The list of guards is up to date, and the page says of each that its row went red without it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.mutations import PAGE, RED, read_rows, render
+from tests.scorecard import ROWS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_row_has_tests_and_a_guard_that_is_there() -> None:
+    rows = read_rows()
+    assert [row.number for row in rows] == list(range(1, ROWS + 1))
+    for row in rows:
+        assert row.tests(), row.number
+        assert row.guards, row.number
+        for guard in row.guards:
+            assert guard.taken_out(ROOT) is not None, f"row {row.number}, {guard.what}: stale"
+
+
+def test_the_page_says_that_each_was_seen_red() -> None:
+    rows = read_rows()
+    seen = {guard: RED for row in rows for guard in row.guards}
+    assert PAGE.read_text() == render(rows, seen), "run python -m tests.mutations ROW … --write"
+
+
+def test_a_test_that_cannot_fail_is_seen(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tests = tree / "tests" / "reliability"
+    tests.mkdir(parents=True)
+    (tree / "pipelines").mkdir()
+    (tree / "pipelines" / "limits.py").write_text("LIMIT = 3\n")
+    (tests / "test_row_01_good.py").write_text(
+        "from pipelines.limits import LIMIT\ndef test_it():\n    assert LIMIT == 3\n"
+    )
+    (tests / "test_row_02_idle.py").write_text("def test_it():\n    assert True\n")
+    # In a process of its own: it forks, and one pytest within another does not end.
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(tree)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["red", "GREEN", "STALE"]
+    assert (tree / "pipelines" / "limits.py").read_text() == "LIMIT = 3\n"
+
+
+_PROGRAM = """
+import sys
+import subprocess
+import sys
+from pathlib import Path
+from tests.mutations import Guard, Row, outcome
+
+tree = Path(sys.argv[1])
+there, gone = (Guard("pipelines/limits.py", "", f"LIMIT = {n}", "LIMIT = 9") for n in (3, 4))
+for number, guard in ((1, there), (2, there), (1, gone)):
+    print(outcome(tree, guard, Row(number, "", "", ()).tests(tree))[0], flush=True)
+"""
