@@ -183,7 +183,10 @@ def seen_before(rows: Sequence[Row], page: Path = PAGE) -> dict[Guard, str]:
     found = {}
     for row in rows:
         for guard in row.guards:
-            told = re.search(re.escape(f"`{guard.file}`: {guard.what}: ") + r"(\w+)", text)
+            told = re.search(
+                re.escape(f"`{guard.file}`: {guard.what}: ") + f"({RED}|{GREEN}|{STALE}|{BROKEN})",
+                text,
+            )
             if told:
                 found[guard] = told[1]
     return found
@@ -191,15 +194,14 @@ def seen_before(rows: Sequence[Row], page: Path = PAGE) -> dict[Guard, str]:
 
 def main(arguments: list[str]) -> int:
     """Take out the guards of the rows named, or of all; return 0 if each was missed."""
-    wanted = {int(each) for each in arguments if each.isdecimal()}
     rows = read_rows()
+    named = [int(each) for each in arguments if each.isdecimal()]
+    chosen = [row for number in named for row in rows if row.number == number] or rows
     seen = seen_before(rows)
     bad = 0
     import_libraries()
     with copied_tree() as tree:
-        for row in rows:
-            if wanted and row.number not in wanted:
-                continue
+        for row in chosen:
             tests = row.tests(tree)
             code, said = tested(tree, tests)
             if code != pytest.ExitCode.OK:

@@ -136,7 +136,7 @@ def test_one_image_is_no_volume_but_a_map(tmp_path: Path) -> None:
 
 def test_given_voxel_size(path: Path) -> None:
     assert open_mrc(path, voxel_size_a=10.05).voxel_size_a == 10.05
-    with pytest.raises(DataError, match="voxel_size is 1 angstrom but the header says 10"):
+    with pytest.raises(DataError, match="voxel_size is 1 angstrom but the file says 10"):
         open_mrc(path, voxel_size_a=1.0)
     patch(path, cella=(0, 0, 0))
     assert open_mrc(path, voxel_size_a=7.0).voxel_size_a == 7.0

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from latentlaw.data.ingest import ingest
 from latentlaw.data.tomograms import open_tomogram
 
@@ -24,6 +26,21 @@ def test_row_05_voxel_size_contradicted(
 ) -> None:
     patch_header(mrc, cella=(41, 37, 33))
     failures = ingest(mrc, tmp_path / "out", voxel_size_a=10.0, scheduler="threads").failures
-    assert "voxel_size is 10 angstrom but the header says 1;" in failures[0]
+    assert "voxel_size is 10 angstrom but the file says 1;" in failures[0]
     near = ingest(mrc, tmp_path / "out", voxel_size_a=1.005, scheduler="threads")
     assert open_tomogram(near.stores[0]).voxel_size_a == 1.005
+
+
+def test_row_05_voxel_size_of_a_tiff(tmp_path: Path) -> None:
+    source = tmp_path / "tomo.tif"
+    tifffile.imwrite(
+        source,
+        np.zeros((4, 8, 8), np.float32),
+        imagej=True,
+        resolution=(1, 1),
+        metadata={"axes": "ZYX", "unit": "nm"},
+    )
+    failures = ingest(source, tmp_path / "out", voxel_size_a=1.0, scheduler="threads").failures
+    assert "voxel_size is 1 angstrom but the file says 10;" in failures[0]
+    near = ingest(source, tmp_path / "out", voxel_size_a=10.05, scheduler="threads")
+    assert open_tomogram(near.stores[0]).voxel_size_a == 10.05

@@ -9,9 +9,11 @@ from latentlaw.errors import DataError
 from latentlaw.training import loop
 from latentlaw.training.checkpoints import read_checkpoint
 from latentlaw.training.objective import loss_terms
+from latentlaw.training.state import TrainState, weights_of
+from latentlaw.training.step import take_step
 from mlflow.tracking import MlflowClient
 
-from tests.reliability.training_runs import CONFIG, only_run, train
+from tests.reliability.training_runs import CONFIG, network, only_run, particles, train
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -62,3 +64,20 @@ def test_row_35_the_run_has_failed(
     run = only_run(MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db"), stack)
     assert run.info.status == "FAILED"
     assert read_checkpoint(kept).record.progress.step == 3
+
+
+def test_row_35_a_step_that_is_skipped_changes_nothing() -> None:
+    state = TrainState.begin(network(), particles(40, 0), CONFIG)
+    state.model.train()  # so that a forward pass moves the averages of its batch normalisation
+    before = weights_of(state.model)
+    (batch, *_) = state.batches
+    take_step(
+        state,
+        batch,
+        lambda images: {"loss": state.model.encode(images.images).mu.sum() * torch.nan},
+        max_skipped=4,
+    )
+    after = weights_of(state.model)
+    assert [name for name in before if not torch.equal(before[name], after[name])] == []
+    assert state.optimiser.state_dict()["state"] == {}
+    assert (state.progress.step, state.progress.skipped) == (0, 1)

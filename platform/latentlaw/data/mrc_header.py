@@ -11,6 +11,7 @@ import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 from mrcfile.utils import byte_order_from_machine_stamp
 
+from latentlaw.data.voxel_sizes import SAME_SIZE, agreed_size
 from latentlaw.errors import DataError
 
 PACKED_SUFFIXES = (".gz", ".bz2")
@@ -19,7 +20,6 @@ _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _MAX_EDGE = 65536
 _MAX_EXTENDED_BYTES = 2**30
 _VOLUME_STACK_SPACEGROUPS = range(401, 631)
-_SAME_SIZE = 0.01  # sizes that differ by less are the same size, rounded
 _IMOD_STAMP = 1146047817
 
 
@@ -70,7 +70,7 @@ class MrcHeader:
     def single_size_a(self) -> float | None:
         """The voxel size if it is positive and the same along all axes, else None."""
         low, high = min(self.sizes_a), max(self.sizes_a)
-        if not (low > 0 and np.isfinite(high) and high - low <= _SAME_SIZE * low):
+        if not (low > 0 and np.isfinite(high) and high - low <= SAME_SIZE * low):
             return None
         return float(np.mean(self.sizes_a))
 
@@ -82,23 +82,13 @@ class MrcHeader:
         DataError
             If it is unknown, not the same along all axes, or contradicts `given` by over 1 %.
         """
-        found = self.single_size_a
-        if given is None:
-            if found is None:
-                sizes = ", ".join(f"{size:g}" for size in self.sizes_a)
-                raise DataError(
-                    f"{self.path}: voxel size in the header is ({sizes}) angstrom (z, y, x), "
-                    "expected one positive size; pass voxel_size"
-                )
-            return found
-        if not (given > 0 and np.isfinite(given)):
-            raise DataError(f"voxel_size: {given} is not a positive length in angstrom")
-        if found is not None and abs(found - given) > _SAME_SIZE * found:
+        if given is None and self.single_size_a is None:
+            sizes = ", ".join(f"{size:g}" for size in self.sizes_a)
             raise DataError(
-                f"{self.path}: voxel_size is {given:g} angstrom but the header says {found:g}; "
-                "correct one of them"
+                f"{self.path}: voxel size in the header is ({sizes}) angstrom (z, y, x), "
+                "expected one positive size; pass voxel_size"
             )
-        return given
+        return agreed_size(self.path, self.single_size_a, given)
 
     def check_volume(self) -> None:
         """Refuse a file that holds a single 2-D image.

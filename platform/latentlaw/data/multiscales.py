@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import zarr
 
+from latentlaw.data.voxel_sizes import SAME_SIZE, agreed_size
 from latentlaw.errors import DataError
 
 _ANGSTROM_PER_UNIT = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4}
 _VERSIONS = ("0.4", "0.5")
-_SAME_SIZE = 0.01
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,14 @@ def _voxel_size(
             f"{', '.join(_ANGSTROM_PER_UNIT)}; pass voxel_size in angstrom"
         )
     if not known:
-        return float(given or 0)
+        return agreed_size(store, None, given)
     sizes = [
         math.prod(scale[axis - 3] for scale in scales) * _ANGSTROM_PER_UNIT[str(units[axis])]
         for axis in range(3)
     ]
     low, high = min(sizes), max(sizes)
-    if not low > 0 or high - low > _SAME_SIZE * low:
+    if not low > 0 or high - low > SAME_SIZE * low:
         raise DataError(
             f"{store}: voxel size is {sizes} angstrom (z, y, x), expected one positive size"
         )
-    if given is not None and abs(given - low) > _SAME_SIZE * low:
-        raise DataError(
-            f"{store}: voxel_size is {given:g} angstrom but the store says {low:g}; correct one"
-        )
-    return float(given or np.mean(sizes))
+    return agreed_size(store, float(np.mean(sizes)), given)

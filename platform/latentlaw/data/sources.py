@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from latentlaw.data.mrc import unpack_mrc
 from latentlaw.data.mrc_header import PACKED_SUFFIXES, MrcHeader, read_mrc_header
 from latentlaw.data.multiscales import Multiscale, read_multiscale
+from latentlaw.data.voxel_sizes import agreed_size
 from latentlaw.errors import DataError
 
 MRC_SUFFIXES = (".mrc", ".rec", ".map", ".st")
@@ -194,12 +195,11 @@ def _open_tiff(path: Path, given: float | None) -> TomogramSource:
         raise DataError(f"{path}: found shape {shape} of {dtype}, expected a volume (z, y, x)")
     unit = _ANGSTROM_PER_UNIT.get(str(meta.get("unit")))
     z, y, x = shape
-    if given is not None:
-        return TomogramSource(path, (z, y, x), kept_type(dtype), given)
-    if tag is None or unit is None or not tag.value[0]:
-        raise DataError(f"{path}: the file holds no voxel size; pass voxel_size in angstrom")
-    voxels, units = tag.value
-    return TomogramSource(path, (z, y, x), kept_type(dtype), unit * units / voxels)
+    found = None
+    if tag is not None and unit is not None and tag.value[0]:
+        voxels, units = tag.value
+        found = unit * units / voxels
+    return TomogramSource(path, (z, y, x), kept_type(dtype), agreed_size(path, found, given))
 
 
 def _tiff_voxels(path: Path, spill: Path) -> MappedVoxels:
