@@ -114,7 +114,7 @@ def test_row_11_stacks_and_models_are_only_read(
     stack: Path, tmp_path: Path, tracking_folder: Path, entry: Callable[..., int]
 ) -> None:
     before = contents(stack)
-    small = {"model": "beta-vae", "epochs": 1, "channels": 2, "latent_dims": 3, "device": "cpu"}
+    small = {"model": "beta-vae", "epochs": 1, "channels": 4, "latent_dims": 3, "device": "cpu"}
     with files_opened_to_write(stack) as opened:
         codes = [entry("train", data=stack, **small)]
         run_id = only_run(
