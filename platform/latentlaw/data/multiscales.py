@@ -95,7 +95,8 @@ def _voxel_size(
     low, high = min(sizes), max(sizes)
     if not low > 0 or high - low > _SAME_SIZE * low:
         raise DataError(
-            f"{store}: voxel size is {sizes} angstrom (z, y, x), expected one positive size"
+            f"{store}: voxel size is {sizes} angstrom (z, y, x), expected one positive size; "
+            "resample it to cubic voxels"
         )
     if given is not None and abs(given - low) > _SAME_SIZE * low:
         raise DataError(
