@@ -33,7 +33,7 @@ test: lint types layers ## lint, types, layers and the tests
 	OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile -m "not browser and not slow and not infra and not tutorial" --durations=15
 
 tutorials: $(READY) ## run docs/tutorials as they stand, in minutes; pictures go to build/tutorials
-	OMP_NUM_THREADS=1 pytest -q -n 2 -m tutorial tests/docs --durations=3
+	OMP_NUM_THREADS=1 pytest -q -n 2 -m tutorial -o faulthandler_timeout=1150 tests/docs --durations=3
 
 test-infra: $(READY) ## lint infra/ and run what of it can run here (Debian's package postgresql)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[infra]'

@@ -16,8 +16,8 @@ Made by `make mlproject` from the parameters in `pipelines/`; edit those.
 starts one. Every entry also takes `seed` (0); `none` stands for nothing, `~` for the home. The
 second form also takes `--config FILE`: parameters in YAML, such as the `config.yaml` of a run.
 
-`train`, `evaluate`, `discover` and `tune` print the id of their run (`tune` that of the best,
-retrained), and say all else on standard error: `RUN=$(mlflow run . … -e train …)` keeps it.
+`train`, `evaluate`, `discover`, `predict` and `tune` print the id of their run (`tune` that of the
+best, retrained), and say all else on standard error: `RUN=$(mlflow run . … -e train …)` keeps it.
 """
 
 

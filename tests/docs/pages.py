@@ -2,7 +2,8 @@
 
 A fence of `sh` is what a user types, one of `python` a script. A fence of `text` after them is
 what they print, of which each line must come in that order, where a number stands for any number
-and `…` for anything. `<!-- expect: NAME > NUMBER -->` says what the number that was printed
+and `…` for anything. A fence without a language is not compared.
+`<!-- expect: NAME > NUMBER -->` says what the number that was printed
 after NAME must be.
 """
 
