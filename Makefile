@@ -2,20 +2,23 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+NAME_ONE := name one by make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)
 # `mlflow run` starts whatever `python` is first on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
-.PHONY: help demo test test-infra test-slow test-browser scorecard mutations bench lint types layers format docs dashboard lock mlproject clean
+.PHONY: help demo test tutorials test-infra test-slow test-browser scorecard mutations bench lint types layers format docs dashboard lock mlproject clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
 
 $(READY): pyproject.toml infra/requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "latentlaw needs Python 3.11 or newer; set PYTHON=…")'
+	@command -v $(PYTHON) >/dev/null || { echo "latentlaw: error: no $(PYTHON) on PATH, expected Python 3.11 or newer; $(NAME_ONE)"; exit 2; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "latentlaw: error: $(PYTHON) is Python %d.%d, expected 3.11 or newer; $(NAME_ONE)" % v[:2])'
+	@test -w . || { echo "latentlaw: error: $$PWD cannot be written to, expected a folder for $(VENV); clone into one of yours"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[dev]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[dev]' || { echo "latentlaw: error: packages could not be installed, see above; this step alone needs the network (PyPI, or a mirror by PIP_INDEX_URL): run the same command again"; exit 2; }
 	@touch $(READY)
 
 demo: $(READY) ## simulate, train, discover and register on phantoms, in minutes
@@ -27,7 +30,10 @@ demo: $(READY) ## simulate, train, discover and register on phantoms, in minutes
 
 # A process a core, of a thread each: two that share threads slow each other down several times.
 test: lint types layers ## lint, types, layers and the tests
-	OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile -m "not browser and not slow and not infra" --durations=15
+	OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile -m "not browser and not slow and not infra and not tutorial" --durations=15
+
+tutorials: $(READY) ## run docs/tutorials as they stand, in minutes; pictures go to build/tutorials
+	OMP_NUM_THREADS=1 pytest -q -n 2 -m tutorial -o faulthandler_timeout=1150 tests/docs --durations=3
 
 test-infra: $(READY) ## lint infra/ and run what of it can run here (Debian's package postgresql)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[infra]'

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
@@ -35,7 +35,11 @@ class Entry(BaseModel):
 
 
 def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = None) -> NoReturn:
-    """Parse `--key value` pairs, run, and exit: 0, or 2 with one line that says what to mend."""
+    """Parse `--key value` pairs, run, and exit: 0, or 2 with one line that says what to mend.
+
+    What `run` returns as text, the id of its run, is printed. All else is said on stderr, so that
+    a shell can keep the id: `RUN=$(mlflow run …)`.
+    """
     quiet()
     arguments = sys.argv[1:] if argv is None else argv
     sys.argv[0] = os.path.relpath(sys.argv[0])  # MLflow records it as the source of runs
@@ -44,7 +48,7 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
         sys.exit(0)
     try:
         check_environment(os.environ)
-        run(parse(entry, arguments))
+        made = run(parse(entry, arguments))
     except LatentlawError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code)
@@ -57,6 +61,8 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
             "whole is kept"
         )
         sys.exit(LatentlawError.exit_code)
+    if isinstance(made, str):
+        print(made)
     sys.exit(0)
 
 
@@ -83,7 +89,7 @@ def parse(entry: type[P], arguments: list[str]) -> P:
             config = read_config(Path(value))
             continue
         if key in values:
-            raise ConfigError(f"parameter {key!r} is given twice")
+            raise ConfigError(f"parameter {key!r} is given twice, expected once; leave one out")
         values[key] = value
     values = config | values
     for key, value in values.items():
@@ -151,6 +157,12 @@ def for_workers(path: str, scheduler: str) -> str:
     """Return a path as workers of a cluster, in folders of their own, read it too."""
     far = "://" in scheduler and "://" not in path
     return str(Path(path).absolute()) if far else path
+
+
+def say_metrics(metrics: Mapping[str, float], *, of: str = "") -> None:
+    """Say a line a metric, in the order of their names."""
+    for name, value in sorted(metrics.items()):
+        say(f"{of}{name} {value:.3f}")
 
 
 class ProgressBar:

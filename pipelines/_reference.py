@@ -15,6 +15,9 @@ Made by `make mlproject` from the parameters in `pipelines/`; edit those.
 `mlflow run . --env-manager=local -e NAME -P key=value` or `python -m pipelines.NAME --key value`
 starts one. Every entry also takes `seed` (0); `none` stands for nothing, `~` for the home. The
 second form also takes `--config FILE`: parameters in YAML, such as the `config.yaml` of a run.
+
+`train`, `evaluate`, `discover`, `predict` and `tune` print the id of their run (`tune` that of the
+best, retrained), and say all else on standard error: `RUN=$(mlflow run . … -e train …)` keeps it.
 """
 
 

@@ -79,7 +79,10 @@ def run(parameters: Compare) -> pd.DataFrame:
     if unknown := [name for name in p.models or () if name not in _ALL]:
         raise ConfigError(f"models: no method {unknown[0]!r}; known: {', '.join(_ALL)}")
     if p.affinity is None and p.preset is None:
-        raise ConfigError("affinity: the affinity-VAE needs a CSV of class similarities")
+        raise ConfigError(
+            "affinity: found none, expected a CSV of class similarities; make one with the entry "
+            "affinity, or name a preset"
+        )
     with stage_run("compare", p.model_dump()):
         use_threads()
         setting = _setting(p)
@@ -149,7 +152,7 @@ def _measure(method: str, seed: int, setting: Preset) -> Evaluated:
     values = {"data": setting.data, "affinity": setting.affinity, "seed": seed}
     told = build(Train, values | setting.training | METHODS.get(method, {}))
     if method == CNN:
-        return Evaluated(supervised(told, setting.test_data), {})
+        return supervised(told, setting.test_data)
     return evaluated(
         Evaluate(
             model=training.run(told),
@@ -161,7 +164,7 @@ def _measure(method: str, seed: int, setting: Preset) -> Evaluated:
     )
 
 
-def supervised(p: Train, test_data: str | None = None) -> dict[str, float]:
+def supervised(p: Train, test_data: str | None = None) -> Evaluated:
     """Train a classifier on pixels with the same encoder body, split and augmentation.
 
     Parameters
@@ -169,7 +172,7 @@ def supervised(p: Train, test_data: str | None = None) -> dict[str, float]:
     test_data
         Stack to test on; None: the test split of the one it is trained on.
     """
-    with stage_run("train", p.model_dump()):
+    with stage_run("train", p.model_dump()) as active:
         tag_run(family=CNN)
         trained = open_stack(p.data)
         training.check_box(p, trained.images.shape[1:])
@@ -196,7 +199,7 @@ def supervised(p: Train, test_data: str | None = None) -> dict[str, float]:
         places = torch.argmax(predict_logits(model, batches), dim=1).cpu().numpy()
         scores = classification_scores(labels[rows], np.array(data.class_names)[places])
         log_metrics(scores)
-        return scores
+        return Evaluated(active.info.run_id, scores, {})
 
 
 def _line(metrics: dict[str, float]) -> str:

@@ -220,6 +220,7 @@ def discovered(p: Discover) -> Discovered:
         meanings = name_latents(data, codes, features, bundle.model)
         collapsed = sum(meaning.collapsed for meaning in meanings)
         log_metrics(found.metrics | {"discovery/collapsed_latents": collapsed})
+        say_laws(found)
         if p.attacked != 0:
             probe(p, data, bundle.model, rungs_by_family(bundle.model, boxes, found), progress)
         log_json(FRONTIER, found.frontier_records())
@@ -280,6 +281,16 @@ def name_latents(
     said = [f"{each.latent} {each.text}" for each in meanings if each.text]
     say(f"discover: {'; '.join(said) or 'no latent goes with one image feature'}")
     return meanings
+
+
+def say_laws(found: Discovery) -> None:
+    """Say how right the equations are beside the best black box, and what they are."""
+    right = [f"equations {found.equation.accuracy:.3f}"]
+    if found.black_box is not None:
+        right.append(f"{found.black_box.name} {found.black_box.accuracy:.3f}")
+    say(f"discover: test accuracy: {', '.join(right)}")
+    for each in found.equations:
+        say(f"discover: {each.class_name}: {each.expression}")
 
 
 def train_black_box(

@@ -50,7 +50,7 @@ from latentlaw.tracking.splits import load_split
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from pipelines._entry import Entry, ProgressBar, command, use_threads
+from pipelines._entry import Entry, ProgressBar, command, say_metrics, use_threads
 from pipelines._figures import (
     balance_figure,
     confusion_figure,
@@ -94,10 +94,18 @@ class Evaluate(Entry):
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Metrics by name, and the prior as given, as used and as learned."""
+    """A run, its metrics by name, and the prior as given, as used and as learned."""
 
+    run_id: str
     metrics: dict[str, float]
     affinity: dict[str, Any]
+
+
+def start(parameters: Evaluate) -> str:
+    """Evaluate, say the metrics, and return the run's id."""
+    found = evaluated(parameters)
+    say_metrics(found.metrics)
+    return found.run_id
 
 
 def run(parameters: Evaluate) -> dict[str, float]:
@@ -107,7 +115,7 @@ def run(parameters: Evaluate) -> dict[str, float]:
 
 def evaluated(p: Evaluate) -> Evaluated:
     """Evaluate, log, and return what was measured."""
-    with stage_run("evaluate", p.model_dump()):
+    with stage_run("evaluate", p.model_dump()) as active:
         use_threads()
         progress = ProgressBar()
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
@@ -160,7 +168,7 @@ def evaluated(p: Evaluate) -> Evaluated:
         for name, figure in charts.items():
             mlflow.log_figure(figure, f"figures/{name}.png")
         defined = {name: value for name, value in metrics.items() if value is not None}
-        return Evaluated(defined, measured.affinity)
+        return Evaluated(active.info.run_id, defined, measured.affinity)
 
 
 def _with_training(particles: EmbeddedParticles, bundle: Bundle, p: Evaluate) -> EmbeddedParticles:
@@ -203,4 +211,4 @@ def log_walks(bundle: Bundle, labels: NDArray[np.str_], codes: Embedding) -> Non
 
 if __name__ == "__main__":
     configure_tracking()
-    command(Evaluate, run)
+    command(Evaluate, start)

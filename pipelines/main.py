@@ -13,7 +13,7 @@ from pydantic import Field
 
 from pipelines import affinity, collect, discover, evaluate, extract, ingest, register, simulate
 from pipelines import train as training
-from pipelines._entry import Entry, build, command, say
+from pipelines._entry import Entry, build, command, say, say_metrics
 
 DEMO = "demo"
 # A first look is at small sets, which need many steps more than they need steady gradients.
@@ -46,8 +46,7 @@ def run(parameters: Main) -> None:
         found = discover.run(step(p, discover.Discover, model=trained, data=data))
         done = register.run(step(p, register.Register, run=found, name=p.name))
         log_metrics(metrics)
-        for name, value in sorted(metrics.items()):
-            say(f"{name} {value:.3f}")
+        say_metrics(metrics)
         if p.source == DEMO:
             without_prior(p, data, metrics)
         say(f"model {done.name} version {done.version}; see the pages: make dashboard")

@@ -11,7 +11,7 @@ from latentlaw.data.tomogram_names import tomograms_by_name
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.serving.picking import Picking, pick
-from latentlaw.serving.predict import Placing, PredictReport, predict_particles, predict_stack
+from latentlaw.serving.predict import Placing, predict_particles, predict_stack
 from latentlaw.serving.predictions import TABLE
 from latentlaw.serving.work import Settings
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
@@ -69,12 +69,12 @@ class Predict(Entry):
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 
-def run(parameters: Predict) -> PredictReport:
-    """Predict, say what became of the particles, and return the report."""
+def run(parameters: Predict) -> str:
+    """Predict, say what became of the particles, and return the run's id."""
     p = parameters
     source = for_workers(p.source.rstrip("/"), p.scheduler)
     check_source(source, p.coordinates)
-    with stage_run("predict", p.model_dump()):
+    with stage_run("predict", p.model_dump()) as active:
         bundle = load_logged_bundle(p.model)
         tag_run(family=bundle.model.config.family)
         settings = Settings(
@@ -113,7 +113,7 @@ def run(parameters: Predict) -> PredictReport:
         say(f"predict: {said}; see {report.path}")
         for line in report.warnings:
             say(f"predict: {line}")
-        return report
+        return str(active.info.run_id)
 
 
 def log_picks(source: str, out: Path, box: int) -> None:

@@ -147,14 +147,17 @@ class Setup:
         return None if self.prior is None else self.prior.matrix
 
 
-def start(parameters: Train) -> None:
-    """Train, alone or with the processes that `torchrun` or `srun` started beside this one."""
+def start(parameters: Train) -> str | None:
+    """Train, alone or with the processes that `torchrun` or `srun` started beside this one.
+
+    The first process alone has a run, and returns its id.
+    """
     check(parameters)
     with joined(pick_device(parameters.device)) as ranks:
         if ranks.rank == 0:
-            run(parameters, ranks)
-        else:
-            follow(parameters, ranks)
+            return run(parameters, ranks)
+        follow(parameters, ranks)
+        return None
 
 
 def follow(p: Train, ranks: Ranks) -> None:

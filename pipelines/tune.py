@@ -38,7 +38,7 @@ from pydantic import Field
 
 from pipelines import discover, evaluate
 from pipelines import train as training
-from pipelines._entry import Entry, build, command, say
+from pipelines._entry import Entry, build, command, say, say_metrics
 from pipelines._search_space import load_space
 from pipelines._trial import OF_DISCOVER, parameters
 from pipelines.discover import Discover
@@ -240,8 +240,7 @@ def retrained(plan: Plan, drawn: dict[str, Any]) -> str:
         asked = {"model": trained, **shared, **of_discover}
         log_yaml("best_discover.yaml", asked)
         trained = discover.run(build(Discover, asked))
-    for name, value in sorted(metrics.items()):
-        say(f"test: {name} {value:.3f}")
+    say_metrics(metrics, of="test: ")
     say(f"retrained: mlflow run . --env-manager=local -e register -P run={trained}")
     return trained
 

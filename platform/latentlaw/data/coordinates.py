@@ -78,7 +78,9 @@ def _read_csv(path: Path, label: str | None) -> pd.DataFrame:
     bad = ~np.isfinite(np.asarray(numbers, dtype=np.float64)).all(axis=1)
     if bad.any() or table["tomogram"].isna().any():
         line = int(np.argmax(bad | np.asarray(table["tomogram"].isna()))) + 2
-        raise DataError(f"{path}: line {line}: a coordinate is not a number, or no tomogram")
+        raise DataError(
+            f"{path}: line {line}: a coordinate is not a number, or no tomogram; fill it in"
+        )
     table[_POSITION] = numbers
     kept = ["particle_id", "label", "tomogram", *_POSITION, "qw", "qx", "qy", "qz", "group"]
     return table[[name for name in kept if name in table]].assign(**{CENTRED: False})

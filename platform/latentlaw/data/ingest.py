@@ -27,7 +27,10 @@ class Layout:
 
     def __post_init__(self) -> None:
         if self.chunk < 1 or self.shard % self.chunk:
-            raise ConfigError(f"shard {self.shard} is not a multiple of chunk {self.chunk}")
+            raise ConfigError(
+                f"shard: found {self.shard}, expected a multiple of chunk {self.chunk}; use "
+                f"shard={max(1, self.shard // max(1, self.chunk)) * max(1, self.chunk)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,10 @@ def ingest(
     names = [tomogram_key(path.name) for path in paths]
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice:
-        raise DataError(f"{source}: two tomograms would both become {twice}.ome.zarr")
+        raise DataError(
+            f"{source}: two tomograms would both become {twice}.ome.zarr; rename one, or ingest "
+            "them to different `out`"
+        )
     stores = [Path(out) / f"{name}.ome.zarr" for name in names]
     for store in stores:
         check_new(store, overwrite=overwrite)

@@ -103,18 +103,27 @@ def _list_npz(path: Path) -> Listing:
         raise DataError(f"{path}: not a readable .npz of plain arrays ({error})") from error
     missing = {"images", "labels"} - set(content)
     if missing:
-        raise DataError(f"{path}: no array {sorted(missing)}; found {sorted(content)}")
+        raise DataError(
+            f"{path}: no array {sorted(missing)}, found {sorted(content)}; expected images and "
+            "labels, and class_names where labels are numbers"
+        )
     images, labels = content["images"], content["labels"]
     names = content.get("class_names")
     if labels.dtype.kind in "iu" and names is not None:
         if labels.size and labels.max() >= len(names):
-            raise DataError(f"{path}: label {labels.max()} but {len(names)} class_names")
+            raise DataError(
+                f"{path}: found label {labels.max()} and {len(names)} class_names, expected a "
+                "name for every label"
+            )
         labels = np.where(labels < 0, "", names[labels])
     if images.ndim - 1 not in PLAIN_AXES:
         raise DataError(f"{path}: images of shape {images.shape}, expected (n, [c, z,] y, x)")
     for name in ("labels", "group"):
         if name in content and len(content[name]) != len(images):
-            raise DataError(f"{path}: {len(images)} images but {len(content[name])} {name}")
+            raise DataError(
+                f"{path}: found {len(images)} images and {len(content[name])} {name}, "
+                "expected one for each image"
+            )
     rows = pd.DataFrame({"label": _text(labels), "source": path.name})
     if "group" in content:
         rows["group"] = _text(content["group"])
@@ -123,7 +132,7 @@ def _list_npz(path: Path) -> Listing:
 
 def _list_folder(folder: Path) -> Listing:
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder or .npz file")
+        raise DataError(f"{folder}: no such folder or .npz file; give one that is there")
     table = folder / "labels.csv"
     rows = _read_labels(table) if table.exists() else _label_by_name(folder)
     if rows.empty:

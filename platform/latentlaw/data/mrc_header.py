@@ -188,13 +188,17 @@ def _parse(path: Path, fields: Any, order: str, notes: tuple[str, ...]) -> MrcHe
         )
     if spacegroup == 0 and int(fields["mz"]) == 1 and shape[0] > 1:
         raise DataError(
-            f"{path}: a stack of 2-D images (ispg 0, mz 1, shape {shape}), expected one volume"
+            f"{path}: a stack of 2-D images (ispg 0, mz 1, shape {shape}), expected one volume; "
+            "collect reads images, ingest reads tomograms"
         )
     columns_rows_sections = [int(fields[name]) for name in ("mapc", "mapr", "maps")]
     if columns_rows_sections == [0, 0, 0]:
         columns_rows_sections = [1, 2, 3]
     if sorted(columns_rows_sections) != [1, 2, 3]:
-        raise DataError(f"{path}: mapc, mapr, maps are {columns_rows_sections}, expected 1, 2, 3")
+        raise DataError(
+            f"{path}: mapc, mapr, maps are {columns_rows_sections}, expected 1, 2, 3 in any "
+            "order; the header is damaged, copy the file again"
+        )
     stored = columns_rows_sections[::-1]  # which of x=1, y=2, z=3 sections, rows, columns are
     axes = (stored.index(3), stored.index(2), stored.index(1))
     starts = [int(fields[name]) for name in ("nzstart", "nystart", "nxstart")]

@@ -95,6 +95,7 @@ def _voxel_size(
     low, high = min(sizes), max(sizes)
     if not low > 0 or high - low > SAME_SIZE * low:
         raise DataError(
-            f"{store}: voxel size is {sizes} angstrom (z, y, x), expected one positive size"
+            f"{store}: voxel size is {sizes} angstrom (z, y, x), expected one positive size; "
+            "resample it to cubic voxels"
         )
     return agreed_size(store, float(np.mean(sizes)), given)

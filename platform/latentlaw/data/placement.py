@@ -83,7 +83,10 @@ def place(
         )
     kept = ~outside if edge == "pad" else ~crosses
     if not kept.any():
-        raise DataError(f"{source}: all {len(table)} boxes of {box} voxels cross a face")
+        raise DataError(
+            f"{source}: all {len(table)} boxes of {box} voxels cross a face, expected some "
+            "inside; use a smaller `box`, or edge=pad"
+        )
     return Placement(
         rows=table[kept].drop(columns=SHAPE),
         skipped=int((~kept).sum()),

@@ -54,7 +54,10 @@ def split_particles(
     groups = table["group"].to_numpy(dtype=str)
     unknown = set(hold_out) - set(labels)
     if unknown:
-        raise DataError(f"hold_out: {sorted(unknown)} not among the classes {sorted(set(labels))}")
+        raise DataError(
+            f"hold_out: found {sorted(unknown)}, expected some of the classes "
+            f"{sorted(set(labels))}"
+        )
     split = np.full(len(table), TRAIN, dtype="<U8")
     split[np.isin(labels, hold_out)] = HELD_OUT
     known = np.flatnonzero(split == TRAIN)
@@ -76,7 +79,7 @@ def split_particles(
     elif 0 <= fold < len(parts):
         test = parts[fold]
     else:
-        raise ConfigError(f"fold={fold}: there are {len(parts)}, numbered from 0")
+        raise ConfigError(f"fold: found {fold}, expected 0 to {len(parts) - 1}")
     split[known[test]] = TEST
     rest = np.flatnonzero(split == TRAIN)
     left = class_counts(labels[rest])

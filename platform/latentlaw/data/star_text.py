@@ -215,7 +215,10 @@ def _parse_block(lines: list[str], start: int, source: str) -> StarBlock:
         first += 1
     twice = next((column for column in columns if columns.count(column) > 1), None)
     if twice:
-        raise DataError(f"{source}: block {name or '(no name)'}: column {twice} occurs twice")
+        raise DataError(
+            f"{source}: block {name or '(no name)'}: column {twice} occurs twice, expected once; "
+            "rename one"
+        )
     rows = tuple(line for line in lines[first:] if _is_row(line))
     rest = tuple(line for line in lines[first:] if not _is_row(line))
     return StarBlock(name, tuple(lines[:first]), tuple(columns), rows, rest, source)

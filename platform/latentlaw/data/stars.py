@@ -210,7 +210,9 @@ def _origin(
         return np.zeros((len(particles), axes))
     shift = _numbers(source, particles, _ORIGIN_PX[:axes])
     if shift.any() and np.isnan(pixel).any():
-        raise DataError(f"{source}: origins in pixels, but no pixel size; pass pixel_size")
+        raise DataError(
+            f"{source}: origins in pixels, but no pixel size; pass pixel_size in angstrom"
+        )
     return shift * np.nan_to_num(pixel)[:, None]
 
 
@@ -220,7 +222,10 @@ def _numbers(source: str | Path, table: pd.DataFrame, columns: list[str]) -> NDA
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         found = table[columns].iloc[row, column]
-        raise DataError(f"{source}: particle {row}, {columns[column]}: {found!r} is not a number")
+        raise DataError(
+            f"{source}: particle {row}, {columns[column]}: {found!r} is not a number; "
+            "correct the cell"
+        )
     return values
 
 

@@ -33,7 +33,7 @@ def task_labels(labels: NDArray[np.str_], task: str) -> NDArray[np.str_]:
                 hint = nearest_hint(member, known)
                 raise ConfigError(f"classes: no class {member!r}{hint}; found {', '.join(known)}")
             if member in taken:
-                raise ConfigError(f"classes: {member!r} is named twice in {task!r}")
+                raise ConfigError(f"classes: {member!r} is named twice in {task!r}, expected once")
             taken.add(member)
             told[labels == member] = target.strip()
     if len(set(names)) < 2 or "" in names:

@@ -148,7 +148,9 @@ def select_engine(name: str = "auto") -> tuple[SymbolicEngine, str]:
         engine = make_engine(name)
         found = engine.available()
         if not found.ok:
-            raise EngineError(f"engine={name} cannot run here: {found.reason}")
+            raise EngineError(
+                f"engine={name} cannot run here: {found.reason}; engine=auto takes one that can"
+            )
         return engine, f"{name} {found.version} was asked for".replace("  ", " ")
     pysr = make_engine("pysr")
     found = pysr.available()

@@ -171,9 +171,13 @@ def load_bundle(folder: Path) -> Bundle:
         if _EQUATIONS in files:
             equations = EquationModel.from_dict(json.loads(files[_EQUATIONS]))
     except (OSError, ValueError, KeyError, ValidationError, SafetensorError) as error:
-        raise CheckpointError(f"{folder}: not a whole model bundle ({error})") from error
+        raise CheckpointError(
+            f"{folder}: not a whole model bundle ({error}); fetch the model again"
+        ) from error
     except RuntimeError as error:  # load_state_dict on a different architecture
-        raise CheckpointError(f"{folder}: weights do not fit {_CONFIG} ({error})") from error
+        raise CheckpointError(
+            f"{folder}: weights do not fit {_CONFIG} ({error}); fetch the model again"
+        ) from error
     model.eval()
     return Bundle(model, head, equations)
 

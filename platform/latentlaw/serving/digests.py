@@ -32,7 +32,9 @@ def read_digests(folder: Path) -> dict[str, str]:
         digests: dict[str, str] = json.loads((folder / DIGESTS).read_text())
         return dict(digests)
     except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{folder}: not a whole model bundle ({error})") from error
+        raise CheckpointError(
+            f"{folder}: not a whole model bundle ({error}); fetch the model again"
+        ) from error
 
 
 def read_checked(folder: Path, name: str, digests: dict[str, str]) -> bytes:
@@ -46,7 +48,9 @@ def read_checked(folder: Path, name: str, digests: dict[str, str]) -> bytes:
     try:
         content, wanted = (folder / name).read_bytes(), digests[name]
     except (OSError, KeyError) as error:
-        raise CheckpointError(f"{folder}: not a whole model bundle ({error})") from error
+        raise CheckpointError(
+            f"{folder}: not a whole model bundle ({error}); fetch the model again"
+        ) from error
     found = _sha256(content)
     if found != wanted:
         raise CheckpointError(

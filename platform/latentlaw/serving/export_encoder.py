@@ -124,7 +124,9 @@ def save_onnx(program: ExportedProgram, module: Module, images: Images, path: Pa
         verbose=False,
     )
     if made is None:  # what torch returns where it writes a file itself
-        raise CheckpointError(f"{path}: torch made no ONNX model")
+        raise CheckpointError(
+            f"{path}: torch made no ONNX model; install the versions of infra/requirements.lock"
+        )
     made.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 

@@ -84,7 +84,9 @@ def load_law(folder: Path) -> LawBundle:
     try:
         return LawBundle(_law(json.loads(texts[1])), LatentHead.model_validate_json(texts[0]))
     except (ValueError, TypeError, ValidationError) as error:
-        raise CheckpointError(f"{folder}: not a whole model bundle ({error})") from error
+        raise CheckpointError(
+            f"{folder}: not a whole model bundle ({error}); fetch the model again"
+        ) from error
 
 
 def _law(record: dict[str, Any]) -> Law:

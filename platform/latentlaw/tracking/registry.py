@@ -183,7 +183,9 @@ def way_back(name: str, alias: str, to: str) -> Return:
             f"{', '.join(held)}; `register` its run to put it through the gate"
         )
     if to == now:
-        raise RegistryError(f"to: version {to} of {name} holds {alias!r} now")
+        raise RegistryError(
+            f"to: version {to} of {name} holds {alias!r} now; name another, or leave `to` out"
+        )
     if _version(name, to) is None:
         raise RegistryError(
             f"to: version {to} of {name} is not there any more, expected one of "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mlflow
 
+from latentlaw.errors import TrackingError
 from latentlaw.tracking.names import EXPERIMENT
 
 
@@ -21,6 +22,11 @@ def choose_experiment(tracking_uri: str, experiment_id: str | None = None) -> No
     ----------
     experiment_id
         Of a run to go on with, which MLflow opens from its own experiment only.
+
+    Raises
+    ------
+    TrackingError
+        If the file's folder cannot be written to.
     """
     with _alone(tracking_uri):
         if experiment_id is not None:
@@ -39,7 +45,14 @@ def _alone(tracking_uri: str) -> Iterator[None]:
         yield  # a server, which does that once
         return
     path = Path(file)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f".{path.name}.lock").open("w")
+    except OSError as error:
+        raise TrackingError(
+            f"tracking: runs cannot be kept in {path.absolute()} ({error.strerror}); set "
+            "MLFLOW_TRACKING_URI to where they can, as sqlite:////home/me/mlflow.db"
+        ) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

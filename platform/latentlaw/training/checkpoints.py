@@ -189,7 +189,8 @@ def _read(path: Path) -> Checkpoint:
             if found != digests[name]:
                 raise CheckpointError(
                     f"{path / name}: SHA-256 {found[:12]}… of {len(content)} bytes, where "
-                    f"{digests[name][:12]}… was recorded; the file was changed or damaged"
+                    f"{digests[name][:12]}… was recorded; the file was changed or damaged, resume "
+                    "from an earlier one"
                 )
         record = Record.model_validate_json(files[_RECORD])
         return Checkpoint(record, load(files[_TENSORS]))
@@ -198,7 +199,9 @@ def _read(path: Path) -> Checkpoint:
             f"{path / _TENSORS}: not safetensors ({error}); nothing else is ever loaded"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise CheckpointError(f"{path}: not a whole checkpoint ({error})") from error
+        raise CheckpointError(
+            f"{path}: not a whole checkpoint ({error}); resume from an earlier one"
+        ) from error
 
 
 def _numbered(folder: Path) -> list[Path]:

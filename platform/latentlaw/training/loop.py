@@ -67,8 +67,8 @@ def fit(
     """
     if len(train) < 2 or len(val) < 1:
         raise DataError(
-            f"train: {len(train)} training and {len(val)} validation particles; "
-            "need at least 2 and 1"
+            f"train: found {len(train)} training and {len(val)} validation particles, expected at "
+            "least 2 and 1; give more"
         )
     if config.compile:
         model.encoder.compile()

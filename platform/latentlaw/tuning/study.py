@@ -120,7 +120,9 @@ def begin_study(ref: StudyRef, settings: Mapping[str, Any]) -> optuna.Study:
     found = study.user_attrs.get(SETTINGS)
     if found is None:
         if study.get_trials(deepcopy=False):
-            raise ConfigError(f"study: {ref.name!r} was made by something else; use another name")
+            raise ConfigError(
+                f"study: {ref.name!r} was made by something else; use another `study`"
+            )
         study.set_metric_names(asked["objective"])
         study.set_user_attr(KEY, uuid.uuid4().hex[:8])
         study.set_user_attr(SETTINGS, asked)
