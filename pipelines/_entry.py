@@ -221,3 +221,4 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", module="mlflow")
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")
     warnings.filterwarnings("ignore", module="sqlalchemy")
+    warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator computes")  # costs are given

@@ -121,7 +121,8 @@ def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
             _LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
-                dashboard_address=None,
+                # Any free port: the usual one is warned of where another cluster has it.
+                dashboard_address="127.0.0.1:0",
                 silence_logs=logging.ERROR,
             ) as cluster,
             _Client(cluster) as client,
