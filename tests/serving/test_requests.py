@@ -39,6 +39,7 @@ def test_packed_values_are_those_listed(values: np.ndarray, dtype: str) -> None:
     listed = read({"inputs": values.tolist()}).values
     found = read({"inputs": packed(values, dtype)}).values
     assert found.dtype == np.float32
+    assert found.flags.writeable  # or torch warns
     np.testing.assert_array_equal(found, values)
     np.testing.assert_array_equal(listed, values)
 

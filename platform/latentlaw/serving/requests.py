@@ -209,7 +209,8 @@ def _packed(name: str, given: Mapping[str, Any], most: int | None) -> NDArray[An
         raise DataError(
             f"{name}.b64: found {len(raw)} bytes, expected {wanted} of {dtype} in shape {shape}"
         )
-    return np.frombuffer(raw, dtype=DTYPES[dtype]).reshape(shape)
+    # A copy: torch warns of arrays that cannot be written to.
+    return np.frombuffer(raw, dtype=DTYPES[dtype]).reshape(shape).copy()
 
 
 def _check_count(name: str, count: int, most: int | None) -> None:
