@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -31,8 +30,9 @@ _MOST_LOADED = 2
 def _bundle(uri: str, model: str) -> Bundle:
     # Torch takes seconds and hundreds of megabytes, which pages without a model are spared.
     from latentlaw.serving.log import load_logged_bundle
+    from latentlaw.tracking.runs import configure_tracking
 
-    os.environ.setdefault("MLFLOW_TRACKING_URI", uri)
+    configure_tracking(uri)
     return load_logged_bundle(model)
 
 

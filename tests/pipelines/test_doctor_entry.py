@@ -71,7 +71,8 @@ def test_changed_model_is_found(
     version = mlflow.register_model(uri, "damaged").version
     client.set_registered_model_alias("damaged", "champion", version)
     assert "works   models:/damaged@champion: loads" in doctor()[1]
-    head = next(tracking_folder.rglob("head.json"))
+    (folder,) = tracking_folder.rglob(uri.rsplit("/", 1)[-1])
+    (head,) = folder.rglob("head.json")
     head.write_text(head.read_text() + " ")
     try:
         code, told = doctor()

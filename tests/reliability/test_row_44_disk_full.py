@@ -22,15 +22,22 @@ ROOT = Path(__file__).parents[2]
 LIMIT = 2**18
 
 
-def told(program: str, *arguments: object, cwd: Path | None = None) -> str:
-    """Run a program whose disk fills up, which must exit with 2, and return what it said."""
-    done = subprocess.run(
+def outcome(
+    program: str, *arguments: object, cwd: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program in a process of its own."""
+    return subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"},
         cwd=cwd,
         capture_output=True,
         text=True,
     )
+
+
+def told(program: str, *arguments: object, cwd: Path | None = None) -> str:
+    """Run a program whose disk fills up, which must exit with 2, and return what it said."""
+    done = outcome(program, *arguments, cwd=cwd)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -99,7 +106,8 @@ def test_row_44_tracking(
     message: str,
 ) -> None:
     shutil.copy(empty_database, tmp_path / "mlflow.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     said = told(TRACK, what, cwd=tmp_path)
     assert message in said
     assert len(said.splitlines()) == 1
@@ -107,9 +115,8 @@ def test_row_44_tracking(
     database = sqlite3.connect(tmp_path / "mlflow.db")
     assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     database.close()
-    done = subprocess.run([sys.executable, "-c", TRACK, "little"], cwd=tmp_path, env=os.environ)
-    assert done.returncode == 0
-    client = MlflowClient()
+    assert outcome(TRACK, "little", cwd=tmp_path).returncode == 0
+    client = MlflowClient(uri)
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
     assert [run.info.status for run in runs] == ["FINISHED", "FAILED"]
 

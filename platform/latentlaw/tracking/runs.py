@@ -53,11 +53,15 @@ _TAG_LIMIT = 5000
 _PARENT: ContextVar[str | None] = ContextVar("parent run", default=None)
 
 
-def configure_tracking() -> None:
-    """Point MLflow at `MLFLOW_TRACKING_URI`, or at the default; nothing is asked of it yet."""
+def configure_tracking(tracking_uri: str | None = None) -> None:
+    """Point MLflow at a store; nothing is asked of it yet.
+
+    Without one, it is that of `MLFLOW_TRACKING_URI`, or the default.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     set_patience()
-    mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI)
+    asked = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(asked or DEFAULT_TRACKING_URI)
 
 
 @contextmanager
