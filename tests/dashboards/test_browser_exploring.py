@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ def test_particles_are_pointed_at_kept_drawn_around_and_cleared(
 def test_a_model_is_clicked_and_leads_to_its_equations(
     page: "Page", address: str, store: Store
 ) -> None:
-    from playwright.sync_api import expect
+    from playwright.sync_api import TimeoutError, expect
 
     run = store.ids["discover"]
     screenshot.visit(page, f"{address}/frontier?run={run}")
@@ -90,8 +91,8 @@ def test_a_model_is_clicked_and_leads_to_its_equations(
     chosen = page.get_by_text("The run's chosen equations")
     for place in range(rungs.count()):  # rings and keys of the legend are none
         page.mouse.click(*middle_of(rungs.nth(place)))
-        page.wait_for_timeout(400)
-        if "model=" in page.url:
+        with suppress(TimeoutError):
+            page.wait_for_url("**model=**", timeout=2000)
             break
     expect(chosen).to_be_visible()
     chosen.click()
