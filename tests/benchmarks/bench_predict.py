@@ -1,4 +1,7 @@
-"""Batch prediction against the bare forward pass over an array that is in memory."""
+"""Batch prediction against the bare forward pass over an array that is in memory.
+
+Both have all cores: the loop as torch shares a layer out, prediction with a part a worker.
+"""
 
 import tempfile
 from functools import partial
@@ -24,7 +27,6 @@ BOX, PARTICLES, SHAPE, SIZE_A, BATCHES = 32, 8192, (192, 384, 384), 10.0, (32, 1
 
 def measure() -> list[Ratio]:
     """Return particles a second, from stack or tomogram to Parquet and STAR, and of the loop."""
-    torch.set_num_threads(1)  # as many as a worker has
     with tempfile.TemporaryDirectory() as folder:
         return _measure(Path(folder))
 
