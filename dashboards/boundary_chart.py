@@ -1,6 +1,6 @@
 """Where a model decides for which class, over two latents: pure functions to a Plotly figure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -64,12 +64,11 @@ def boundary_chart(
     place
         A point to mark.
     """
-    assert scheme.names is not None  # noqa: S101 - classes have names
     x, y, latents = plane
     share = np.asarray(probabilities(latents)).reshape(len(y), len(x), -1)
     figure = go.Figure()
     _fill(figure, scheme, x, y, share)
-    for number, name in enumerate(scheme.names):
+    for number, name in enumerate(scheme.classes):
         lead = share[..., number] - np.delete(share, number, axis=2).max(axis=2)
         figure.add_contour(
             x=x,
@@ -101,7 +100,7 @@ def boundary_chart(
 
 def _fill(figure: go.Figure, scheme: Scheme, x: Array, y: Array, share: Array) -> None:
     """Colour each place as its most probable class, and again where that one is sure."""
-    names: Sequence[str] = scheme.names or ()
+    names = scheme.classes
     winner, chance = share.argmax(axis=2), share.max(axis=2)
     scale = [
         (edge / len(names), scheme.colour(number))
@@ -141,7 +140,7 @@ def _add_particles(
     if len(shown) > _MOST_PARTICLES:
         shown = shown.sample(_MOST_PARTICLES, random_state=0)
     kind = as_category(shown["label"])
-    names: Sequence[str] = scheme.names or ()
+    names = scheme.classes
     for number, name in enumerate(names):
         own = shown[kind == name]
         figure.add_scatter(

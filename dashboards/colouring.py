@@ -49,10 +49,21 @@ class Scheme:
 
     def colour(self, place: int) -> str:
         """Return the colour of the class at `place`."""
-        assert self.names is not None  # noqa: S101 - numbers have a scale
-        return (
-            GREY if self.names[place] in (UNLABELLED, _OTHERS) else PALETTE[place % len(PALETTE)]
-        )
+        others = self.classes[place] in (UNLABELLED, _OTHERS)
+        return GREY if others else PALETTE[place % len(PALETTE)]
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes.
+
+        Raises
+        ------
+        ValueError
+            If the colours are of numbers.
+        """
+        if self.names is None:
+            raise ValueError("expected colours of classes, found a scale of numbers")
+        return self.names
 
     @staticmethod
     def symbol(place: int) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dashboards import stacks, state
 from dashboards.colouring import as_category
+from dashboards.controls import download, download_csv
 from dashboards.text import for_markdown
 
 _COLUMNS = 10
@@ -86,26 +87,36 @@ def _pictures(stack: ParticleStack, rows: NDArray[np.intp]) -> None:
 
 def _downloads(chosen: pd.DataFrame, stack: ParticleStack | None, rows: NDArray[np.intp]) -> None:
     buttons = st.columns(3)
-    buttons[0].download_button(
-        "CSV", lambda: chosen.to_csv(index=False), "members.csv", "text/csv",
-        icon=":material/download:", on_click="ignore", width="stretch",
+    download_csv(
+        chosen,
+        "members.csv",
+        place=buttons[0],
+        width="stretch",
         help="What the embedding says of each selected particle, latents as well",
-    )  # fmt: skip
+    )
     if stack is None or not len(rows):
         return
     extra = {name: chosen[name] for name in _KEPT if name in chosen and len(rows) == len(chosen)}
-    buttons[1].download_button(
-        "STAR", lambda: star_bytes(stack, rows, extra), "members.star", "text/plain",
-        icon=":material/download:", on_click="ignore", width="stretch",
+    download(
+        "STAR",
+        "members.star",
+        lambda: star_bytes(stack, rows, extra),
+        "text/plain",
+        place=buttons[1],
+        width="stretch",
         help="The selected particles for RELION: the lines of the stack's own STAR file if it "
         "has one, with what the model says of each",
-    )  # fmt: skip
+    )
     if len(stack.item_shape) == 4:
         averaged = stacks.spread(rows, stacks.most_averaged(stack))
-        buttons[2].download_button(
-            "Mean as MRC", lambda: _mrc_bytes(stack, averaged), "mean.mrc",
-            icon=":material/download:", on_click="ignore", width="stretch",
-        )  # fmt: skip
+        download(
+            "Mean as MRC",
+            "mean.mrc",
+            lambda: _mrc_bytes(stack, averaged),
+            "application/octet-stream",
+            place=buttons[2],
+            width="stretch",
+        )
 
 
 def star_bytes(stack: ParticleStack, rows: NDArray[np.intp], extra: dict[str, pd.Series]) -> bytes:

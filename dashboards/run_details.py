@@ -5,6 +5,7 @@ import streamlit as st
 from latentlaw.tracking.doctor import is_gone
 
 from dashboards import charts, lineage_graph, state
+from dashboards.controls import download_csv
 from dashboards.measures import differing_parameters
 from dashboards.palette import DIFFERS
 from dashboards.run_table import run_table, table_options
@@ -35,7 +36,7 @@ def parameters(picked: pd.DataFrame) -> None:
         lambda row: [DIFFERS if differs[row.name] else ""] * len(row), axis=1
     )
     st.dataframe(styled, height=min(420, 38 + 35 * len(table)), placeholder="")
-    _download(table, "parameters.csv", index=True)
+    download_csv(table.reset_index(), "parameters.csv", key="download-parameters")
 
 
 def losses(picked: pd.DataFrame) -> None:
@@ -77,7 +78,7 @@ def steps(picked: pd.DataFrame) -> None:
         st.dataframe(table, **table_options(table), key=f"steps-{run_id}")
         if len(children) >= _MOST_CHILDREN:
             st.caption(f"The first {_MOST_CHILDREN}.")
-        _download(table, f"steps_{run_id[:8]}.csv")
+        download_csv(table, f"steps_{run_id[:8]}.csv", key=f"download-steps-{run_id[:8]}")
 
 
 def lineage(picked: pd.DataFrame) -> None:
@@ -119,15 +120,3 @@ def missing(picked: pd.DataFrame) -> None:
                 f"{name} says that it runs, but its process on this machine is gone: "
                 "`mlflow run . -e doctor` marks it stopped."
             )
-
-
-def _download(table: pd.DataFrame, name: str, *, index: bool = False) -> None:
-    st.download_button(
-        "CSV",
-        table.to_csv(index=index),
-        name,
-        "text/csv",
-        icon=":material/download:",
-        key=f"download-{name}",
-        on_click="ignore",
-    )

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from latentlaw.data.particles import ParticleStack, open_stack
 from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.data.tasks import task_labels
@@ -15,11 +14,10 @@ from latentlaw.discovery.attacks import Logits
 from latentlaw.discovery.discover import Discovery, discover
 from latentlaw.discovery.engines import SearchSpec
 from latentlaw.discovery.features import feature_data
-from latentlaw.discovery.frontier import Rung, model_rung, score_rung
+from latentlaw.discovery.frontier import Rung, model_rung
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
 from latentlaw.discovery.networks import fit_logistic
 from latentlaw.discovery.probing import ProbeImages, Probes
-from latentlaw.discovery.scores import balanced_accuracy
 from latentlaw.discovery.sparse import SparseMethod
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, embed
@@ -43,28 +41,16 @@ from latentlaw.tracking.runs import (
     tag_run,
 )
 from latentlaw.tracking.splits import load_split
-from latentlaw.training.augmentation import Augmentation
-from latentlaw.training.batches import held_out_batches
-from latentlaw.training.classifier import (
-    BLACK_BOXES,
-    REGULARISED,
-    BlackBox,
-    fit_classifier,
-    predict_logits,
-)
-from latentlaw.training.config import TrainConfig, samples_per_epoch
+from latentlaw.training.classifier import BlackBox
 from latentlaw.training.prepare import PreparedData
-from latentlaw.training.seeds import seeded_initialisation
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from pipelines._black_box import black_box_rung, train_black_box
 from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
 from pipelines._robustness import attacked_rows, log_robustness
 
 BLACK_BOX, EQUATION = "black box", "equations"
-# For many steps: a black box that is not trained out would flatter the equations.
-_PIXELS_BATCH, _PIXELS_RATE, _PIXELS_AN_EPOCH = 32, 2e-3, 2**21
-_PIXELS = {"cnn": "CNN on pixels", "resnet": "ResNet on pixels"}
 
 
 def some_above_zero(radii: tuple[float, ...]) -> tuple[float, ...]:
@@ -200,7 +186,10 @@ def discovered(p: Discover) -> Discovered:
         features = image_features(data.images)
         progress = ProgressBar()
         boxes: dict[str, BlackBox] = {
-            kind: train_black_box(kind, p, data, bundle.model, progress) for kind in p.black_boxes
+            kind: train_black_box(
+                kind, data, bundle.model, epochs=p.epochs, seed=p.seed, progress=progress
+            )
+            for kind in p.black_boxes
         }
         rungs = [black_box_rung(kind, data, box, bundle.model) for kind, box in boxes.items()]
         found = discover(
@@ -247,14 +236,8 @@ def told_apart(
     codes = embed(bundle.model, data.images)
     if p.classes is not None:
         rows = data.rows(TRAIN, labelled=True)
-        head = fit_head(codes.mu[rows], labels[rows], codes.mu[known_rows(data, VAL)])
+        head = fit_head(codes.mu[rows], labels[rows], codes.mu[data.known_rows(VAL)])
     return data, codes, head
-
-
-def known_rows(data: PreparedData, split: str) -> NDArray[np.integer[Any]]:
-    """Return the indices of a split's particles whose class was trained on."""
-    rows = data.rows(split, labelled=True)
-    return rows[data.indices(rows) >= 0]
 
 
 def latent_data(
@@ -263,7 +246,7 @@ def latent_data(
     """Latents of the three splits, and the group `(n,)` of each particle."""
     splits = []
     for name in (TRAIN, VAL, TEST):
-        rows = known_rows(data, name)
+        rows = data.known_rows(name)
         own = None if groups is None else groups[rows]
         splits.append(LatentSplit(codes.mu[rows], data.indices(rows), own))
     names = tuple(f"z{i}" for i in range(codes.mu.shape[1]))
@@ -293,67 +276,11 @@ def say_laws(found: Discovery) -> None:
         say(f"discover: {each.class_name}: {each.expression}")
 
 
-def train_black_box(
-    kind: str, p: Discover, data: PreparedData, model: AutoEncoder, progress: ProgressBar
-) -> BlackBox:
-    """Train a network on the pixels of the same split."""
-    with seeded_initialisation(p.seed):
-        box = BLACK_BOXES[kind](model.config, len(data.class_names))
-    shape = model.config.image_shape
-    config = TrainConfig(
-        epochs=p.epochs,
-        batch_size=_PIXELS_BATCH,
-        learning_rate=_PIXELS_RATE,
-        augmentation=same_images(model),
-        samples_per_epoch=max(samples_per_epoch(shape), _PIXELS_AN_EPOCH // math.prod(shape)),
-        seed=p.seed,
-    )
-    fit_classifier(
-        box,
-        data.particles(known_rows(data, TRAIN)),
-        data.particles(known_rows(data, VAL)),
-        config,
-        normalisation=model.config.normalisation,
-        recipe=REGULARISED,
-        on_epoch=lambda epoch: progress(epoch + 1, p.epochs, f"train {kind}"),
-    )
-    return box
-
-
-def same_images(model: AutoEncoder) -> Augmentation:
-    """Return what may be done to an image that stays the same for the model's own training."""
-    alignment = model.config.normalisation.alignment
-    if alignment != "none":
-        return "flip" if alignment == "rotate-flip" else "none"
-    cells = model.config.family == "tc-vae" and model.config.dims == len("yx")
-    return "rotate-flip" if cells else "rotate"
-
-
-def black_box_rung(kind: str, data: PreparedData, box: BlackBox, model: AutoEncoder) -> Rung:
-    """Score a network on test pixels; its complexity is its number of weights."""
-
-    def predicted(split: str) -> NDArray[np.int64]:
-        particles = data.particles(known_rows(data, split))
-        batches = held_out_batches(particles, model.config.normalisation, torch.device("cpu"))
-        return np.asarray(predict_logits(box, batches).argmax(dim=1))
-
-    return score_rung(
-        kind,
-        _PIXELS[kind],
-        sum(parameter.numel() for parameter in box.parameters()),
-        predicted=predicted(TEST),
-        labels=data.indices(known_rows(data, TEST)),
-        val_balanced_accuracy=balanced_accuracy(
-            predicted(VAL), data.indices(known_rows(data, VAL))
-        ),
-    )
-
-
 def feature_rungs(
     data: PreparedData, latents: LatentData, features: pd.DataFrame, seed: int
 ) -> list[Rung]:
     """Score logistic regression on plain image features; none where no image has an object."""
-    tables = [features.iloc[known_rows(data, name)] for name in (TRAIN, VAL, TEST)]
+    tables = [features.iloc[data.known_rows(name)] for name in (TRAIN, VAL, TEST)]
     try:
         measured = feature_data(latents, tables)
         scaling, _ = check_latents(measured)
@@ -390,7 +317,7 @@ def probe(
     progress: ProgressBar,
 ) -> None:
     """Log how robust each family is, on test particles drawn once."""
-    rows = known_rows(data, TEST)
+    rows = data.known_rows(TEST)
     voxels = math.prod(model.config.image_shape)
     rows = rows[attacked_rows(len(rows), voxels, p.seed, p.attacked)]
     images = ProbeImages(data.images.read(rows), data.indices(rows), model.config.normalisation)

@@ -15,7 +15,6 @@ from latentlaw.errors import ConfigError, DataError
 from latentlaw.models.config import Family
 from latentlaw.priors.files import read_affinity
 from latentlaw.tracking.names import OBJECTIVES, STUDY, TAG_BEST_TRIAL, TAG_STUDY, TRIALS
-from latentlaw.tracking.queries import without_secrets
 from latentlaw.tracking.runs import (
     configure_tracking,
     log_data,
@@ -25,6 +24,7 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
+from latentlaw.tracking.scrub import without_secrets
 from latentlaw.tuning.objectives import LAWS, check_comparable, parse_objectives
 from latentlaw.tuning.optimise import optimise
 from latentlaw.tuning.pool import Pool, cluster_pool, local_pool

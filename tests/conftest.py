@@ -3,7 +3,7 @@
 import importlib
 import random
 import shutil
-from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from pipelines._entry import command
 from pipelines._mlproject import entry_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mlflow.tracking import MlflowClient
 
@@ -59,18 +59,26 @@ def tracking_store(
 ) -> "Iterator[MlflowClient]":
     """Track into a store of the test's own, from a folder of its own."""
     import mlflow
-    from latentlaw.tracking.runs import configure_tracking
     from latentlaw.tracking.stores import choose_experiment
 
     shutil.copy(empty_database, tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    with pointed_at(tmp_path, monkeypatch):
+        choose_experiment(mlflow.get_tracking_uri())
+        yield mlflow.MlflowClient()
+
+
+@contextmanager
+def pointed_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[None]":
+    """Point MLflow, and this process, at the folder of a store."""
+    import mlflow
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     # MLflow keeps the experiment chosen there, and another store has not got it.
     monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
     before = mlflow.get_tracking_uri()
     configure_tracking()
-    choose_experiment(mlflow.get_tracking_uri())
-    yield mlflow.MlflowClient()
+    yield
     mlflow.set_tracking_uri(before)
 
 
@@ -81,10 +89,10 @@ def tracking_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def entry(tracking_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def entry(
+    tracking_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> "Iterator[Callable[..., int]]":
     """Return a function that runs an entry point as its command does, and gives the exit code."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracking_folder}/mlflow.db")
-    monkeypatch.chdir(tracking_folder)
 
     def run(name: str, /, **parameters: object) -> int:
         configure_tracking()
@@ -96,4 +104,5 @@ def entry(tracking_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
             command(entry_class(name), module.run, arguments)
         return int(stop.value.code or 0)
 
-    return run
+    with pointed_at(tracking_folder, monkeypatch):
+        yield run

@@ -12,6 +12,7 @@ from latentlaw.tracking.artifacts import Missing
 from latentlaw.tracking.queries import METRIC, PARAM
 
 from dashboards import latent_walk, state
+from dashboards.controls import download, download_csv
 from dashboards.laws import latents_in, latex_lines
 from dashboards.text import for_markdown, is_plain_latex
 
@@ -106,14 +107,16 @@ def _run(run: pd.Series, *, walks: bool) -> None:
 def _downloads(run_id: str, table: pd.DataFrame) -> None:
     tex, csv, _ = st.columns([1, 1, 6])
     pairs = list(zip(table["class"], table["latex"], strict=True))
-    tex.download_button(
-        "LaTeX", lambda: latex_lines(pairs), "equations.tex", "text/x-tex", key=f"tex-{run_id}",
-        icon=":material/download:", on_click="ignore", width="stretch",
-    )  # fmt: skip
-    csv.download_button(
-        "CSV", lambda: table.to_csv(index=False), "equations.csv", "text/csv",
-        key=f"csv-{run_id}", icon=":material/download:", on_click="ignore", width="stretch",
-    )  # fmt: skip
+    download(
+        "LaTeX",
+        "equations.tex",
+        lambda: latex_lines(pairs),
+        "text/x-tex",
+        place=tex,
+        key=f"tex-{run_id}",
+        width="stretch",
+    )
+    download_csv(table, "equations.csv", place=csv, key=f"csv-{run_id}", width="stretch")
 
 
 def _equation(equation: pd.Series, meanings: Mapping[str, str]) -> None:

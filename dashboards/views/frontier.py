@@ -10,6 +10,7 @@ from latentlaw.tracking.queries import METRIC, PARAM
 
 from dashboards import state
 from dashboards.charts import chart_config
+from dashboards.controls import download_csv
 from dashboards.frontier_chart import family_title, frontier_chart
 from dashboards.laws import typeset
 from dashboards.measures import black_box_accuracy, simplest_above
@@ -218,10 +219,7 @@ def _models(frontiers: list[Frontier]) -> None:
             **dict.fromkeys(("Accuracy", "from", "to", "Macro F1"), score),
         },
     )
-    st.download_button(
-        "CSV", lambda: shown.to_csv(index=False), "models.csv", "text/csv",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+    download_csv(shown, "models.csv")
 
 
 def _robustness(run: pd.Series) -> None:

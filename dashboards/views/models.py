@@ -6,6 +6,7 @@ from latentlaw.tracking.models import Version
 from latentlaw.tracking.queries import is_run_id
 
 from dashboards import state, try_model
+from dashboards.controls import download_csv
 from dashboards.text import for_markdown, safe_markdown, shorten
 
 _OWN = "latentlaw."
@@ -138,14 +139,7 @@ def _versions(versions: list[Version]) -> None:
         },
     )
     st.caption("An alias moves by `register`, through its gate.")
-    st.download_button(
-        "CSV",
-        table.to_csv(index=False),
-        "versions.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download_csv(table, "versions.csv")
 
 
 def _float(text: str | None) -> float | None:

@@ -7,6 +7,7 @@ from latentlaw.tracking.names import TRIALS
 from latentlaw.tracking.studies import Study
 
 from dashboards import state, tuning_charts
+from dashboards.controls import download_csv
 from dashboards.measures import measure_title
 from dashboards.palette import BETTER
 from dashboards.text import for_markdown, shorten
@@ -132,14 +133,7 @@ def _trials(study: Study, run_id: str) -> None:
             **{name: st.column_config.NumberColumn(format="%.4f") for name in names.values()},
         },
     )
-    st.download_button(
-        "CSV",
-        table.to_csv(index=False),
-        f"{run_id[:8]}_{TRIALS}",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download_csv(table, f"{run_id[:8]}_{TRIALS}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from latentlaw.data.stack_writer import new_stack
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.names import TAG_PROCESS
-from latentlaw.tracking.runs import configure_tracking, stage_run
+from latentlaw.tracking.runs import stage_run
 from mlflow.tracking import MlflowClient
 
 from tests.bundles import tiny_bundle
@@ -65,7 +65,6 @@ def test_changed_model_is_found(
     doctor: Callable[..., tuple[int, str]], tracking_folder: Path
 ) -> None:
     client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
-    configure_tracking()
     with stage_run("train", {}):
         uri = log_bundle(tiny_bundle(), np.zeros((1, 1, 8, 8, 8), dtype=np.float32))
     version = mlflow.register_model(uri, "damaged").version

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentlaw.data.star_tokens import edited, token_of, tokens_of
+from latentlaw.data.star_tokens import column_tokens, edited, tokens_of
 from latentlaw.errors import DataError
 
 _BLOCK = re.compile(r"\ufeff?\s*data_(\S*)\s*$")
@@ -84,13 +84,15 @@ class StarBlock:
         """
         if not values:
             return self
-        texts = {name: [token_of(value) for value in column] for name, column in values.items()}
+        texts = {name: column_tokens(column) for name, column in values.items()}
         added = [name for name in texts if name not in self.columns]
-        places = {self.columns.index(name): name for name in texts if name in self.columns}
+        places = {self.columns.index(name): texts[name] for name in texts if name in self.columns}
+        # An empty first cell is the tab behind the row that is there.
+        cells = [[""] * len(self.rows), *(texts[name] for name in added)]
+        behind = map("\t".join, zip(*cells, strict=True))
         rows = []
-        for number, line in enumerate(self.rows):
-            new = "".join(f"\t{texts[name][number]}" for name in added)
-            old = {at: texts[name][number] for at, name in places.items()}
+        for number, (line, new) in enumerate(zip(self.rows, behind, strict=True)):
+            old = {at: column[number] for at, column in places.items()}
             rows.append(edited(line, old, new))
         end = "\r" if self.head and self.head[-1].endswith("\r") else ""
         labels = [f"_{name} #{len(self.columns) + i}{end}" for i, name in enumerate(added, 1)]
@@ -195,7 +197,7 @@ def star_block(name: str, table: pd.DataFrame) -> StarBlock:
     """Make a loop of a table: floats with six decimals, text in quotes where it needs them."""
     columns = [str(column) for column in table]
     labels = [f"_{column} #{i}" for i, column in enumerate(columns, 1)]
-    cells = [[token_of(value) for value in table[column]] for column in table]
+    cells = [column_tokens(table[column]) for column in table]
     rows = tuple("\t".join(row) for row in zip(*cells, strict=True))
     return StarBlock(name, (f"data_{name}", "", "loop_", *labels), tuple(columns), rows, ("",))
 

@@ -1,7 +1,9 @@
 """The tokens of a STAR file's row: found, replaced and written."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,10 +44,26 @@ def edited(line: str, tokens: Mapping[int, str], added: str) -> str:
     return line
 
 
+def column_tokens(values: Iterable[Any]) -> list[str]:
+    """Write the values of a column as tokens, numbers and texts that repeat by short ways.
+
+    Raises
+    ------
+    DataError
+        If a text holds a line break, or both kinds of quote.
+    """
+    column = list(values)
+    kinds = set(map(type, column))
+    if kinds == {float} and not any(map(math.isnan, column)):
+        return [f"{value:.6f}" for value in column]
+    if kinds == {str}:
+        known = {text: token_of(text) for text in set(column)}
+        return [known[text] for text in column]
+    return [token_of(value) for value in column]
+
+
 def token_of(value: object) -> str:
     """Write a value as a token."""
-    if type(value) is float and value == value:  # most are
-        return f"{value:.6f}"
     if value is None or value is pd.NA or value != value:
         return _MISSING
     if isinstance(value, float | np.floating):

@@ -51,7 +51,7 @@ class _Allocations(TorchDispatchMode):
     """Adds up the bytes of what operations return."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch annotates it not
         self.total = 0
 
     def __torch_dispatch__(

@@ -9,7 +9,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from latentlaw.tracking.names import TAG_PROCESS
-from latentlaw.tracking.queries import UNREACHABLE, store_exists, unreadable
+from latentlaw.tracking.queries import reading, store_exists
 
 _PAGE = 1000
 
@@ -41,7 +41,7 @@ def close_dead_runs(tracking_uri: str, *, mend: bool = True) -> OpenRuns:
     if not store_exists(tracking_uri):
         return OpenRuns((), {})
     client = MlflowClient(tracking_uri)
-    try:
+    with reading(tracking_uri):
         for run in _open_runs(client):
             process = run.data.tags[TAG_PROCESS]
             if not _is_here(process):
@@ -50,8 +50,6 @@ def close_dead_runs(tracking_uri: str, *, mend: bool = True) -> OpenRuns:
                 dead.append(run.info.run_id)
                 if mend:
                     client.set_terminated(run.info.run_id, "KILLED")
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
     return OpenRuns(tuple(dead), elsewhere)
 
 

@@ -11,8 +11,9 @@ from mlflow.tracking import MlflowClient
 
 from latentlaw.errors import TrackingError
 from latentlaw.tracking.limits import encode_value, fitting_key
-from latentlaw.tracking.queries import UNREACHABLE, reason_of, without_secrets
+from latentlaw.tracking.queries import UNREACHABLE, reason_of
 from latentlaw.tracking.say import say
+from latentlaw.tracking.scrub import without_secrets
 from latentlaw.tracking.server import server_answers
 from latentlaw.tracking.spool import MOST_METRICS, Spool, is_final, send_new
 

@@ -8,7 +8,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
-from latentlaw.tracking.queries import UNREACHABLE, store_exists, unreadable
+from latentlaw.tracking.queries import reading, store_exists
 
 _MOST = 200
 
@@ -51,10 +51,8 @@ def list_models(tracking_uri: str) -> list[str]:
     """
     if not store_exists(tracking_uri):
         return []
-    try:
+    with reading(tracking_uri):
         found = _client(tracking_uri).search_registered_models(max_results=_MOST)
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
     return sorted(model.name for model in found)
 
 
@@ -68,13 +66,11 @@ def list_versions(tracking_uri: str, name: str) -> list[Version]:
     """
     if not store_exists(tracking_uri):
         return []
-    try:
+    with reading(tracking_uri):
         client = _client(tracking_uri)
         aliases = client.get_registered_model(name).aliases
         quoted = name.replace("'", "''")
         found = client.search_model_versions(f"name = '{quoted}'", max_results=_MOST)
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
     versions = [_version(each, aliases) for each in found]
     return sorted(versions, key=lambda each: int(each.version), reverse=True)
 

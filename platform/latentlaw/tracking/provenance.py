@@ -8,13 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from latentlaw.tracking.names import TAG_MODEL_FAMILY, TAG_PARENT, TAG_STAGE
-from latentlaw.tracking.queries import (
-    UNREACHABLE,
-    experiment_names,
-    is_run_id,
-    store_exists,
-    unreadable,
-)
+from latentlaw.tracking.queries import experiment_names, is_run_id, reading, store_exists
 
 Kind = Literal["data", "run", "version"]
 # Parameters that name what a run was made from: runs by id, and files by path.
@@ -75,14 +69,12 @@ def trace_lineage(tracking_uri: str, run_id: str) -> Lineage:
     """
     if not is_run_id(run_id) or not store_exists(tracking_uri):
         return Lineage()
-    try:
+    with reading(tracking_uri):
         walk = _Walk(MlflowClient(tracking_uri=tracking_uri))
         run = walk.client.get_run(run_id)
         for start in walk.starts(run):
             walk.up(start)
             walk.down(start)
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
     return walk.found
 
 

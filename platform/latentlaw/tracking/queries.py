@@ -3,7 +3,8 @@
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from latentlaw.tracking.names import (
     TAG_RESUME,
     TAG_STAGE,
 )
+from latentlaw.tracking.scrub import without_secrets
 
 PARAM = "params."
 METRIC = "metrics."
@@ -84,7 +86,7 @@ def list_runs(
     """
     if not store_exists(tracking_uri):
         return run_table([])
-    try:
+    with reading(tracking_uri):
         client = MlflowClient(tracking_uri=tracking_uri)
         names = experiment_names(client)
         runs: list[Run] = []
@@ -96,8 +98,6 @@ def list_runs(
             runs += _search(client, others, f"tags.`{TAG_STAGE}` LIKE '%'", limit)
         for stage in stages or ():
             runs += _search(client, list(names), f"tags.`{TAG_STAGE}` = '{stage}'", limit)
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
     runs.sort(key=lambda run: run.info.start_time or 0, reverse=True)
     return run_table(runs[:limit], names)
 
@@ -115,13 +115,11 @@ def runs_by_id(tracking_uri: str, run_ids: Sequence[str]) -> pd.DataFrame:
     wanted = {run_id: place for place, run_id in enumerate(run_ids) if is_run_id(run_id)}
     if not wanted or not store_exists(tracking_uri):
         return run_table([])
-    try:
+    with reading(tracking_uri):
         client = MlflowClient(tracking_uri=tracking_uri)
         names = experiment_names(client)
         listed = ", ".join(f"'{run_id}'" for run_id in wanted)
         found = _search(client, list(names), f"attributes.run_id IN ({listed})", len(wanted))
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
     return run_table(sorted(found, key=lambda run: wanted[run.info.run_id]), names)
 
 
@@ -135,10 +133,8 @@ def list_experiments(tracking_uri: str) -> list[str]:
     """
     if not store_exists(tracking_uri):
         return []
-    try:
+    with reading(tracking_uri):
         return sorted(experiment_names(MlflowClient(tracking_uri=tracking_uri)).values())
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
 
 
 def experiment_names(client: MlflowClient) -> dict[str, str]:
@@ -157,13 +153,11 @@ def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.D
     """
     if not is_run_id(run_id) or not store_exists(tracking_uri):
         return run_table([])
-    try:
+    with reading(tracking_uri):
         client = MlflowClient(tracking_uri=tracking_uri)
         experiment = client.get_run(run_id).info.experiment_id
         runs = _search(client, [experiment], f"tags.`{TAG_PARENT}` = '{run_id}'", limit)
         names = {experiment: client.get_experiment(experiment).name}
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
     return run_table(sorted(runs, key=lambda run: run.info.start_time or 0), names)
 
 
@@ -183,7 +177,7 @@ def loss_history(tracking_uri: str, run_id: str) -> pd.DataFrame:
     """
     rows: list[tuple[str, str, int, float]] = []
     if is_run_id(run_id) and store_exists(tracking_uri):
-        try:
+        with reading(tracking_uri):
             client = MlflowClient(tracking_uri=tracking_uri)
             logged = client.get_run(run_id).data.metrics
             for split in ("train", "val"):
@@ -194,8 +188,6 @@ def loss_history(tracking_uri: str, run_id: str) -> pd.DataFrame:
                         rows += [
                             (split, term, m.step, decode_value(m.value)) for m in history[::every]
                         ]
-        except UNREACHABLE as error:
-            raise unreadable(tracking_uri, error) from error
     table = pd.DataFrame(rows, columns=["split", "term", "epoch", "value"])
     return table.sort_values(["term", "split", "epoch"], ignore_index=True)
 
@@ -209,11 +201,6 @@ def store_exists(tracking_uri: str) -> bool:
     """Tell whether there is a store to read: opening an SQLite file that is not there makes it."""
     path = tracking_uri.removeprefix("sqlite:///")
     return path == tracking_uri or Path(path.split("?")[0]).is_file()
-
-
-def without_secrets(tracking_uri: str) -> str:
-    """Return the URI without the user name and password that it may hold."""
-    return re.sub(r"//[^/@]*@", "//", tracking_uri)
 
 
 def _search(client: MlflowClient, experiments: list[str], query: str, limit: int) -> list[Run]:
@@ -286,10 +273,19 @@ def reason_of(error: Exception) -> str:
     return without_secrets(lines[0][:300])
 
 
-def unreadable(tracking_uri: str, error: Exception) -> DataError:
-    """Return what a user is told of a store of runs that does not answer."""
-    return DataError(
-        f"the runs at {without_secrets(tracking_uri)} cannot be read: "
-        f"{reason_of(error)}. Start the tracking server, or set MLFLOW_TRACKING_URI "
-        "to where the runs are"
-    )
+@contextmanager
+def reading(tracking_uri: str) -> Iterator[None]:
+    """Say in one line what keeps a store of runs from being read in the block.
+
+    Raises
+    ------
+    DataError
+        Naming the store, why, and what to do.
+    """
+    try:
+        yield
+    except UNREACHABLE as error:
+        raise DataError(
+            f"the runs at {without_secrets(tracking_uri)} cannot be read: {reason_of(error)}. "
+            "Start the tracking server, or set MLFLOW_TRACKING_URI to where the runs are"
+        ) from error

@@ -12,6 +12,11 @@ _SHORTEST = 6  # a shorter value of a secret's variable is a word that texts hol
 _HIDDEN = "***"
 
 
+def without_secrets(tracking_uri: str) -> str:
+    """Return the URI without the user name and password that it may hold."""
+    return re.sub(r"//[^/@]*@", "//", tracking_uri)
+
+
 def scrub(text: str) -> str:
     """Return text without passwords in URLs, values of secret variables, and the home's path.
 

@@ -23,12 +23,11 @@ from latentlaw.tracking.names import (
 )
 from latentlaw.tracking.queries import (
     PREEMPTED,
-    UNREACHABLE,
     experiment_names,
+    reading,
     run_table,
     runs_by_id,
     store_exists,
-    unreadable,
 )
 from latentlaw.tracking.search_sql import is_database, matching_ids
 
@@ -116,7 +115,7 @@ def find_runs(tracking_uri: str, query: RunQuery, *, offset: int = 0, limit: int
         return Found(run_table([]), 0)
     limit = min(limit, MOST_ROWS)
     asked = conditions(query)
-    try:
+    with reading(tracking_uri):
         client = MlflowClient(tracking_uri=tracking_uri)
         names = experiment_names(client)
         within = [key for key, name in names.items() if query.experiment in ("", name)]
@@ -133,8 +132,6 @@ def find_runs(tracking_uri: str, query: RunQuery, *, offset: int = 0, limit: int
             order_by=[_order_by(query.order)],
             page_token=SearchUtils.create_page_token(offset) if offset else None,
         )
-    except UNREACHABLE as error:
-        raise unreadable(tracking_uri, error) from error
     return Found(run_table(page, names), None if page.token else offset + len(page))
 
 

@@ -11,7 +11,8 @@ from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
 from latentlaw.errors import TrackingError
-from latentlaw.tracking.queries import reason_of, without_secrets
+from latentlaw.tracking.queries import reason_of
+from latentlaw.tracking.scrub import without_secrets
 
 _PROBE_S = 5
 # MLflow waits 0, 4, 8, 16 and 32 s between these tries: a server that is started anew within a

@@ -15,8 +15,9 @@ from mlflow.tracking import MlflowClient
 from latentlaw.data.locks import acquire
 from latentlaw.errors import ConfigError
 from latentlaw.tracking.names import SPOOL_FOLDER, SPOOL_VARIABLE
-from latentlaw.tracking.queries import UNREACHABLE, reason_of, without_secrets
+from latentlaw.tracking.queries import UNREACHABLE, reason_of
 from latentlaw.tracking.say import say
+from latentlaw.tracking.scrub import without_secrets
 
 _RETRY_S = 0.2
 MOST_METRICS = 1000  # MLflow takes no more in one call

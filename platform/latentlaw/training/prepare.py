@@ -46,6 +46,10 @@ class PreparedData:
         chosen = self.split == name
         return np.flatnonzero(chosen & (self.labels != "") if labelled else chosen)
 
+    def known_rows(self, name: str) -> NDArray[np.integer[Any]]:
+        """Return the indices of a split's particles whose class is trained on."""
+        return np.flatnonzero((self.split == name) & np.isin(self.labels, self.class_names))
+
     def indices(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """Class indices of `rows`, `UNLABELLED` where a label is unknown."""
         place = {name: i for i, name in enumerate(self.class_names)}
