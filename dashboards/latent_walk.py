@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import streamlit as st
-from latentlaw.data.previews import orthogonal_planes
+from latentlaw.data.particles.previews import orthogonal_planes
 from latentlaw.errors import LatentlawError
 from latentlaw.tracking.artifacts import Missing
 from latentlaw.tracking.queries import PARAM

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from latentlaw.discovery.expressions import parse, to_latex
+from latentlaw.discovery.equations.expressions import parse, to_latex
 from latentlaw.errors import DataError
 
 from dashboards.text import is_plain_latex

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 import tifffile
-from latentlaw.data.images import image_kind, read_image
+from latentlaw.data.formats.images import image_kind, read_image
 from latentlaw.errors import DataError
 from PIL import Image
 

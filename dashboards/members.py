@@ -6,10 +6,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import streamlit as st
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.particles import ParticleStack
-from latentlaw.data.previews import orthogonal_planes
-from latentlaw.data.stack_star import write_selected
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.previews import orthogonal_planes
+from latentlaw.data.particles.stack import ParticleStack
+from latentlaw.data.particles.star_rows import write_selected
 from numpy.typing import NDArray
 
 from dashboards import stacks, state

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from latentlaw.data.previews import to_grey
+from latentlaw.data.particles.previews import to_grey
 from latentlaw.data.slices import Plane, Volume
 from numpy.typing import NDArray
 from PIL import Image

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.previews import Image, gallery, orthogonal_planes
+from latentlaw.data.particles.previews import Image, gallery, orthogonal_planes
+from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.errors import DataError
 from latentlaw.tracking.queries import PARAM
 from numpy.typing import NDArray

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from latentlaw.data.particles import open_stack
-from latentlaw.data.previews import orthogonal_planes
+from latentlaw.data.particles.previews import orthogonal_planes
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import LatentlawError
 from latentlaw.tracking.models import Version
 from latentlaw.tracking.queries import PARAM

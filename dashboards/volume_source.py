@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import streamlit as st
-from latentlaw.data.particles import ParticleStack
+from latentlaw.data.particles.stack import ParticleStack
 from latentlaw.data.slices import Volume, level_within, particle_volume, tomogram_volume
-from latentlaw.data.tomogram_names import tomogram_key, tomograms_by_name
-from latentlaw.data.tomograms import Tomogram
+from latentlaw.data.tomograms.names import tomogram_key, tomograms_by_name
+from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.tracking.queries import PARAM
 
 from dashboards import stacks, state

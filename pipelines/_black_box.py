@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import torch
+from latentlaw.data.particles.splits import TEST, TRAIN, VAL
 from latentlaw.data.progress import Progress, silent
-from latentlaw.data.splits import TEST, TRAIN, VAL
 from latentlaw.discovery.frontier import Rung, score_rung
 from latentlaw.discovery.scores import balanced_accuracy
 from latentlaw.models.vae import AutoEncoder

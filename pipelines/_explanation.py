@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from latentlaw.data.previews import central_slice
-from latentlaw.discovery.explain import FARTHEST, Explanation, Flip
+from latentlaw.data.particles.previews import central_slice
+from latentlaw.discovery.robustness.explain import FARTHEST, Explanation, Flip
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:

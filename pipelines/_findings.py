@@ -12,10 +12,10 @@ from typing import Any, Literal
 import mlflow
 import psutil
 import torch
-from latentlaw.data.particles import open_stack
-from latentlaw.data.tomograms import open_tomogram
-from latentlaw.data.validate import validate_stack, validate_tomogram
-from latentlaw.discovery.engines import ENGINES, make_engine
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.tomograms.store import open_tomogram
+from latentlaw.data.tomograms.validate import validate_stack, validate_tomogram
+from latentlaw.discovery.search.engines import ENGINES, make_engine
 from latentlaw.errors import LatentlawError
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.doctor import close_dead_runs

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from latentlaw.data.previews import central_slice
-from latentlaw.discovery.probing import ProbeImages, RungProbe
+from latentlaw.data.particles.previews import central_slice
+from latentlaw.discovery.robustness.probing import ProbeImages, RungProbe
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.previews import to_grey
-from latentlaw.data.tomograms import Tomogram
+from latentlaw.data.particles.previews import to_grey
+from latentlaw.data.tomograms.store import Tomogram
 
 from pipelines._figures import COLOURS, MARKERS
 

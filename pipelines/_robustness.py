@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import mlflow
 import numpy as np
-from latentlaw.discovery.attacks import Logits
-from latentlaw.discovery.probing import ProbeImages, Probes, RungProbe, probe_rungs
+from latentlaw.discovery.robustness.attacks import Logits
+from latentlaw.discovery.robustness.probing import ProbeImages, Probes, RungProbe, probe_rungs
 from latentlaw.evaluation.shifts import EQUAL_INTENSITY
 from latentlaw.tracking.names import PERTURBATIONS, ROBUSTNESS
 from latentlaw.tracking.runs import log_json, log_metrics

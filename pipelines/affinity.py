@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Literal
 
 import mlflow
-from latentlaw.data.mrc import open_mrc
+from latentlaw.data.formats.mrc import open_mrc
+from latentlaw.data.formats.structures import read_structure, structure_map
 from latentlaw.data.output import new_output
-from latentlaw.data.structures import read_structure, structure_map
-from latentlaw.data.templates import is_model, template_paths
+from latentlaw.data.simulation.templates import is_model, template_paths
 from latentlaw.errors import ConfigError
 from latentlaw.priors.files import write_affinity
 from latentlaw.priors.maps import MapMethod, map_affinity

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from latentlaw.data.collect import collect
-from latentlaw.data.particles import open_stack
-from latentlaw.data.previews import particle_gallery
+from latentlaw.data.particles.collect import collect
+from latentlaw.data.particles.previews import particle_gallery
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
 from latentlaw.tracking.runs import configure_tracking, log_image, log_metrics, stage_run
 from pydantic import Field

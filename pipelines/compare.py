@@ -7,9 +7,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 import torch
-from latentlaw.data.loading import Particles
-from latentlaw.data.particles import open_stack
-from latentlaw.data.splits import TEST, TRAIN, VAL
+from latentlaw.data.particles.loading import Particles
+from latentlaw.data.particles.splits import TEST, TRAIN, VAL
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.classification import classification_scores
 from latentlaw.models.classifier import Classifier

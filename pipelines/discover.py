@@ -7,18 +7,18 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.splits import TEST, TRAIN, VAL
-from latentlaw.data.tasks import task_labels
-from latentlaw.discovery.attacks import Logits
+from latentlaw.data.particles.splits import TEST, TRAIN, VAL
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.particles.tasks import task_labels
 from latentlaw.discovery.discover import Discovery, discover
-from latentlaw.discovery.engines import SearchSpec
-from latentlaw.discovery.features import feature_data
 from latentlaw.discovery.frontier import Rung, model_rung
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
-from latentlaw.discovery.networks import fit_logistic
-from latentlaw.discovery.probing import ProbeImages, Probes
-from latentlaw.discovery.sparse import SparseMethod
+from latentlaw.discovery.networks.dense import fit_logistic
+from latentlaw.discovery.networks.features import feature_data
+from latentlaw.discovery.networks.sparse import SparseMethod
+from latentlaw.discovery.robustness.attacks import Logits
+from latentlaw.discovery.robustness.probing import ProbeImages, Probes
+from latentlaw.discovery.search.engines import SearchSpec
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import mlflow
 import numpy as np
 import pandas as pd
-from latentlaw.data.loading import Particles
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.splits import TEST, TRAIN
-from latentlaw.data.stack_star import write_poses
-from latentlaw.data.stars import QUATERNION
+from latentlaw.data.particles.loading import Particles
+from latentlaw.data.particles.splits import TEST, TRAIN
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.particles.star_rows import write_poses
+from latentlaw.data.star.reading import QUATERNION
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import (

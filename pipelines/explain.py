@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 from latentlaw.data.output import check_new, new_output
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.explain import explain
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.discovery.equations.model import EquationModel
+from latentlaw.discovery.robustness.explain import explain
 from latentlaw.errors import ConfigError, DataError, nearest_hint
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.figures import decode

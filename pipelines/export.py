@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from latentlaw.data.output import check_new, new_output
-from latentlaw.serving.export import Exported, export_bundle
-from latentlaw.serving.export_encoder import check_onnx_packages
+from latentlaw.serving.export.encoder import check_onnx_packages
+from latentlaw.serving.export.export import Exported, export_bundle
 from latentlaw.serving.log import load_example, load_logged_bundle
 from latentlaw.tracking.names import LATENTS
 from latentlaw.tracking.runs import (

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from latentlaw.data.extract import ExtractReport, extract
-from latentlaw.data.microscope import Contrast
-from latentlaw.data.particles import open_stack
-from latentlaw.data.previews import particle_gallery
+from latentlaw.data.particles.extract import ExtractReport, extract
+from latentlaw.data.particles.previews import particle_gallery
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.simulation.microscope import Contrast
 from latentlaw.tracking.runs import configure_tracking, log_image, log_metrics, stage_run
 from pydantic import Field
 

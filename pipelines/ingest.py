@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from latentlaw.data.ingest import ingest
-from latentlaw.data.previews import orthogonal_slices
-from latentlaw.data.tomogram_names import tomogram_key
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.particles.previews import orthogonal_slices
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.names import tomogram_key
+from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
 from latentlaw.tracking.runs import (
     configure_tracking,

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 import mlflow
 import numpy as np
 import pandas as pd
-from latentlaw.data.particles import open_stack
-from latentlaw.data.splits import FOLDS, split_particles
-from latentlaw.data.tasks import task_labels
+from latentlaw.data.particles.splits import FOLDS, split_particles
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.tasks import task_labels
 from latentlaw.evaluation.intervals import mean_interval, ratio_interval
 from latentlaw.tracking.names import FRONTIER
 from latentlaw.tracking.runs import (

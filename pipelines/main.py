@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latentlaw.data.listing import class_names
 from latentlaw.data.output import check_new
+from latentlaw.data.particles.listing import class_names
 from latentlaw.errors import DataError
 from latentlaw.priors.files import read_affinity
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run

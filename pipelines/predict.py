@@ -6,14 +6,14 @@ from typing import Annotated, Literal, TypeVar
 
 import mlflow
 import pandas as pd
-from latentlaw.data.microscope import Contrast
-from latentlaw.data.tomogram_names import tomograms_by_name
+from latentlaw.data.simulation.microscope import Contrast
+from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.serving.picking import Picking, pick
-from latentlaw.serving.predict import Placing, predict_particles, predict_stack
-from latentlaw.serving.predictions import TABLE
-from latentlaw.serving.work import Settings
+from latentlaw.serving.prediction.picking import Picking, pick
+from latentlaw.serving.prediction.predict import Placing, predict_particles, predict_stack
+from latentlaw.serving.prediction.predictions import TABLE
+from latentlaw.serving.prediction.work import Settings
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
 from latentlaw.training.devices import DeviceName
 from pydantic import Field

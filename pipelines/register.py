@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.comparison import Measure
-from latentlaw.serving.card import Listing, log_card, write_card
-from latentlaw.serving.card_text import card_description
-from latentlaw.serving.gate import Measured, Verdict, judge, measured
+from latentlaw.serving.registry.card import Listing, log_card, write_card
+from latentlaw.serving.registry.card_text import card_description
+from latentlaw.serving.registry.gate import Measured, Verdict, judge, measured
 from latentlaw.tracking.names import (
     TAG_DATA_DIGEST,
     TAG_GATE_DATA,

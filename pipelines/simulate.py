@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from latentlaw.data.microscope import Acquisition, Contrast, Optics
-from latentlaw.data.rendering import Volume
-from latentlaw.data.simulate import simulate
-from latentlaw.data.templates import phantom_templates, read_templates, select_classes
+from latentlaw.data.simulation.microscope import Acquisition, Contrast, Optics
+from latentlaw.data.simulation.rendering import Volume
+from latentlaw.data.simulation.simulate import simulate
+from latentlaw.data.simulation.templates import phantom_templates, read_templates, select_classes
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
 from pydantic import BeforeValidator, Field
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 import torch
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.splits import FOLDS, TEST, TRAIN, VAL
+from latentlaw.data.particles.splits import FOLDS, TEST, TRAIN, VAL
+from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import LatentHead, fit_head

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import mlflow
-from latentlaw.data.particles import ParticleStack, open_stack
+from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.models.config import Family
 from latentlaw.priors.files import read_affinity

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from latentlaw.data.sources import find_sources
-from latentlaw.data.tomogram_names import tomogram_key
-from latentlaw.data.validate import repair_tomogram, validate_stack, validate_tomogram
+from latentlaw.data.formats.sources import find_sources
+from latentlaw.data.tomograms.names import tomogram_key
+from latentlaw.data.tomograms.validate import repair_tomogram, validate_stack, validate_tomogram
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
 from pydantic import Field

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import psutil
 import sympy
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import symbol
+from latentlaw.discovery.equations.expressions import symbol
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.evaluation.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder

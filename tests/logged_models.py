@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.particles import open_stack
-from latentlaw.data.splits import TEST, TRAIN, VAL, split_particles
-from latentlaw.data.stack_writer import grown_stack, new_stack
+from latentlaw.data.particles.splits import TEST, TRAIN, VAL, split_particles
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.writer import grown_stack, new_stack
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import fit_head
 from latentlaw.models.config import ModelConfig

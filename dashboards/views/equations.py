@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
-from latentlaw.discovery.expressions import parse, snap, to_latex
-from latentlaw.discovery.laws import TOLERANCE, group_laws
+from latentlaw.discovery.equations.expressions import parse, snap, to_latex
+from latentlaw.discovery.equations.laws import TOLERANCE, group_laws
 from latentlaw.errors import DataError
 from latentlaw.tracking.artifacts import Missing
 from latentlaw.tracking.queries import METRIC, PARAM

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
-from latentlaw.data.collect import collect
+from latentlaw.data.particles.collect import collect
 from numpy.typing import NDArray
 
 from pipelines._entry import Entry, build

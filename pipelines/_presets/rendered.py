@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from latentlaw.data.glyphs import SYMBOLS, render_glyph, text_fonts, write_glyphs
 from latentlaw.data.output import new_output
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.simulation.glyphs import SYMBOLS, render_glyph, text_fonts, write_glyphs
 from latentlaw.priors.files import write_affinity
 from latentlaw.priors.images import image_affinity
 

@@ -1,8 +1,8 @@
 """The reference's own subtomograms, whose affinity no latent can meet."""
 
 import numpy as np
-from latentlaw.data.listing import list_images
-from latentlaw.data.pyramid import mean_by_two
+from latentlaw.data.particles.listing import list_images
+from latentlaw.data.tomograms.pyramid import mean_by_two
 
 from pipelines._presets.preset import Order, Preset
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from latentlaw.data.loading import Particles
-from latentlaw.data.particles import open_stack
-from latentlaw.data.shuffling import ShuffledBatches
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.loading import Particles
+from latentlaw.data.particles.shuffling import ShuffledBatches
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.writer import new_stack
 
 from tests.benchmarks.ratio import Ratio, interleaved_seconds
 

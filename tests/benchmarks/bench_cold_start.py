@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import parse
+from latentlaw.discovery.equations.expressions import parse
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.evaluation.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.cropping import centred_box
-from latentlaw.data.extract import extract
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.stack_writer import new_stack
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.cropping import centred_box
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 
 from tests.benchmarks.ratio import Ratio, interleaved_seconds
 

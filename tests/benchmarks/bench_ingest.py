@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import zarr
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.shards import chunk_codecs
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.shards import chunk_codecs
 
 from tests.benchmarks.memory import peak_memory
 from tests.benchmarks.ratio import Ratio, interleaved_seconds
@@ -19,7 +19,7 @@ RATE_SHAPE = (512, 512, 1024)  # 1 GiB of float32
 MEMORY_SHAPE = (512, 1024, 2048)  # 4 GiB
 INGEST_WITH_TWO_WORKERS = """
 import os, sys
-from latentlaw.data.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest
 if __name__ == "__main__":
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     ingest(sys.argv[1], sys.argv[2], scheduler="local", overwrite=True)

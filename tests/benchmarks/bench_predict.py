@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.evaluation.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
-from latentlaw.serving.predict import predict_particles, predict_stack
-from latentlaw.serving.work import Settings
+from latentlaw.serving.prediction.predict import predict_particles, predict_stack
+from latentlaw.serving.prediction.work import Settings
 
 from tests.benchmarks.ratio import Ratio, interleaved_seconds
 

@@ -10,9 +10,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 import torch
-from latentlaw.data.loading import Particles
-from latentlaw.data.particles import open_stack
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.loading import Particles
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.losses.affinity import affinity_loss
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.layers import UpConv3d

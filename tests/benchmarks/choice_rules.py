@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from latentlaw.discovery.choice import Assembled, choose, draw_folds, out_of_fold_values
 from latentlaw.discovery.discover import discover
 from latentlaw.discovery.latents import LatentData, LatentSplit
-from latentlaw.discovery.refit import Sample, head_values, refit
 from latentlaw.discovery.scores import accuracy, head_logits, log_losses
+from latentlaw.discovery.search.choice import Assembled, choose, draw_folds, out_of_fold_values
+from latentlaw.discovery.search.refit import Sample, head_values, refit
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
@@ -31,7 +31,7 @@ from tests.benchmarks.planted_laws import LAWS, NAMES, plant
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from latentlaw.discovery.equations import EquationModel
+    from latentlaw.discovery.equations.model import EquationModel
     from numpy.typing import NDArray
 
 BUDGET_S = 4.0

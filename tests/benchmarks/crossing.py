@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.euler import euler_to_quaternion
-from latentlaw.data.mrc import read_map
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.formats.mrc import read_map
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.data.star.euler import euler_to_quaternion
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.pose import pose_errors_by_class
 from latentlaw.serving.log import load_logged_bundle

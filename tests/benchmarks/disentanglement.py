@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 import torch
-from latentlaw.data.loading import ArrayImages, Particles
-from latentlaw.data.nuclei import draw_factors, render_nuclei
+from latentlaw.data.particles.loading import ArrayImages, Particles
+from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
 from latentlaw.evaluation.disentanglement import disentanglement_scores
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.image_features import image_features

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 import tifffile
 import torch
-from latentlaw.data.collect import collect
-from latentlaw.data.particles import open_stack
-from latentlaw.data.splits import TRAIN, VAL
+from latentlaw.data.particles.collect import collect
+from latentlaw.data.particles.splits import TRAIN, VAL
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.image_features import image_features
 from latentlaw.serving.log import load_logged_bundle

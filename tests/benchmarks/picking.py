@@ -16,24 +16,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from latentlaw.data.mrc import read_map
-from latentlaw.data.particles import open_stack
-from latentlaw.data.splits import TRAIN
-from latentlaw.data.tomogram_names import tomograms_by_name
-from latentlaw.data.tomograms import Tomogram
+from latentlaw.data.formats.mrc import read_map
+from latentlaw.data.particles.splits import TRAIN
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.tomograms.names import tomograms_by_name
+from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.evaluation.densities import unit_vectors
 from latentlaw.evaluation.detection import compare_picks
 from latentlaw.evaluation.embed import embed
 from latentlaw.geometry.rotations import spread_rotations
 from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
-from latentlaw.serving.answering import ModelPlace
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.serving.peaks import apart
-from latentlaw.serving.picking import pick
-from latentlaw.serving.predictions import TABLE
-from latentlaw.serving.windows import WindowPart
-from latentlaw.serving.work import Settings
+from latentlaw.serving.prediction.answering import ModelPlace
+from latentlaw.serving.prediction.peaks import apart
+from latentlaw.serving.prediction.picking import pick
+from latentlaw.serving.prediction.predictions import TABLE
+from latentlaw.serving.prediction.windows import WindowPart
+from latentlaw.serving.prediction.work import Settings
 from latentlaw.tracking.runs import configure_tracking
 from latentlaw.tracking.splits import load_split
 from numpy.typing import NDArray

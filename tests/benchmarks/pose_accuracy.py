@@ -16,9 +16,9 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import torch
-from latentlaw.data.loading import ArrayImages, Particles
-from latentlaw.data.rendering import render_particles
-from latentlaw.data.templates import read_templates
+from latentlaw.data.particles.loading import ArrayImages, Particles
+from latentlaw.data.simulation.rendering import render_particles
+from latentlaw.data.simulation.templates import read_templates
 from latentlaw.evaluation.pose import pose_errors_by_class
 from latentlaw.geometry.rotations import angle_to_matrix, random_quaternions
 from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from latentlaw.data.mrc import open_mrc
-from latentlaw.data.structures import DEPOSITED, Structure, read_structure, structure_map
+from latentlaw.data.formats.mrc import open_mrc
+from latentlaw.data.formats.structures import DEPOSITED, Structure, read_structure, structure_map
 from latentlaw.geometry.rotations import random_rotations
 from latentlaw.priors.maps import MapMethod, map_affinity
 from latentlaw.priors.shells import DensityMap

@@ -15,11 +15,11 @@ from typing import TypeVar
 import mlflow
 import numpy as np
 import pandas as pd
-from latentlaw.data.extract import extract
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.particles import TABLE, open_stack
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import TABLE, open_stack
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.queries import LOSS_TERMS, list_runs
 from latentlaw.tracking.runs import stage_run

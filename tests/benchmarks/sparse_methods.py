@@ -11,11 +11,11 @@ import argparse
 import time
 
 import numpy as np
-from latentlaw.data.particles import open_stack
-from latentlaw.data.splits import TRAIN, VAL
+from latentlaw.data.particles.splits import TRAIN, VAL
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
+from latentlaw.discovery.networks.sparse import BUDGETS, METHODS, fit_sparse
 from latentlaw.discovery.scores import balanced_accuracy
-from latentlaw.discovery.sparse import BUDGETS, METHODS, fit_sparse
 from latentlaw.evaluation.embed import embed
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.runs import configure_tracking

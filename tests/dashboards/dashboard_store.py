@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.serving.bundle import Bundle
 from latentlaw.tracking import names
 from mlflow import MlflowClient

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from dashboard_store import Store, fill
-from latentlaw.data.mrc import write_mrc
+from latentlaw.data.formats.mrc import write_mrc
 from many_runs import many_runs
 from PIL import Image
 from registered import add_model, add_study
@@ -128,8 +128,9 @@ def test_losses_move_while_a_run_trains(chromium: "Browser", address: str, store
     with watched_page(chromium) as page:
         screenshot.visit(page, f"{address}/?run={store.ids['live']}&show=Losses")
         expect(page.get_by_text("Read anew every")).to_be_visible()
-        drawn = "() => document.querySelector('.js-plotly-plot').calcdata[0].length"
-        before = page.evaluate(drawn)
+        # Plotly puts its element there before it has drawn, and again at each reading.
+        drawn = "() => document.querySelector('.js-plotly-plot')?.calcdata?.[0].length ?? 0"
+        before = page.wait_for_function(drawn, timeout=_SLOW_MS).json_value()
         store.log(store.ids["live"], params={}, metrics={"train/loss": [3.0, 2.0, 1.0]})
         page.wait_for_function(f"({drawn})() > {before}", timeout=_SLOW_MS)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dashboard_store import CLASSES, EACH, STACK, Store, write_stack
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.tracking import names
 from streamlit.testing.v1 import AppTest
 

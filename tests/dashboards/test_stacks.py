@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dashboard_store import CLASSES, EACH, STACK, Store, write_stack
-from latentlaw.data.stars import read_star
+from latentlaw.data.star.reading import read_star
 
 from dashboards import stacks
 from dashboards.members import star_bytes

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.extract import extract
-from latentlaw.data.particles import open_stack
-from latentlaw.data.stack_star import kept_star
-from latentlaw.data.star_writing import write_star
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.star_rows import kept_star
+from latentlaw.data.star.writing import write_star
 from latentlaw.errors import DataError
 
 from tests.data.tomogram_samples import SIZE_A, make_coordinates, make_tomogram, noise

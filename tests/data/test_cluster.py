@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dask import distributed
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.tomograms import open_tomogram
-from latentlaw.data.validate import validate_tomogram
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
+from latentlaw.data.tomograms.validate import validate_tomogram
 from latentlaw.errors import ConfigError
 
 

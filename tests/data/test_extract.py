@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data import cropping
-from latentlaw.data.extract import ExtractReport, extract
-from latentlaw.data.particles import open_stack
-from latentlaw.data.star_writing import write_star
-from latentlaw.data.tomogram_names import tomogram_key
+from latentlaw.data.particles import cropping
+from latentlaw.data.particles.extract import ExtractReport, extract
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.star.writing import write_star
+from latentlaw.data.tomograms.names import tomogram_key
 from latentlaw.errors import ConfigError
 from scipy.ndimage import map_coordinates
 from zarr.codecs import BloscCodec

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.glyphs import Placement, render_glyph, text_fonts, write_glyphs
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.simulation.glyphs import Placement, render_glyph, text_fonts, write_glyphs
 from latentlaw.errors import ConfigError
 from latentlaw.geometry.rotations import angle_to_matrix
 from latentlaw.geometry.volumes import rotate_images

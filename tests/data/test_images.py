@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.images import channels_first, image_kind, image_stem, read_image
+from latentlaw.data.formats.images import channels_first, image_kind, image_stem, read_image
 from latentlaw.errors import DataError
 from numpy.typing import NDArray
 from PIL import Image

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.store import open_tomogram
 
 from tests.benchmarks.memory import peak_memory
 
 SHAPE = (1500, 2240, 2240)  # 30 GB of float32
 INGEST = """
 import sys
-from latentlaw.data.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest
 if __name__ == "__main__":
     ingest(sys.argv[1], sys.argv[2], scheduler="local")
 """

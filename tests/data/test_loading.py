@@ -12,11 +12,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.chunks import ImageChunks
-from latentlaw.data.loading import ArrayImages, LabelledImages, Particles, in_order, read_ahead
-from latentlaw.data.particles import open_stack
-from latentlaw.data.shuffling import ShuffledBatches, shuffled_places
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.chunks import ImageChunks
+from latentlaw.data.particles.loading import (
+    ArrayImages,
+    LabelledImages,
+    Particles,
+    in_order,
+    read_ahead,
+)
+from latentlaw.data.particles.shuffling import ShuffledBatches, shuffled_places
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.losses.affinity import UNLABELLED
 from torch.utils.data import DataLoader

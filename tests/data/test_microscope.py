@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.microscope import Acquisition, Optics, Volume, ctf, record
+from latentlaw.data.simulation.microscope import Acquisition, Optics, Volume, ctf, record
 
 SHAPE = (32, 40, 48)
 

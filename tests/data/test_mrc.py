@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from latentlaw.data.mrc import open_mrc, read_map, write_mrc
+from latentlaw.data.formats.mrc import open_mrc, read_map, write_mrc
 from latentlaw.errors import DataError
 
 VOLUME = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)

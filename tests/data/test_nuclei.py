@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.nuclei import FACTORS, draw_factors, render_nuclei
+from latentlaw.data.simulation.nuclei import FACTORS, draw_factors, render_nuclei
 
 BOX = 64
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.packing import place_spheres
+from latentlaw.data.simulation.packing import place_spheres
 from latentlaw.errors import DataError
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist, squareform

@@ -14,8 +14,8 @@ import pytest
 import zarr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from latentlaw.data.particles import SUMS, open_stack
-from latentlaw.data.stack_writer import grown_stack, new_stack
+from latentlaw.data.particles.stack import SUMS, open_stack
+from latentlaw.data.particles.writer import grown_stack, new_stack
 from latentlaw.errors import ConfigError, DataError
 from zarr.codecs import BloscCodec
 

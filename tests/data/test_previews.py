@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.particles import open_stack
-from latentlaw.data.previews import orthogonal_slices, particle_gallery, tile_rows
-from latentlaw.data.stack_writer import new_stack
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.previews import orthogonal_slices, particle_gallery, tile_rows
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 
 
 def test_a_bright_bar_is_seen_from_three_sides(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.coordinates import read_coordinates
-from latentlaw.data.extract import extract
-from latentlaw.data.ingest import ingest
-from latentlaw.data.particles import ParticleStack, open_stack
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.star.coordinates import read_coordinates
+from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.errors import DataError
 from latentlaw.geometry.rotations import quaternion_to_matrix
 from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask

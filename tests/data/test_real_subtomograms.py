@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.euler import euler_to_quaternion
-from latentlaw.data.mrc import read_map
+from latentlaw.data.formats.mrc import read_map
+from latentlaw.data.star.euler import euler_to_quaternion
 from latentlaw.geometry.rotations import quaternion_to_matrix
 from latentlaw.geometry.volumes import rotate_images
 from numpy.typing import NDArray

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.extract import extract
-from latentlaw.data.ingest import ingest
-from latentlaw.data.particles import open_stack
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 from numpy.typing import NDArray
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.phantoms import PHANTOMS, phantom_map
-from latentlaw.data.rendering import Volume, render_particles, support_radius
+from latentlaw.data.simulation.phantoms import PHANTOMS, phantom_map
+from latentlaw.data.simulation.rendering import Volume, render_particles, support_radius
 from scipy.spatial.transform import Rotation
 
 SHAPE = (40, 48, 56)

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.extract import extract
-from latentlaw.data.ingest import ingest
-from latentlaw.data.microscope import Acquisition
-from latentlaw.data.mrc import open_mrc
-from latentlaw.data.particles import open_stack
-from latentlaw.data.rendering import Volume, support_radius
-from latentlaw.data.simulate import draw_particles, simulate, simulate_tomogram
-from latentlaw.data.stars import read_star
-from latentlaw.data.templates import phantom_templates
+from latentlaw.data.formats.mrc import open_mrc
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.simulation.microscope import Acquisition
+from latentlaw.data.simulation.rendering import Volume, support_radius
+from latentlaw.data.simulation.simulate import draw_particles, simulate, simulate_tomogram
+from latentlaw.data.simulation.templates import phantom_templates
+from latentlaw.data.star.reading import read_star
+from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.errors import ConfigError
 from latentlaw.geometry.rotations import quaternion_to_matrix, random_quaternions
 from latentlaw.geometry.volumes import rotate_images

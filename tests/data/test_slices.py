@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.particles import open_stack
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.data.slices import level_within, particle_volume, tomogram_volume
-from latentlaw.data.stack_writer import new_stack
-from latentlaw.data.tomograms import Tomogram, open_tomogram
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import Tomogram, open_tomogram
 
 SHAPE = (64, 64, 64)
 

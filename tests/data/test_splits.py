@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from latentlaw.data.splits import split_particles
+from latentlaw.data.particles.splits import split_particles
 from latentlaw.errors import DataError
 
 

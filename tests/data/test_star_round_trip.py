@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.euler import compose, euler_to_quaternion
-from latentlaw.data.extract import extract
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.stack_star import keep_star, kept_star, write_selected
-from latentlaw.data.stack_writer import new_stack
-from latentlaw.data.star_text import StarText, encode_star, read_star_text
-from latentlaw.data.star_writing import write_star
-from latentlaw.data.stars import CENTRED, QUATERNION, particles_of, read_star
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.particles.star_rows import keep_star, kept_star, write_selected
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.data.star.euler import compose, euler_to_quaternion
+from latentlaw.data.star.reading import CENTRED, QUATERNION, particles_of, read_star
+from latentlaw.data.star.text import StarText, encode_star, read_star_text
+from latentlaw.data.star.writing import write_star
 from latentlaw.errors import DataError
 from scipy.spatial.transform import Rotation
 

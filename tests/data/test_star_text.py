@@ -8,7 +8,7 @@ import pytest
 import starfile
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.star_text import (
+from latentlaw.data.star.text import (
     StarText,
     encode_star,
     parse_star,

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from latentlaw.data.coordinates import read_coordinates
-from latentlaw.data.euler import euler_to_quaternion, quaternion_to_euler
-from latentlaw.data.star_text import read_star_text
-from latentlaw.data.star_writing import write_star
-from latentlaw.data.stars import read_star
+from latentlaw.data.star.coordinates import read_coordinates
+from latentlaw.data.star.euler import euler_to_quaternion, quaternion_to_euler
+from latentlaw.data.star.reading import read_star
+from latentlaw.data.star.text import read_star_text
+from latentlaw.data.star.writing import write_star
 from latentlaw.errors import DataError
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.structures import Structure, read_structure, structure_map
+from latentlaw.data.formats.structures import Structure, read_structure, structure_map
 from latentlaw.errors import ConfigError, DataError
 
 DIMER = """\

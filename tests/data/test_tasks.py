@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from latentlaw.data.tasks import task_labels
+from latentlaw.data.particles.tasks import task_labels
 from latentlaw.errors import ConfigError
 
 LABELS = np.array(["G1", "S", "Prophase", "", "G2", "Telophase", "G1"])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.phantoms import PHANTOMS, phantom_map
-from latentlaw.data.rendering import Volume
-from latentlaw.data.templates import phantom_templates, read_templates, select_classes
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.simulation.phantoms import PHANTOMS, phantom_map
+from latentlaw.data.simulation.rendering import Volume
+from latentlaw.data.simulation.templates import phantom_templates, read_templates, select_classes
 from latentlaw.errors import ConfigError, DataError
 from numpy.typing import NDArray
 

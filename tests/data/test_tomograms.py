@@ -12,10 +12,10 @@ import tifffile
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.pyramid import mean_by_two
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.pyramid import mean_by_two
+from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import ConfigError, DataError
 from numpy.typing import NDArray
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.ingest import ingest
 from numpy.typing import ArrayLike, NDArray
 
 SIZE_A = 10.0

@@ -3,7 +3,7 @@
 import re
 
 import sympy
-from latentlaw.discovery.expressions import symbol
+from latentlaw.discovery.equations.expressions import symbol
 
 TOKEN = re.compile(
     r"\s+|\\left|\\right|\\(?P<command>[a-z]+)|z_\{(?P<latent>\d+)\}|(?P<number>\d+\.?\d*)"

@@ -5,23 +5,23 @@ import numpy as np
 import pytest
 import sympy
 from hypothesis import given
-from latentlaw.discovery.assemble import (
+from latentlaw.discovery.equations.expressions import complexity, latents_of, parse, to_text
+from latentlaw.discovery.search.assemble import (
     head_candidates,
     ladder,
     pareto_front,
     searches_that_found,
 )
-from latentlaw.discovery.choice import (
+from latentlaw.discovery.search.choice import (
     Assembled,
     choose,
     draw_folds,
     out_of_fold_values,
     undominated,
 )
-from latentlaw.discovery.deadline import Deadline
-from latentlaw.discovery.expressions import complexity, latents_of, parse, to_text
-from latentlaw.discovery.polynomials import polynomial_laws
-from latentlaw.discovery.refit import (
+from latentlaw.discovery.search.deadline import Deadline
+from latentlaw.discovery.search.polynomials import polynomial_laws
+from latentlaw.discovery.search.refit import (
     Objective,
     Sample,
     elimination_path,

@@ -4,7 +4,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.discovery.attacks import Target, fgsm, pgd, project, random_search, sizes, steepest
+from latentlaw.discovery.robustness.attacks import (
+    Target,
+    fgsm,
+    pgd,
+    project,
+    random_search,
+    sizes,
+    steepest,
+)
 
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 0.0])
 NORMS = ("linf", "l2")

@@ -4,8 +4,8 @@ import time
 import numpy as np
 import pytest
 from latentlaw.discovery.discover import discover
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import complexity
+from latentlaw.discovery.equations.expressions import complexity
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.discovery.frontier import FAMILIES, Rung
 from latentlaw.discovery.latents import LatentData, LatentSplit
 from latentlaw.errors import ConfigError

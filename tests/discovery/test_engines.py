@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from latentlaw.discovery import pysr_engine
-from latentlaw.discovery.compiling import compile_program
-from latentlaw.discovery.engines import SearchSpec, select_engine
-from latentlaw.discovery.expressions import to_text
-from latentlaw.discovery.operon import OperonEngine, _regressor, to_sympy
+from latentlaw.discovery.equations.compiling import compile_program
+from latentlaw.discovery.equations.expressions import to_text
+from latentlaw.discovery.search import pysr_engine
+from latentlaw.discovery.search.engines import SearchSpec, select_engine
+from latentlaw.discovery.search.operon import OperonEngine, _regressor, to_sympy
 from latentlaw.errors import ConfigError, EngineError
 
 NAMES = ("z0", "z1", "z2")
@@ -76,9 +76,9 @@ def test_pysr_by_name_is_never_replaced(monkeypatch):
 
 def test_importing_discovery_starts_no_julia_and_equations_need_no_torch():
     code = (
-        "import sys; import latentlaw.discovery.equations as e; "
+        "import sys; import latentlaw.discovery.equations.model as e; "
         "assert not {'torch', 'sklearn', 'pyoperon'} & set(sys.modules), 'heavy'; "
-        "import latentlaw.discovery.discover, latentlaw.discovery.pysr_engine; "
+        "import latentlaw.discovery.discover, latentlaw.discovery.search.pysr_engine; "
         "assert not {'pysr', 'juliacall', 'juliapkg'} & set(sys.modules), 'julia'"
     )
     done = subprocess.run(

@@ -1,6 +1,6 @@
 import pytest
-from latentlaw.discovery.equations import EquationModel, negative
-from latentlaw.discovery.expressions import complexity, parse
+from latentlaw.discovery.equations.expressions import complexity, parse
+from latentlaw.discovery.equations.model import EquationModel, negative
 
 NAMES = ("z1", "z2", "z3", "z6")
 

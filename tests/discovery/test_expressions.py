@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from latentlaw.discovery.compiling import compile_program
-from latentlaw.discovery.equations import EquationModel, unscale
-from latentlaw.discovery.expressions import (
+from latentlaw.discovery.equations.compiling import compile_program
+from latentlaw.discovery.equations.expressions import (
     complexity,
     latents_of,
     parse,
@@ -13,7 +12,8 @@ from latentlaw.discovery.expressions import (
     to_latex,
     to_text,
 )
-from latentlaw.discovery.programs import bounded
+from latentlaw.discovery.equations.model import EquationModel, unscale
+from latentlaw.discovery.equations.programs import bounded
 from latentlaw.errors import DataError
 
 NAMES = ("z0", "z1", "z2")

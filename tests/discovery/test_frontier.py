@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from latentlaw.discovery.frontier import Rung, black_box, model_rung, pareto
 from latentlaw.discovery.latents import check_latents
-from latentlaw.discovery.networks import fit_logistic
+from latentlaw.discovery.networks.dense import fit_logistic
 from latentlaw.discovery.scores import (
     accuracy,
     balanced_accuracy,

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 from latentlaw.discovery.latents import check_latents
-from latentlaw.discovery.networks import LatentNetwork, fit_dense, fit_logistic, folded
+from latentlaw.discovery.networks.dense import LatentNetwork, fit_dense, fit_logistic, folded
 from latentlaw.discovery.scores import balanced_accuracy, balanced_log_loss, log_losses
 from samples import clusters, split_latents
 

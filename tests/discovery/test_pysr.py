@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.discovery import pysr_engine
-from latentlaw.discovery.compiling import compile_program
-from latentlaw.discovery.engines import SearchSpec, select_engine
-from latentlaw.discovery.expressions import parse
-from latentlaw.discovery.pysr_engine import PySREngine, read_front, read_hall_of_fame
+from latentlaw.discovery.equations.compiling import compile_program
+from latentlaw.discovery.equations.expressions import parse
+from latentlaw.discovery.search import pysr_engine
+from latentlaw.discovery.search.engines import SearchSpec, select_engine
+from latentlaw.discovery.search.pysr_engine import PySREngine, read_front, read_hall_of_fame
 from latentlaw.errors import EngineError
 
 NAMES = ("z0", "z1", "z2")

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from latentlaw.discovery.attacks import Target, sizes
-from latentlaw.discovery.robustness import smallest_changes
+from latentlaw.discovery.robustness.attacks import Target, sizes
+from latentlaw.discovery.robustness.curves import smallest_changes
 from latentlaw.errors import ConfigError
 
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5])

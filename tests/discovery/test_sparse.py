@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from latentlaw.discovery.latents import check_latents
-from latentlaw.discovery.magnitude import prune
-from latentlaw.discovery.sparse import METHODS, fit_sparse
-from latentlaw.discovery.sparse_paths import live_masks
+from latentlaw.discovery.networks.magnitude import prune
+from latentlaw.discovery.networks.sparse import METHODS, fit_sparse
+from latentlaw.discovery.networks.sparse_paths import live_masks
 from samples import clusters
 
 

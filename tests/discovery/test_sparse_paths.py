@@ -3,8 +3,8 @@ import itertools
 import hypothesis.strategies as st
 import torch
 from hypothesis import given
-from latentlaw.discovery.networks import LatentNetwork
-from latentlaw.discovery.sparse_paths import (
+from latentlaw.discovery.networks.dense import LatentNetwork
+from latentlaw.discovery.networks.sparse_paths import (
     count,
     flat,
     joinable,

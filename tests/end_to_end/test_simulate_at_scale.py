@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from latentlaw.data.mrc import open_mrc
-from latentlaw.data.stars import read_star
+from latentlaw.data.formats.mrc import open_mrc
+from latentlaw.data.star.reading import read_star
 
 ROOT = Path(__file__).parents[2]
 CLASSES = "1bxn,1qvr,1s3x,1u6g,2cg9,3cf3,3d2f,3gl1,3h84,3qm1,4cr2,4v94,5mrc"

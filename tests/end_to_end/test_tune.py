@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.tracking.names import TAG_BEST_TRIAL, TAG_PARENT, TAG_STAGE, TAG_TRIAL
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient

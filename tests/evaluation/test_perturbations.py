@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.nuclei import FACTORS, render_nuclei
+from latentlaw.data.simulation.nuclei import FACTORS, render_nuclei
 from latentlaw.evaluation.image_features import foregrounds
 from latentlaw.evaluation.perturbations import energy_inside, feature_changes, named_features
 

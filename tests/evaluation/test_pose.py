@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.star_writing import write_star
-from latentlaw.data.stars import QUATERNION, read_star
+from latentlaw.data.star.reading import QUATERNION, read_star
+from latentlaw.data.star.writing import write_star
 from latentlaw.errors import DataError
 from latentlaw.evaluation.pose import (
     as_rotations,

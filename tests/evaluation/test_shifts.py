@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.nuclei import draw_factors, render_nuclei
+from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.perturbations import named_features
 from latentlaw.evaluation.shifts import Shift, apply_shift

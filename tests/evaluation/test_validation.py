@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.loading import ArrayImages
-from latentlaw.data.splits import HELD_OUT, TEST, TRAIN, VAL
+from latentlaw.data.particles.loading import ArrayImages
+from latentlaw.data.particles.splits import HELD_OUT, TEST, TRAIN, VAL
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import LatentHead, fit_head
 from latentlaw.evaluation.validation import validation_measures, without_test

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from latentlaw.data.extract import extract
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.particles import open_stack
-from latentlaw.data.validate import validate_tomogram
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.validate import validate_tomogram
 
 from tests.servers import MlflowServer, Postgres, Server, answers, free_port
 
@@ -194,7 +194,7 @@ def test_workers_of_a_cluster_make_what_threads_make(site: Site, tmp_path: Path)
 
 
 def test_two_clients_train_at_once(site: Site, tmp_path: Path) -> None:
-    from latentlaw.data.stack_writer import new_stack
+    from latentlaw.data.particles.writer import new_stack
 
     with new_stack(tmp_path / "s.particles.zarr", item_shape=(1, 8, 8)) as writer:
         table = pd.DataFrame({"label": ["a", "b"] * 20, "group": np.arange(40).astype(str)})

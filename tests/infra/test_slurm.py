@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.writer import new_stack
 from mlflow.tracking import MlflowClient
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ import mlflow
 import mrcfile
 import numpy as np
 import pytest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.phantoms import PHANTOMS, phantom_map
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.simulation.phantoms import PHANTOMS, phantom_map
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.priors.files import read_affinity
 from latentlaw.priors.table import AffinityTable

@@ -7,9 +7,9 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.chunks import ImageChunks
-from latentlaw.data.collect import collect
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles.chunks import ImageChunks
+from latentlaw.data.particles.collect import collect
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.priors.files import read_affinity
 from mlflow import MlflowClient

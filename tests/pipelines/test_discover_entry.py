@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.discovery.frontier import FAMILIES
 from latentlaw.models.vae import AutoEncoder
 from mlflow import MlflowClient

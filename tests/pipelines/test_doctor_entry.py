@@ -8,7 +8,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.names import TAG_PROCESS
 from latentlaw.tracking.runs import stage_run

@@ -5,13 +5,13 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
-from latentlaw.data.euler import euler_to_quaternion
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.stack_star import keep_star, write_poses
-from latentlaw.data.stack_writer import new_stack
-from latentlaw.data.star_text import read_star_text
-from latentlaw.data.star_writing import write_star
-from latentlaw.data.stars import ANGLES, PARTICLE_ID, POSITION_PX, QUATERNION, read_star
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.particles.star_rows import keep_star, write_poses
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.data.star.euler import euler_to_quaternion
+from latentlaw.data.star.reading import ANGLES, PARTICLE_ID, POSITION_PX, QUATERNION, read_star
+from latentlaw.data.star.text import read_star_text
+from latentlaw.data.star.writing import write_star
 from latentlaw.evaluation.embed import embed
 from latentlaw.serving.log import load_logged_bundle
 from mlflow import MlflowClient

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.nuclei import draw_factors, render_nuclei
-from latentlaw.data.stack_writer import new_stack
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import parse
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
+from latentlaw.discovery.equations.expressions import parse
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.evaluation.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder

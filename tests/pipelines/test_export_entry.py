@@ -6,13 +6,13 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import parse
+from latentlaw.discovery.equations.expressions import parse
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.evaluation.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.serving import export_encoder
 from latentlaw.serving.bundle import Bundle
+from latentlaw.serving.export import encoder as export_encoder
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.names import LATENTS
 from latentlaw.tracking.runs import configure_tracking, log_json, stage_run

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from latentlaw.data.extract import ExtractReport
+from latentlaw.data.particles.extract import ExtractReport
 
 from pipelines.extract import _remarks
 

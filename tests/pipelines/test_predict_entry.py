@@ -7,7 +7,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.stars import read_star
+from latentlaw.data.star.reading import read_star
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.runs import configure_tracking, stage_run
 

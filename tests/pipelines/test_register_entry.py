@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import ConfigError
 from latentlaw.tracking.names import TAG_STAGE
 from mlflow.tracking import MlflowClient

@@ -4,8 +4,8 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.nuclei import draw_factors, render_nuclei
-from latentlaw.discovery.probing import ProbeImages, Probes
+from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
+from latentlaw.discovery.robustness.probing import ProbeImages, Probes
 from latentlaw.evaluation.shifts import Shift
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.tracking.runs import load_json, stage_run

@@ -6,10 +6,10 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.microscope import Acquisition, Optics
-from latentlaw.data.mrc import open_mrc
-from latentlaw.data.simulate import simulate_tomogram
-from latentlaw.data.templates import phantom_templates
+from latentlaw.data.formats.mrc import open_mrc
+from latentlaw.data.simulation.microscope import Acquisition, Optics
+from latentlaw.data.simulation.simulate import simulate_tomogram
+from latentlaw.data.simulation.templates import phantom_templates
 from latentlaw.errors import ConfigError
 from latentlaw.tracking.runs import configure_tracking
 

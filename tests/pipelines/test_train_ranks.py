@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.tracking.names import TAG_RESUME
 from mlflow.tracking import MlflowClient
 

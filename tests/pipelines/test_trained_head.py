@@ -1,8 +1,8 @@
 """The head of a trained model is fitted on training particles and calibrated on known others."""
 
 import numpy as np
-from latentlaw.data.loading import ArrayImages
-from latentlaw.data.splits import TEST, TRAIN, VAL
+from latentlaw.data.particles.loading import ArrayImages
+from latentlaw.data.particles.splits import TEST, TRAIN, VAL
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.training.prepare import PreparedData

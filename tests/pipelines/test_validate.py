@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.data.tomograms.ingest import ingest
 
 
 def flip(path: Path) -> None:

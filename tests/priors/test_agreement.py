@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.structures import structure_map
+from latentlaw.data.formats.structures import structure_map
 from latentlaw.priors.descriptors import real_space
 from latentlaw.priors.maps import MapMethod
 from latentlaw.priors.rotation_search import best_overlap

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from latentlaw.data.phantoms import PHANTOMS, phantom_map
+from latentlaw.data.simulation.phantoms import PHANTOMS, phantom_map
 from latentlaw.geometry.resolution import gaussian_sigma
 from latentlaw.priors.descriptors import fourier_shells, power_spectrum, real_space
 from latentlaw.priors.shells import Coefficients, DensityMap, Shells, common_shells, expand

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.phantoms import PHANTOMS, phantom_map
+from latentlaw.data.simulation.phantoms import PHANTOMS, phantom_map
 from latentlaw.errors import DataError
 from latentlaw.geometry.rotations import random_rotations
 from latentlaw.priors.maps import MapMethod, map_affinity

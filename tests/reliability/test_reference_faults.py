@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.splits import split_particles
+from latentlaw.data.particles.splits import split_particles
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import fit_head
 from latentlaw.losses.schedules import ScheduleKind, weight_schedule

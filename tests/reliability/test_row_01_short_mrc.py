@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.mrc import write_mrc
+from latentlaw.data.formats.mrc import write_mrc
 
 
 def test_row_01_short_mrc(

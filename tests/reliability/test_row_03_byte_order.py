@@ -6,7 +6,7 @@ from pathlib import Path
 import mlflow
 import mrcfile
 import numpy as np
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.tomograms.store import open_tomogram
 from numpy.typing import NDArray
 
 

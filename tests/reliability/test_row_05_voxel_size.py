@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from latentlaw.data.ingest import ingest
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 
 
 @pytest.mark.parametrize("cell", [(0, 0, 0), (-410, -370, -330), (410, 370, 429)])

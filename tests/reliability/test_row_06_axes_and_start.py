@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import open_mrc, write_mrc
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.formats.mrc import open_mrc, write_mrc
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 from numpy.typing import NDArray
 
 

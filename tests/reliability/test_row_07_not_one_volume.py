@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.ingest import ingest
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from latentlaw.data.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest
 
 
 @pytest.mark.parametrize("packed", [False, True])

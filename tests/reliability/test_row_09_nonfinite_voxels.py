@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.extract import extract
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
 
 from tests.data.tomogram_samples import make_coordinates, make_tomogram, noise

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from latentlaw.data.extract import extract
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.models.normalisation import Normalisation, NormalisationKind
 
 from tests.data.tomogram_samples import make_coordinates, make_tomogram, noise

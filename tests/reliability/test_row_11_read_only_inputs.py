@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.star_writing import write_star
-from latentlaw.data.templates import phantom_templates
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.simulation.templates import phantom_templates
+from latentlaw.data.star.writing import write_star
 from mlflow.tracking import MlflowClient
 
 from tests.reliability.training_runs import only_run

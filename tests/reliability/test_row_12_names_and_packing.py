@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.particles import ParticleStack, open_stack
-from latentlaw.data.star_writing import write_star
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.star.writing import write_star
 
 # NAME of a tomogram, how it is packed, and whether the file is a link to one of another name.
 KINDS = [

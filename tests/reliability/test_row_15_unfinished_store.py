@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import zarr
-from latentlaw.data.ingest import ingest
-from latentlaw.data.particles import open_stack
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
 
 from tests.reliability.trees import contents

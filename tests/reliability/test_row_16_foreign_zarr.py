@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from latentlaw.data.ingest import ingest
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
 from numpy.typing import NDArray
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from latentlaw.data.ingest import ingest
 from latentlaw.data.output import new_output
+from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.errors import ConfigError
 
 HOLD = """

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.collect import collect
-from latentlaw.data.ingest import ingest
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.particles.collect import collect
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
 from latentlaw.tracking.artifacts import Missing, load_artifact_json
 from mlflow.tracking import MlflowClient

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.coordinates import read_coordinates
+from latentlaw.data.star.coordinates import read_coordinates
 from latentlaw.errors import DataError
 
 

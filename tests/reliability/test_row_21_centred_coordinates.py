@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.extract import extract
-from latentlaw.data.star_writing import write_star
-from latentlaw.data.stars import absolute_positions, read_star
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.star.reading import absolute_positions, read_star
+from latentlaw.data.star.writing import write_star
 from latentlaw.errors import DataError
 
 from tests.data.tomogram_samples import make_tomogram, noise

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.coordinates import read_coordinates
-from latentlaw.data.extract import extract
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.star.coordinates import read_coordinates
 from latentlaw.errors import DataError
 
 from tests.data.tomogram_samples import SHAPE, make_coordinates, make_tomogram, noise

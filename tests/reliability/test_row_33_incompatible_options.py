@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.chunks import ImageChunks
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.chunks import ImageChunks
+from latentlaw.data.particles.writer import new_stack
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.ingest import ingest
 
 from tests.reliability.trees import contents
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.stack_writer import grown_stack
+from latentlaw.data.particles.writer import grown_stack
 from latentlaw.errors import ResumeError
 from latentlaw.tracking.names import TAG_CHANGED
 from latentlaw.training import identity

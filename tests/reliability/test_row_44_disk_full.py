@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.ingest import ingest
-from latentlaw.data.mrc import write_mrc
-from latentlaw.data.validate import validate_tomogram
+from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.validate import validate_tomogram
 from latentlaw.training.checkpoints import checkpoint_folder, read_checkpoint
 from mlflow.tracking import MlflowClient
 
@@ -55,7 +55,7 @@ def test_row_44_convert(tmp_path: Path) -> None:
 CONVERT = """
 import resource, sys
 from pathlib import Path
-from latentlaw.data.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest
 from pipelines._entry import Entry, command
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.mrc import write_mrc
+from latentlaw.data.formats.mrc import write_mrc
 from numpy.typing import NDArray
 
 from tests.reliability.test_row_18_two_writers import HOLD

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.particles import open_stack
+from latentlaw.data.particles.stack import open_stack
 
 
 def test_row_52_one_bad_image(

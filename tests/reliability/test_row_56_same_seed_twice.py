@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.loading import Particles
-from latentlaw.data.particles import open_stack
-from latentlaw.data.shuffling import ShuffledBatches
-from latentlaw.data.splits import split_particles
-from latentlaw.data.stack_writer import new_stack
-from latentlaw.discovery.engines import SearchSpec
-from latentlaw.discovery.expressions import to_text
-from latentlaw.discovery.operon import OperonEngine
+from latentlaw.data.particles.loading import Particles
+from latentlaw.data.particles.shuffling import ShuffledBatches
+from latentlaw.data.particles.splits import split_particles
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.discovery.equations.expressions import to_text
+from latentlaw.discovery.search.engines import SearchSpec
+from latentlaw.discovery.search.operon import OperonEngine
 
 
 def outcome(out: Path, seed: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from latentlaw.data.loading import ArrayImages, Particles
+from latentlaw.data.particles.loading import ArrayImages, Particles
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.training.checkpoints import checkpoint_folder, read_checkpoint

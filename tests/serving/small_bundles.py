@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import sympy
 import torch
-from latentlaw.data.stack_writer import new_stack
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import symbol
+from latentlaw.data.particles.writer import new_stack
+from latentlaw.discovery.equations.expressions import symbol
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.evaluation.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder

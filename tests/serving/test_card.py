@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import sympy
 import yaml
-from latentlaw.data.particles import open_stack
-from latentlaw.data.splits import split_particles
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import symbol
+from latentlaw.data.particles.splits import split_particles
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.discovery.equations.expressions import symbol
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.serving.bundle import Bundle
-from latentlaw.serving.card import Listing, write_card
-from latentlaw.serving.card_text import card_description, card_markdown
-from latentlaw.serving.gate import measured
 from latentlaw.serving.log import load_logged_bundle, log_bundle
+from latentlaw.serving.registry.card import Listing, write_card
+from latentlaw.serving.registry.card_text import card_description, card_markdown
+from latentlaw.serving.registry.gate import measured
 from latentlaw.tracking.names import LATENTS
 from latentlaw.tracking.registry import LONGEST_DESCRIPTION
 from latentlaw.tracking.runs import log_data, log_json, stage_run, tag_run

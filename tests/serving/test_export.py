@@ -14,8 +14,8 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import parse
+from latentlaw.discovery.equations.expressions import parse
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import CheckpointError, ConfigError
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import LatentHead, fit_head
@@ -23,8 +23,7 @@ from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.digests import read_checked, read_digests
-from latentlaw.serving.export import export_bundle
-from latentlaw.serving.export_encoder import (
+from latentlaw.serving.export.encoder import (
     RawEncoder,
     RawPose,
     check_onnx_packages,
@@ -32,6 +31,7 @@ from latentlaw.serving.export_encoder import (
     save_pt2,
     trace,
 )
+from latentlaw.serving.export.export import export_bundle
 
 SMALL = {"channels": 4, "depth": 1, "latent_dims": 3, "splats": 8}
 CONFIGS = {

@@ -6,10 +6,10 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from latentlaw.data.particles import open_stack
-from latentlaw.data.splits import split_particles
+from latentlaw.data.particles.splits import split_particles
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError, RegistryError
-from latentlaw.serving.gate import judge, measured
+from latentlaw.serving.registry.gate import judge, measured
 from latentlaw.tracking.names import TAG_TRAINED_BY
 from latentlaw.tracking.registry import add_version
 from latentlaw.tracking.runs import log_data, stage_run
@@ -143,7 +143,7 @@ def test_split_that_is_gone_is_never_taken_for_untouched(data: str) -> None:
 
 
 def test_box_that_does_not_fit_is_refused(data: str, tmp_path: Path) -> None:
-    from latentlaw.data.stack_writer import new_stack
+    from latentlaw.data.particles.writer import new_stack
 
     path = tmp_path / "large.particles.zarr"
     rows = open_stack(data).table.iloc[:2]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.discovery.equations import EquationModel
-from latentlaw.discovery.expressions import parse
+from latentlaw.discovery.equations.expressions import parse
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import CheckpointError, DataError
 from latentlaw.evaluation.embed import Embedding
 from latentlaw.evaluation.head import fit_head

@@ -1,7 +1,7 @@
 """Peaks stand out from a background that is found without knowing where they are."""
 
 import numpy as np
-from latentlaw.serving.peaks import Background, apart, find_background, local_maxima
+from latentlaw.serving.prediction.peaks import Background, apart, find_background, local_maxima
 from scipy.stats import norm
 
 SHAPE = (24, 30, 30)

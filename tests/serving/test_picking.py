@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.tomograms import open_tomogram
+from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.serving import windows
-from latentlaw.serving.answering import ModelPlace
-from latentlaw.serving.batch_size import bytes_per_particle, fitting_batch
-from latentlaw.serving.picking import Picking, pick
-from latentlaw.serving.windows import WindowPart
-from latentlaw.serving.work import Settings
+from latentlaw.serving.prediction import windows
+from latentlaw.serving.prediction.answering import ModelPlace
+from latentlaw.serving.prediction.batch_size import bytes_per_particle, fitting_batch
+from latentlaw.serving.prediction.picking import Picking, pick
+from latentlaw.serving.prediction.windows import WindowPart
+from latentlaw.serving.prediction.work import Settings
 from torch import Tensor
 
 from tests.data.tomogram_samples import SHAPE, SIZE_A, make_coordinates, make_tomogram, noise
@@ -79,7 +79,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(
     planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # More parts than one.
-    monkeypatch.setattr("latentlaw.serving.picking._BLOCK", 8)
+    monkeypatch.setattr("latentlaw.serving.prediction.picking._BLOCK", 8)
     picking = Picking(stride=2)
     pick(small_bundle(), planted, tmp_path / "whole", SMALL, picking=picking)
 
@@ -97,7 +97,8 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(
     scored = []
     score = windows.score
     monkeypatch.setattr(
-        "latentlaw.serving.picking.score", lambda part: (scored.append(part.name), score(part))
+        "latentlaw.serving.prediction.picking.score",
+        lambda part: (scored.append(part.name), score(part)),
     )
     pick(small_bundle(), planted, tmp_path / "out", SMALL, picking=picking)
     assert 0 < len(scored) <= 3 * 4 * 4 - kept
@@ -105,8 +106,8 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(
 
 
 def test_windows_are_what_extraction_cuts(tmp_path: Path) -> None:
-    from latentlaw.data.extract import extract
-    from latentlaw.data.particles import open_stack
+    from latentlaw.data.particles.extract import extract
+    from latentlaw.data.particles.stack import open_stack
 
     make_tomogram(tmp_path / "stores", noise())
     centres = np.array([[20, 20, 20], [0, 5, 7], [39, 47, 55], [2, 40, 30]])

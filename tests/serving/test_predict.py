@@ -9,14 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from dask import distributed
-from latentlaw.data.extract import extract
-from latentlaw.data.particles import open_stack
-from latentlaw.data.star_text import read_star_text
-from latentlaw.data.stars import read_star
-from latentlaw.serving import answering
+from latentlaw.data.particles.extract import extract
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.star.reading import read_star
+from latentlaw.data.star.text import read_star_text
 from latentlaw.serving.bundle import Bundle, load_bundle
-from latentlaw.serving.predict import Placing, PredictReport, predict_particles, predict_stack
-from latentlaw.serving.work import Settings
+from latentlaw.serving.prediction import answering
+from latentlaw.serving.prediction.predict import (
+    Placing,
+    PredictReport,
+    predict_particles,
+    predict_stack,
+)
+from latentlaw.serving.prediction.work import Settings
 
 from tests.data.tomogram_samples import SHAPE, SIZE_A, make_coordinates, make_tomogram, noise
 from tests.reliability.trees import contents
@@ -27,7 +32,7 @@ SMALL = Settings(batch_size=2)  # 16 particles a part
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("latentlaw.serving.predict._BATCHES_A_PART", 8)
+    monkeypatch.setattr("latentlaw.serving.prediction.predict._BATCHES_A_PART", 8)
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +202,8 @@ def test_killed_and_run_again_it_ends_with_the_same_bytes(
     made = []
     answer = answering.answer
     monkeypatch.setattr(
-        "latentlaw.serving.predict.answer", lambda part: (made.append(part.start), answer(part))
+        "latentlaw.serving.prediction.predict.answer",
+        lambda part: (made.append(part.start), answer(part)),
     )
     report = predict_stack(bundle, stack, tmp_path / "out", SMALL)
     assert len(made) < 3  # of three parts

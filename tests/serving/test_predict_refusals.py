@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.errors import ConfigError, DataError, LatentlawError
-from latentlaw.serving.picking import Picking, pick
-from latentlaw.serving.predict import Placing, predict_particles, predict_stack
-from latentlaw.serving.work import Settings
+from latentlaw.serving.prediction.picking import Picking, pick
+from latentlaw.serving.prediction.predict import Placing, predict_particles, predict_stack
+from latentlaw.serving.prediction.work import Settings
 
 from tests.data.tomogram_samples import SHAPE, make_coordinates, make_tomogram, noise
 from tests.serving.small_bundles import BOX, small_bundle, small_stack

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.loading import ArrayImages, Particles
+from latentlaw.data.particles.loading import ArrayImages, Particles
 from latentlaw.losses.balance import balanced_weights
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig

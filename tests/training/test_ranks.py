@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.loading import ArrayImages, LabelledImages, Particles
+from latentlaw.data.particles.loading import ArrayImages, LabelledImages, Particles
 from latentlaw.errors import ConfigError, PreemptedError, WorkerError
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.loading import ArrayImages, Particles
+from latentlaw.data.particles.loading import ArrayImages, Particles
 from latentlaw.errors import PreemptedError
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder

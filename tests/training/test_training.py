@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.loading import ArrayImages, LabelledImages, Particles, Places
-from latentlaw.data.particles import open_stack
-from latentlaw.data.stack_writer import new_stack
+from latentlaw.data.particles.loading import ArrayImages, LabelledImages, Particles, Places
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.writer import new_stack
 from latentlaw.errors import DataError
 from latentlaw.geometry.rotations import random_rotations
 from latentlaw.geometry.wedges import Wedges, apply_wedges

@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlaw.data.particles import ParticleStack
-from latentlaw.data.tomograms import Region, Tomogram
+from latentlaw.data.particles.stack import ParticleStack
+from latentlaw.data.tomograms.store import Region, Tomogram
 
 Plane = Literal["xy", "xz", "yz"]
 PLANES: tuple[Plane, ...] = get_args(Plane)

@@ -10,23 +10,23 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from latentlaw.discovery.boosting import BoostedTrees, fit_boosting
-from latentlaw.discovery.engines import SearchSpec, select_engine
-from latentlaw.discovery.expressions import complexity, latents_of, to_latex, to_text
+from latentlaw.discovery.equations.expressions import complexity, latents_of, to_latex, to_text
 from latentlaw.discovery.frontier import Rung, black_box, model_rung
 from latentlaw.discovery.latents import LatentData, check_latents
-from latentlaw.discovery.networks import LatentNetwork, fit_dense, fit_logistic, one_thread
+from latentlaw.discovery.networks.boosting import BoostedTrees, fit_boosting
+from latentlaw.discovery.networks.dense import LatentNetwork, fit_dense, fit_logistic, one_thread
+from latentlaw.discovery.networks.sparse import SparseMethod, SparseModel, fit_sparse
 from latentlaw.discovery.scores import balanced_log_loss, log_losses, one_vs_rest_accuracy
-from latentlaw.discovery.search import TARGETS, EquationSearch
-from latentlaw.discovery.sparse import SparseMethod, SparseModel, fit_sparse
+from latentlaw.discovery.search.engines import SearchSpec, select_engine
+from latentlaw.discovery.search.search import TARGETS, EquationSearch
 from latentlaw.errors import ConfigError, nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from latentlaw.discovery.equations import EquationModel
+    from latentlaw.discovery.equations.model import EquationModel
     from latentlaw.discovery.frontier import Scorer
-    from latentlaw.discovery.search import FoundEquations, Targets
+    from latentlaw.discovery.search.search import FoundEquations, Targets
 
     Progress = Callable[[str, float], None]
 

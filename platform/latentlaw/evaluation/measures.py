@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentlaw.data.splits import HELD_OUT, TEST, TRAIN
+from latentlaw.data.particles.splits import HELD_OUT, TEST, TRAIN
 from latentlaw.evaluation.classification import classification_scores, confusion
 from latentlaw.evaluation.classifiers import CLASSIFIERS, classify_latents
 from latentlaw.evaluation.embed import Embedding

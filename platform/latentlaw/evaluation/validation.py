@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latentlaw.data.splits import HELD_OUT, TEST, TRAIN, VAL, validation_fold
+from latentlaw.data.particles.splits import HELD_OUT, TEST, TRAIN, VAL, validation_fold
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head import LatentHead
 from latentlaw.evaluation.measures import EmbeddedParticles, measure

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlaw.discovery.law import Law
+from latentlaw.discovery.equations.law import Law
 from latentlaw.errors import DataError, nearest_hint
 from latentlaw.evaluation.head import LatentHead
 

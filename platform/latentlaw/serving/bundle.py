@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
-from latentlaw.discovery.equations import EquationModel
+from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import CheckpointError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.head import LatentHead

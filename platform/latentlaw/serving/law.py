@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from latentlaw.discovery.law import Law
+from latentlaw.discovery.equations.law import Law
 from latentlaw.errors import CheckpointError
 from latentlaw.evaluation.head import LatentHead
 from latentlaw.serving.answers import Array, answer
@@ -93,6 +93,6 @@ def _law(record: dict[str, Any]) -> Law:
     if "programs" in record:
         return Law.from_dict(record)
     # Logged before laws were stored as programs.
-    from latentlaw.discovery.equations import EquationModel
+    from latentlaw.discovery.equations.model import EquationModel
 
     return EquationModel.from_dict(record).law

@@ -17,6 +17,7 @@ from latentlaw.evaluation.embed import Images
 from latentlaw.serving.answers import PARTS
 from latentlaw.serving.bundle import Bundle, load_bundle
 from latentlaw.tracking.names import MODEL
+from latentlaw.tracking.runs import fetched
 
 _PACKAGE = Path(latentlaw.__file__).parent
 #: What the served code imports; torch as its plain version, so that a CPU build satisfies it.
@@ -72,10 +73,10 @@ def load_logged_bundle(model: str) -> Bundle:
     """
     uri = model_uri(model)
     try:
-        folder = mlflow.artifacts.download_artifacts(artifact_uri=f"{uri}/artifacts/bundle")
+        with fetched(f"{uri}/artifacts/bundle") as folder:
+            return load_bundle(folder)
     except (mlflow.exceptions.MlflowException, OSError) as error:
         raise RegistryError(f"{model}: no logged model at {uri} ({error})") from error
-    return load_bundle(Path(folder))
 
 
 def load_example(model: str) -> NDArray[np.float32]:
@@ -88,7 +89,8 @@ def load_example(model: str) -> NDArray[np.float32]:
     """
     uri = model_uri(model)
     try:
-        example = Model.load(uri).load_input_example()
+        with fetched(uri) as folder:
+            example = Model.load(folder).load_input_example(str(folder))
     except (mlflow.exceptions.MlflowException, OSError) as error:
         raise RegistryError(f"{model}: no logged model at {uri} ({error})") from error
     if example is None:

@@ -222,13 +222,26 @@ def log_image(name: str, image: NDArray[np.uint8]) -> None:
     mlflow.log_image(image, artifact_file=name)
 
 
+@contextmanager
+def fetched(uri: str) -> Iterator[Path]:
+    """Give a copy of an artifact that is gone after the block: MLflow would leave it in `/tmp`.
+
+    Raises
+    ------
+    mlflow.exceptions.MlflowException, OSError
+        If there is no such artifact, or its store cannot be reached.
+    """
+    with TemporaryDirectory() as scratch:
+        yield Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch))
+
+
 def load_table(run_id: str, name: str) -> pd.DataFrame | None:
     """Read a Parquet artifact of a run, or None where it has none."""
     try:
-        path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name)
+        with fetched(f"runs:/{run_id}/{name}") as path:
+            return pd.read_parquet(path)
     except (MlflowException, OSError):
         return None
-    return pd.read_parquet(path)
 
 
 def load_json(run_id: str, name: str) -> Any | None:

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlaw.data.particles import ParticleStack
-from latentlaw.data.splits import TEST
+from latentlaw.data.particles.splits import TEST
+from latentlaw.data.particles.stack import ParticleStack
 from latentlaw.errors import DataError
 from latentlaw.tracking.lineage import stack_of, training_run
 from latentlaw.tracking.names import SPLIT

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from latentlaw.data.loading import LabelledImages, Particles, in_order, read_ahead
-from latentlaw.data.shuffling import ShuffledBatches
+from latentlaw.data.particles.loading import LabelledImages, Particles, in_order, read_ahead
+from latentlaw.data.particles.shuffling import ShuffledBatches
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.training.augmentation import apply_transforms, draw_transforms, known_wedges
 from latentlaw.training.config import TrainConfig

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import OneCycleLR
 
-from latentlaw.data.loading import LabelledImages, Particles
+from latentlaw.data.particles.loading import LabelledImages, Particles
 from latentlaw.losses.balance import balanced_weights
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.normalisation import Normalisation

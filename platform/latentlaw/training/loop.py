@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentlaw.data.loading import LabelledImages, Particles
+from latentlaw.data.particles.loading import LabelledImages, Particles
 from latentlaw.errors import DataError
 from latentlaw.losses.schedules import weight_schedule
 from latentlaw.models.vae import AutoEncoder

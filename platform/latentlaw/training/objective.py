@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from latentlaw.data.loading import LabelledImages
+from latentlaw.data.particles.loading import LabelledImages
 from latentlaw.losses.affinity import affinity_loss
 from latentlaw.losses.divergence import TCEstimator, decompose_kl, kl_divergence
 from latentlaw.losses.pose import pose_loss

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latentlaw.data.chunks import ImageChunks
-from latentlaw.data.loading import Particles, in_order, read_ahead
-from latentlaw.data.particles import ParticleStack
-from latentlaw.data.splits import TRAIN, class_counts, listed, split_particles
+from latentlaw.data.particles.chunks import ImageChunks
+from latentlaw.data.particles.loading import Particles, in_order, read_ahead
+from latentlaw.data.particles.splits import TRAIN, class_counts, listed, split_particles
+from latentlaw.data.particles.stack import ParticleStack
 from latentlaw.errors import DataError
 from latentlaw.geometry.moments import Alignment
 from latentlaw.losses.affinity import UNLABELLED

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from latentlaw.data.loading import Particles
-from latentlaw.data.shuffling import ShuffledBatches
+from latentlaw.data.particles.loading import Particles
+from latentlaw.data.particles.shuffling import ShuffledBatches
 from latentlaw.errors import CheckpointError, ConfigError
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.training.batches import training_batches

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from latentlaw.data.loading import LabelledImages
+from latentlaw.data.particles.loading import LabelledImages
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.training.state import TrainState
 

@@ -1,0 +1,1 @@
+"""Files of others: MRC, images, OME-Zarr, atomic models."""

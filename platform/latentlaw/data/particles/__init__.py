@@ -1,0 +1,1 @@
+"""Particle stacks: made from tomograms or images, split, and read in batches."""

@@ -1,0 +1,1 @@
+"""Data whose truth is known: molecules in tomograms, letters, nuclei."""

@@ -1,0 +1,1 @@
+"""STAR files, token for token, and the poses and places that they hold."""

@@ -1,0 +1,1 @@
+"""Tomogram stores: sharded pyramids that are whole or do not open."""

@@ -1,0 +1,1 @@
+"""Equations of latents: parsed, evaluated, compared, exported."""

@@ -1,0 +1,1 @@
+"""Models of latents that are not equations: dense, sparse, boosted, on plain features."""

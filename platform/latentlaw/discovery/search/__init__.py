@@ -1,0 +1,1 @@
+"""The search for equations: engines, fitting, choice."""

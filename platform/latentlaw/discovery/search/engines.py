@@ -1,0 +1,165 @@
+"""What a symbolic-regression engine is, and the choice between those that can run here.
+
+Importing this module imports no engine: PySR would look for Julia, or download it, at import.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from latentlaw.errors import ConfigError, EngineError, nearest_hint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import sympy
+    from numpy.typing import NDArray
+
+EngineName = Literal["auto", "operon", "pysr"]
+ENGINES = ("auto", "operon", "pysr")
+BINARY = ("add", "sub", "mul", "div")
+UNARY = ("square", "exp", "log", "tanh", "sin", "cos", "abs", "sqrt")
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether an engine can run here, why or why not, and its version."""
+
+    ok: bool
+    reason: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """What to search and for how long.
+
+    `generations` bounds the work, so the same seed gives the same result; `time_s` is a cap that
+    ends a search early, after which a result depends on the machine's speed. With the `logistic`
+    loss the target is 1 or 0 and an expression is the log-odds of 1.
+
+    Raises
+    ------
+    ConfigError
+        If an operator is in neither `BINARY` nor `UNARY`, or none is binary.
+    """
+
+    operators: tuple[str, ...] = ("add", "sub", "mul", "square")
+    loss: Literal["squared", "logistic"] = "squared"
+    max_complexity: int = 30
+    generations: int = 60
+    population: int = 500
+    time_s: float = 60.0
+    seed: int = 0
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        known = (*BINARY, *UNARY)
+        for name in self.operators:
+            if name not in known:
+                raise ConfigError(
+                    f"operators: {name!r} is unknown{nearest_hint(name, known)}: "
+                    f"use some of {', '.join(known)}"
+                )
+        if not self.binary:
+            raise ConfigError(f"operators: expected one or more of {', '.join(BINARY)}")
+
+    @property
+    def binary(self) -> tuple[str, ...]:
+        """Operators of two operands."""
+        return tuple(name for name in self.operators if name in BINARY)
+
+    @property
+    def unary(self) -> tuple[str, ...]:
+        """Functions of one operand."""
+        return tuple(name for name in self.operators if name in UNARY)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One expression of a Pareto front: our node count, the engine's loss and its own count."""
+
+    expression: sympy.Expr
+    complexity: int
+    loss: float
+    engine_complexity: int
+
+
+@dataclass(frozen=True)
+class Front:
+    """A search's Pareto front, and whether the time cap ended it early."""
+
+    candidates: tuple[Candidate, ...]
+    time_limited: bool = False
+
+
+class SymbolicEngine(Protocol):
+    """Finds expressions of the columns of a matrix that come close to a target."""
+
+    name: str
+
+    def available(self) -> Availability:
+        """Say whether the engine can run here; never downloads anything."""
+        ...
+
+    def search(
+        self,
+        latents: NDArray[np.float64],
+        target: NDArray[np.float64],
+        *,
+        names: Sequence[str],
+        spec: SearchSpec,
+    ) -> Front:
+        """Return a Pareto front of fits of `target` `(n,)` by `latents` `(n, d)`."""
+        ...
+
+
+def make_engine(name: str) -> SymbolicEngine:
+    """Return the engine called `name` without checking that it can run."""
+    if name == "operon":
+        from latentlaw.discovery.search.operon import OperonEngine
+
+        return OperonEngine()
+    if name == "pysr":
+        from latentlaw.discovery.search.pysr_engine import PySREngine
+
+        return PySREngine()
+    raise ConfigError(
+        f"engine={name!r} is unknown{nearest_hint(name, ENGINES)}: use one of {', '.join(ENGINES)}"
+    )
+
+
+def select_engine(name: str = "auto") -> tuple[SymbolicEngine, str]:
+    """Return the engine to use and the reason for the choice.
+
+    `auto` takes PySR if it can run here, else Operon. An engine that is asked for by name is
+    never replaced by another.
+
+    Raises
+    ------
+    ConfigError
+        If the name is unknown.
+    EngineError
+        If the engine cannot run on this machine.
+    """
+    if name != "auto":
+        engine = make_engine(name)
+        found = engine.available()
+        if not found.ok:
+            raise EngineError(
+                f"engine={name} cannot run here: {found.reason}; engine=auto takes one that can"
+            )
+        return engine, f"{name} {found.version} was asked for".replace("  ", " ")
+    pysr = make_engine("pysr")
+    found = pysr.available()
+    if found.ok:
+        return pysr, f"auto: PySR {found.version} and Julia are here"
+    operon = make_engine("operon")
+    fallback = operon.available()
+    if not fallback.ok:
+        raise EngineError(
+            f"no symbolic engine can run here: PySR: {found.reason}; Operon: {fallback.reason}"
+        )
+    return operon, f"auto: Operon {fallback.version}, because PySR cannot run ({found.reason})"
