@@ -122,6 +122,17 @@ class Crossing:
                 link.symlink_to(path)
         return folder
 
+    def cut_foreign(self, contrast: str) -> Path:
+        """Extract the particles of the other simulator's tomogram, once."""
+        folder = self.data / "tomograms" / "shrec_like"
+        return self.cut(
+            folder / "reconstruction.mrc",
+            folder / "particle_locations.txt",
+            self.out / f"shrec_like_{contrast}.particles.zarr",
+            pixel_size=self.voxel_size_a,
+            contrast=contrast,
+        )
+
     def cut(self, tomograms: Path, coordinates: Path, stack: Path, **settings: Any) -> Path:
         """Ingest tomograms and extract particles from them, once."""
         if not stack.exists():
@@ -137,15 +148,8 @@ def cross_simulators(
     crossing: Crossing, variants: tuple[Variant, ...], seeds: int
 ) -> Iterator[dict[str, Any]]:
     """Yield measures on held-out tomograms of ours and on the other simulator's."""
-    folder = crossing.data / "tomograms" / "shrec_like"
     for variant in variants:
-        foreign = crossing.cut(
-            folder / "reconstruction.mrc",
-            folder / "particle_locations.txt",
-            crossing.out / f"shrec_like_{variant.contrast}.particles.zarr",
-            pixel_size=crossing.voxel_size_a,
-            contrast=variant.contrast,
-        )
+        foreign = crossing.cut_foreign(variant.contrast)
         for seed in range(seeds):
             told = Variant(variant.name, variant.simulation, variant.training | {"seed": seed})
             model, stack = crossing.trained(told)

@@ -8,7 +8,7 @@ is the best on the tomogram that was trained on; ours is by its defaults.
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import torch
 from latentlaw.data.formats.mrc import read_map
 from latentlaw.data.particles.splits import TRAIN
 from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.simulation.microscope import Contrast
 from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.evaluation.densities import unit_vectors
@@ -30,7 +31,7 @@ from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.serving.prediction.answering import ModelPlace
 from latentlaw.serving.prediction.peaks import apart
-from latentlaw.serving.prediction.picking import pick
+from latentlaw.serving.prediction.picking import Picking, pick
 from latentlaw.serving.prediction.predictions import TABLE
 from latentlaw.serving.prediction.windows import WindowPart
 from latentlaw.serving.prediction.work import Settings
@@ -127,10 +128,11 @@ def latents(bundle: Bundle, tomogram: Tomogram) -> Iterator[tuple[str, Picks]]:
         yield name, peaks_of(score.reshape(shape), first=STRIDE // 2, step=STRIDE, classes=told)
 
 
-def ours(bundle: Bundle, store: Tomogram) -> Picks:
+def ours(bundle: Bundle, store: Tomogram, contrast: Contrast = "bright") -> Picks:
     """Pick by the defaults of `predict`."""
     with tempfile.TemporaryDirectory() as folder:
-        report = pick(bundle, store.path, Path(folder) / "picks", Settings())
+        picking = Picking(contrast=contrast)
+        report = pick(bundle, store.path, Path(folder) / "picks", Settings(), picking=picking)
         table = pd.read_parquet(report.path / TABLE)
     return Picks(
         table[list("zyx")].to_numpy(), table["score"].to_numpy(), table["class"].to_numpy(str)
@@ -155,6 +157,26 @@ class Comparison:
     seen: str
     other: str
 
+    def head(self) -> str:
+        """Return the head of the table of which `tell` prints rows."""
+        measures = "precision | recall | F1 | distance, A | classes right"
+        each = " | ".join(f"{name}: {measures}" for name in (self.seen, self.other))
+        return f"| within {TOLERANCE_A:g} A | {each} | s a tomogram |"
+
+    def tell_peers(self, volumes: dict[str, Volume], maps: dict[str, Volume]) -> None:
+        """Print the rows of a Laplacian of the best width, and of the true templates."""
+        trials, seconds = timed(
+            lambda volume: {width: laplacian(volume, width) for width in WIDTHS}, volumes
+        )
+        width = max(
+            WIDTHS, key=lambda w: cut_where_best(trials[self.seen][w], self.truth[self.seen])[1]
+        )
+        blobs = {name: trials[name][width] for name in trials}
+        method = f"Laplacian of a Gaussian, {width:g} voxels"
+        self.tell(method, blobs, seconds / len(WIDTHS), cut=True)
+        matched, seconds = timed(lambda volume: templates(volume, maps), volumes)
+        self.tell(f"the true templates, {ROTATIONS} turns of each", matched, seconds, cut=True)
+
     def tell(self, method: str, picks: dict[str, Picks], seconds: float, *, cut: bool) -> None:
         """Print a row: picks as they are, or cut where F1 is best on `seen`."""
         on_seen, on_other = picks[self.seen], picks[self.other]
@@ -164,6 +186,20 @@ class Comparison:
             for name, p in ((self.seen, on_seen), (self.other, on_other))
         ]
         print(f"| {method} | {rows[0]} | {rows[1]} | {seconds:.0f} |", flush=True)
+
+
+def timed(work_on: Callable[[Any], Any], inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """Return what is made of each input, and the mean of seconds."""
+    started = time.perf_counter()
+    made = {name: work_on(value) for name, value in inputs.items()}
+    return made, (time.perf_counter() - started) / len(inputs)
+
+
+def read_maps(folder: Path) -> dict[str, Volume]:
+    """Read the MRC files of a folder by name."""
+    return {
+        path.stem: np.array(read_map(path)[0], np.float32) for path in sorted(folder.glob("*.mrc"))
+    }
 
 
 def main(model: str, work: Path) -> None:
@@ -180,31 +216,14 @@ def main(model: str, work: Path) -> None:
     volumes = {
         name: store.read((slice(None),) * 3).astype(np.float32) for name, store in stores.items()
     }
-    maps = {
-        path.stem: np.array(read_map(path)[0], np.float32)
-        for path in sorted((work / "simulated" / "templates").glob("*.mrc"))
-    }
-    head = "precision | recall | F1 | distance, A | classes right"
-    print(f"| within {TOLERANCE_A:g} A | {seen}: {head} | {other}: {head} | s a tomogram |")
-
-    def timed(work_on: Any, names: dict[str, Any]) -> tuple[dict[str, Any], float]:
-        started = time.perf_counter()
-        made = {name: work_on(value) for name, value in names.items()}
-        return made, (time.perf_counter() - started) / len(names)
-
+    maps = read_maps(work / "simulated" / "templates")
+    print(each.head())
     picks, seconds = timed(lambda store: ours(bundle, store), stores)
     each.tell("ours", picks, seconds, cut=False)
     at, seconds = timed(lambda store: dict(latents(bundle, store)), stores)
     for method in at[seen]:
         each.tell(method, {name: at[name][method] for name in at}, seconds, cut=True)
-    trials, seconds = timed(
-        lambda volume: {width: laplacian(volume, width) for width in WIDTHS}, volumes
-    )
-    width = max(WIDTHS, key=lambda w: cut_where_best(trials[seen][w], truth[seen])[1])
-    blobs = {name: trials[name][width] for name in trials}
-    each.tell(f"Laplacian of a Gaussian, {width:g} voxels", blobs, seconds / len(WIDTHS), cut=True)
-    matched, seconds = timed(lambda volume: templates(volume, maps), volumes)
-    each.tell(f"the true templates, {ROTATIONS} turns of each", matched, seconds, cut=True)
+    each.tell_peers(volumes, maps)
 
 
 if __name__ == "__main__":

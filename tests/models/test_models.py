@@ -34,6 +34,16 @@ def test_reconstruction_has_the_shape_of_the_image(shape: tuple[int, ...], norm:
         assert black_box(model.config, 5)(torch.rand(2, *shape)).shape == (2, 5)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_few_channels_at_one_voxel_still_tell_images_apart(channels: int) -> None:
+    """A group of one value would be normalised to 0, whatever the image."""
+    shape = (1, 8, 8)
+    model = AutoEncoder(config(shape, channels=channels, norm="group")).eval()
+    images = torch.rand(3, *shape)
+    assert model.encode(images).mu.std(dim=0).min() > 0
+    assert torch.allclose(model.encode(images[:1]).mu, model.encode(images).mu[:1], atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(1, 40, 40), (1, 64, 64), (1, 32, 32, 32)])
 def test_the_residual_network_is_small_and_has_shortcuts(
     shape: tuple[int, ...],

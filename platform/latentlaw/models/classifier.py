@@ -12,9 +12,7 @@ class Classifier(nn.Module):
     def __init__(self, config: ModelConfig, classes: int) -> None:
         super().__init__()
         self.classes = classes
-        self.body, width = conv_stack(
-            config.image_shape[0], config.channels, config.depth, config.dims, config.norm
-        )
+        self.body, width = conv_stack(config)
         self.head = nn.Sequential(nn.Linear(width, 64), nn.SiLU(), nn.Linear(64, classes))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 """Layers by number of spatial axes."""
 
+import math
+
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from latentlaw.models.config import NormKind
+from latentlaw.models.config import ModelConfig, NormKind
 
 
 class UpConv3d(nn.ConvTranspose3d):
@@ -40,26 +42,29 @@ def up_layer(channels_in: int, channels_out: int, dims: int) -> nn.Module:
     return nn.ConvTranspose2d(channels_in, channels_out, kernel_size=2, stride=2)
 
 
-def norm_layer(kind: NormKind, channels: int, dims: int) -> nn.Module:
-    """Return the normalisation after a convolution with `channels` outputs."""
+def norm_layer(kind: NormKind, channels: int, dims: int, *, voxels: int = 2) -> nn.Module:
+    """Return the normalisation after a convolution with `channels` outputs of `voxels` each.
+
+    A group is of two values or more, since one alone would always become 0.
+    """
     if kind == "batch":
         return BATCH_NORM[dims](channels)
     if kind == "group":
-        return nn.GroupNorm(next(g for g in (8, 4, 2, 1) if channels % g == 0), channels)
+        groups = (g for g in (8, 4, 2) if channels % g == 0 and channels * voxels > g)
+        return nn.GroupNorm(next(groups, 1), channels)
     return nn.Identity()
 
 
-def conv_stack(
-    channels_in: int, channels: int, depth: int, dims: int, norm: NormKind
-) -> tuple[nn.Sequential, int]:
+def conv_stack(config: ModelConfig) -> tuple[nn.Sequential, int]:
     """Stack `depth` stride-2 convolutions whose width doubles; also return the last width."""
     layers: list[nn.Module] = []
-    width = channels_in
-    for level in range(depth):
-        wider = channels * 2**level
+    width = config.image_shape[0]
+    for level in range(config.depth):
+        wider = config.channels * 2**level
+        voxels = math.prod(size >> (level + 1) for size in config.image_shape[1:])
         layers += [
-            CONV[dims](width, wider, kernel_size=3, stride=2, padding=1),
-            norm_layer(norm, wider, dims),
+            CONV[config.dims](width, wider, kernel_size=3, stride=2, padding=1),
+            norm_layer(config.norm, wider, config.dims, voxels=voxels),
             nn.SiLU(),
         ]
         width = wider

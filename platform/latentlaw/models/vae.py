@@ -29,9 +29,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.body, width = conv_stack(
-            config.image_shape[0], config.channels, config.depth, config.dims, config.norm
-        )
+        self.body, width = conv_stack(config)
         flat = width * math.prod(size // 2**config.depth for size in config.image_shape[1:])
         self.mu = nn.Linear(flat, config.latent_dims)
         self.logvar = nn.Linear(flat, config.latent_dims)
