@@ -74,8 +74,8 @@ dashboard: $(READY) ## open the dashboard on http://127.0.0.1:8501
 	python -m pipelines.dashboard
 
 mlproject: $(READY) ## write MLproject and docs/entries.md from the parameters in pipelines/
-	python -m pipelines._mlproject > MLproject
-	python -m pipelines._reference > docs/entries.md
+	python -m pipelines.cli.mlproject > MLproject
+	python -m pipelines.cli.reference > docs/entries.md
 
 docs: $(READY) ## build the documentation as pages in build/docs, and check its links
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[docs]'

@@ -9,11 +9,11 @@ from importlib import import_module
 from pathlib import Path
 
 from latentlaw.errors import LatentlawError
-from latentlaw.tracking.queries import list_experiments
+from latentlaw.tracking.reading.queries import list_experiments
 from streamlit.web import cli
 
 from dashboards.app import PAGES
-from dashboards.state import tracking_uri
+from dashboards.reading.store import tracking_uri
 
 
 def main() -> None:

@@ -6,19 +6,21 @@ from typing import Literal
 import mlflow
 from latentlaw.data.formats.mrc import open_mrc
 from latentlaw.data.formats.structures import read_structure, structure_map
-from latentlaw.data.output import new_output
 from latentlaw.data.simulation.templates import is_model, template_paths
+from latentlaw.data.storage.output import new_output
 from latentlaw.errors import ConfigError
 from latentlaw.priors.files import write_affinity
 from latentlaw.priors.maps import MapMethod, map_affinity
 from latentlaw.priors.shells import DensityMap
 from latentlaw.priors.soap import soap_affinity
 from latentlaw.priors.table import AffinityTable
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run
+from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command, say
-from pipelines._heatmap import affinity_heatmap
+from pipelines.cli.command import ProgressBar, command
+from pipelines.cli.parameters import Entry
+from pipelines.figures.affinity import affinity_heatmap
 
 
 class Affinity(Entry):

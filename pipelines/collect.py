@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from latentlaw.data.particles.collect import collect
-from latentlaw.data.particles.previews import particle_gallery
+from latentlaw.data.collection.collect import collect
+from latentlaw.data.inspection.previews import particle_gallery
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
-from latentlaw.tracking.runs import configure_tracking, log_image, log_metrics, stage_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_image, log_metrics, stage_run
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command
+from pipelines.cli.command import ProgressBar, command
+from pipelines.cli.parameters import Entry
 
 
 class Collect(Entry):

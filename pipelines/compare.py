@@ -14,7 +14,8 @@ from latentlaw.errors import ConfigError
 from latentlaw.evaluation.classification import classification_scores
 from latentlaw.models.classifier import Classifier
 from latentlaw.tracking import markdown
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run, tag_run
+from latentlaw.tracking.say import say
 from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.devices import pick_device
@@ -23,10 +24,11 @@ from latentlaw.training.seeds import seeded_initialisation
 from pydantic import Field
 
 from pipelines import train as training
-from pipelines._entry import Entry, build, command, say, use_threads
-from pipelines._heatmap import prior_heatmaps
-from pipelines._presets import PRESETS, Order, Preset, Size
+from pipelines.cli.command import command, use_threads
+from pipelines.cli.parameters import Entry, build
 from pipelines.evaluate import Evaluate, Evaluated, evaluated
+from pipelines.figures.affinity import prior_heatmaps
+from pipelines.presets import PRESETS, Order, Preset, Size
 from pipelines.train import Names, Train
 
 CNN = "cnn"

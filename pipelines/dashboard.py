@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from pipelines._entry import Entry, command
+from pipelines.cli.command import command
+from pipelines.cli.parameters import Entry
 
 _ROOT = Path(__file__).resolve().parents[1]
 

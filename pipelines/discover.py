@@ -10,11 +10,11 @@ import pandas as pd
 from latentlaw.data.particles.splits import TEST, TRAIN, VAL
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.particles.tasks import task_labels
+from latentlaw.discovery.baselines.features import feature_data
 from latentlaw.discovery.discover import Discovery, discover
 from latentlaw.discovery.frontier import Rung, model_rung
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
 from latentlaw.discovery.networks.dense import fit_logistic
-from latentlaw.discovery.networks.features import feature_data
 from latentlaw.discovery.networks.sparse import SparseMethod
 from latentlaw.discovery.robustness.attacks import Logits
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes
@@ -29,9 +29,10 @@ from latentlaw.evaluation.shifts import Shift
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, load_logged_bundle, log_bundle
-from latentlaw.tracking.lineage import training_run
 from latentlaw.tracking.names import EQUATIONS, FRONTIER, LATENTS
-from latentlaw.tracking.runs import (
+from latentlaw.tracking.reading.lineage import training_run
+from latentlaw.tracking.reading.splits import load_split
+from latentlaw.tracking.recording.runs import (
     configure_tracking,
     log_data,
     log_image,
@@ -40,15 +41,16 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
-from latentlaw.tracking.splits import load_split
+from latentlaw.tracking.say import say
 from latentlaw.training.classifier import BlackBox
 from latentlaw.training.prepare import PreparedData
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pipelines._black_box import black_box_rung, train_black_box
-from pipelines._entry import Entry, ProgressBar, command, say, split_commas, use_threads
-from pipelines._robustness import attacked_rows, log_robustness
+from pipelines.cli.command import ProgressBar, command, use_threads
+from pipelines.cli.parameters import Entry, split_commas
+from pipelines.steps.black_box import black_box_rung, train_black_box
+from pipelines.steps.robustness import attacked_rows, log_robustness
 
 BLACK_BOX, EQUATION = "black box", "equations"
 

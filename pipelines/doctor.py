@@ -5,11 +5,21 @@ from pathlib import Path
 
 import mlflow
 from latentlaw.errors import ConfigError
-from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.recording.runs import configure_tracking
+from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines._entry import Entry, command, say
-from pipelines._findings import Finding, accelerator, engines, machine, models, stores, tracking
+from pipelines.cli.command import command
+from pipelines.cli.parameters import Entry
+from pipelines.steps.findings import (
+    Finding,
+    accelerator,
+    engines,
+    machine,
+    models,
+    stores,
+    tracking,
+)
 
 
 class Doctor(Entry):

@@ -32,8 +32,9 @@ from latentlaw.priors.files import read_affinity
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, POSES, PRIOR
-from latentlaw.tracking.queries import loss_history
-from latentlaw.tracking.runs import (
+from latentlaw.tracking.reading.queries import loss_history
+from latentlaw.tracking.reading.splits import load_split
+from latentlaw.tracking.recording.runs import (
     configure_tracking,
     load_json,
     log_data,
@@ -46,12 +47,12 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
-from latentlaw.tracking.splits import load_split
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from pipelines._entry import Entry, ProgressBar, command, say_metrics, use_threads
-from pipelines._figures import (
+from pipelines.cli.command import ProgressBar, command, say_metrics, use_threads
+from pipelines.cli.parameters import Entry
+from pipelines.figures.evaluation import (
     balance_figure,
     confusion_figure,
     embedding_figure,

@@ -7,17 +7,17 @@ import mlflow
 import numpy as np
 import pandas as pd
 import torch
-from latentlaw.data.output import check_new, new_output
 from latentlaw.data.particles.stack import ParticleStack, open_stack
+from latentlaw.data.storage.output import check_new, new_output
+from latentlaw.discovery.equations.explain import explain
 from latentlaw.discovery.equations.model import EquationModel
-from latentlaw.discovery.robustness.explain import explain
 from latentlaw.errors import ConfigError, DataError, nearest_hint
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.figures import decode
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import EXPLAINED, EXPLANATION, LATENTS
-from latentlaw.tracking.runs import (
+from latentlaw.tracking.recording.runs import (
     configure_tracking,
     json_text,
     load_json,
@@ -30,8 +30,9 @@ from latentlaw.tracking.runs import (
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from pipelines._entry import Entry, command, split_commas, use_threads
-from pipelines._explanation import Explained, explanation_figure, explanation_text
+from pipelines.cli.command import command, use_threads
+from pipelines.cli.parameters import Entry, split_commas
+from pipelines.figures.explanation import Explained, explanation_figure, explanation_text
 
 Ids = Annotated[tuple[str, ...], BeforeValidator(split_commas), Field(min_length=1)]
 

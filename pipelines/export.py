@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from latentlaw.data.output import check_new, new_output
+from latentlaw.data.storage.output import check_new, new_output
 from latentlaw.serving.export.encoder import check_onnx_packages
-from latentlaw.serving.export.export import Exported, export_bundle
+from latentlaw.serving.export.files import Exported, export_bundle
 from latentlaw.serving.log import load_example, load_logged_bundle
 from latentlaw.tracking.names import LATENTS
-from latentlaw.tracking.runs import (
+from latentlaw.tracking.recording.runs import (
     configure_tracking,
     load_json,
     log_metrics,
@@ -15,9 +15,11 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
+from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines._entry import Entry, command, say, use_threads
+from pipelines.cli.command import command, use_threads
+from pipelines.cli.parameters import Entry
 
 
 class Export(Entry):

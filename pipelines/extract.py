@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
-from latentlaw.data.particles.extract import ExtractReport, extract
-from latentlaw.data.particles.previews import particle_gallery
+from latentlaw.data.extraction.extract import ExtractReport, extract
+from latentlaw.data.inspection.previews import particle_gallery
 from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.simulation.microscope import Contrast
-from latentlaw.tracking.runs import configure_tracking, log_image, log_metrics, stage_run
+from latentlaw.data.tomograms.contrast import Contrast
+from latentlaw.tracking.recording.runs import configure_tracking, log_image, log_metrics, stage_run
+from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command, for_workers, say
+from pipelines.cli.command import ProgressBar, command, for_workers
+from pipelines.cli.parameters import Entry
 
 
 class Extract(Entry):

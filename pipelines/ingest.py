@@ -2,21 +2,23 @@
 
 from pathlib import Path
 
-from latentlaw.data.particles.previews import orthogonal_slices
+from latentlaw.data.inspection.previews import orthogonal_slices
 from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.data.tomograms.names import tomogram_key
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
-from latentlaw.tracking.runs import (
+from latentlaw.tracking.recording.runs import (
     configure_tracking,
     log_image,
     log_metrics,
     stage_run,
     tag_run,
 )
+from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command, for_workers, say
+from pipelines.cli.command import ProgressBar, command, for_workers
+from pipelines.cli.parameters import Entry
 
 _PREVIEWS = 20
 

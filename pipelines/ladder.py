@@ -14,7 +14,7 @@ from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.tasks import task_labels
 from latentlaw.evaluation.intervals import mean_interval, ratio_interval
 from latentlaw.tracking.names import FRONTIER
-from latentlaw.tracking.runs import (
+from latentlaw.tracking.recording.runs import (
     children_of,
     configure_tracking,
     log_data,
@@ -22,11 +22,13 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
+from latentlaw.tracking.say import say
 from pydantic import Field
 
 from pipelines import discover as discovery
 from pipelines import train as training
-from pipelines._entry import Entry, command, quiet, say
+from pipelines.cli.command import command, quiet
+from pipelines.cli.parameters import Entry
 from pipelines.compare import as_markdown
 from pipelines.discover import BLACK_BOX, EQUATION, Discover
 from pipelines.train import Train

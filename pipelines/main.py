@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latentlaw.data.output import check_new
-from latentlaw.data.particles.listing import class_names
+from latentlaw.data.collection.listing import class_names
+from latentlaw.data.storage.output import check_new
 from latentlaw.errors import DataError
 from latentlaw.priors.files import read_affinity
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run, tag_run
+from latentlaw.tracking.say import say
 from pydantic import Field
 
 from pipelines import affinity, collect, discover, evaluate, extract, ingest, register, simulate
 from pipelines import train as training
-from pipelines._entry import Entry, build, command, say, say_metrics
+from pipelines.cli.command import command, say_metrics
+from pipelines.cli.parameters import Entry, build
 
 DEMO = "demo"
 # A first look is at small sets, which need many steps more than they need steady gradients.

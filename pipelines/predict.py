@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar
 
 import mlflow
 import pandas as pd
-from latentlaw.data.simulation.microscope import Contrast
+from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.serving.log import load_logged_bundle
@@ -14,12 +14,14 @@ from latentlaw.serving.prediction.picking import Picking, pick
 from latentlaw.serving.prediction.predict import Placing, predict_particles, predict_stack
 from latentlaw.serving.prediction.predictions import TABLE
 from latentlaw.serving.prediction.work import Settings
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run, tag_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run, tag_run
+from latentlaw.tracking.say import say
 from latentlaw.training.devices import DeviceName
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command, for_workers, say
-from pipelines._picks_figure import picks_figure
+from pipelines.cli.command import ProgressBar, command, for_workers
+from pipelines.cli.parameters import Entry
+from pipelines.figures.picks import picks_figure
 
 Auto = Literal["auto"]
 N = TypeVar("N", int, float)

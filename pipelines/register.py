@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.comparison import Measure
-from latentlaw.serving.registry.card import Listing, log_card, write_card
-from latentlaw.serving.registry.card_text import card_description
-from latentlaw.serving.registry.gate import Measured, Verdict, judge, measured
+from latentlaw.serving.promotion.card import Listing, log_card, write_card
+from latentlaw.serving.promotion.card_text import card_description
+from latentlaw.serving.promotion.gate import Measured, Verdict, judge, measured
 from latentlaw.tracking.names import (
     TAG_DATA_DIGEST,
     TAG_GATE_DATA,
@@ -23,7 +23,7 @@ from latentlaw.tracking.names import (
     TAG_MODEL_FAMILY,
     TAG_SOURCE_RUN,
 )
-from latentlaw.tracking.registry import (
+from latentlaw.tracking.recording.registry import (
     CANDIDATE,
     LONGEST_DESCRIPTION,
     LONGEST_TAG,
@@ -32,11 +32,19 @@ from latentlaw.tracking.registry import (
     holder_of,
     move_alias,
 )
-from latentlaw.tracking.runs import configure_tracking, log_data, log_metrics, stage_run, tag_run
+from latentlaw.tracking.recording.runs import (
+    configure_tracking,
+    log_data,
+    log_metrics,
+    stage_run,
+    tag_run,
+)
+from latentlaw.tracking.say import say
 from latentlaw.tracking.scrub import scrub
 from pydantic import Field
 
-from pipelines._entry import Entry, command, say, use_threads
+from pipelines.cli.command import command, use_threads
+from pipelines.cli.parameters import Entry
 
 
 class Register(Entry):

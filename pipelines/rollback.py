@@ -2,11 +2,13 @@
 
 from latentlaw.errors import LatentlawError, RegistryError
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.registry import PREVIOUS, move_alias, standing, way_back
-from latentlaw.tracking.runs import configure_tracking, stage_run
+from latentlaw.tracking.recording.registry import PREVIOUS, move_alias, standing, way_back
+from latentlaw.tracking.recording.runs import configure_tracking, stage_run
+from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines._entry import Entry, command, say
+from pipelines.cli.command import command
+from pipelines.cli.parameters import Entry
 
 
 class Rollback(Entry):

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from latentlaw.serving.app import LOOPBACK, Limits, serve
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.recording.runs import configure_tracking
+from latentlaw.tracking.say import say
 from pydantic import BeforeValidator, Field
 
-from pipelines._entry import Entry, command, say, split_commas, use_threads
+from pipelines.cli.command import command, use_threads
+from pipelines.cli.parameters import Entry, split_commas
 
 
 class Serve(Entry):

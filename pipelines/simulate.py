@@ -4,14 +4,16 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from latentlaw.data.simulation.microscope import Acquisition, Contrast, Optics
+from latentlaw.data.simulation.microscope import Acquisition, Optics
 from latentlaw.data.simulation.rendering import Volume
 from latentlaw.data.simulation.simulate import simulate
 from latentlaw.data.simulation.templates import phantom_templates, read_templates, select_classes
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from latentlaw.data.tomograms.contrast import Contrast
+from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run
 from pydantic import BeforeValidator, Field
 
-from pipelines._entry import Entry, ProgressBar, command, split_commas
+from pipelines.cli.command import ProgressBar, command
+from pipelines.cli.parameters import Entry, split_commas
 
 PHANTOMS = "phantoms"
 Shape = Annotated[

@@ -26,9 +26,9 @@ from latentlaw.models.normalisation import NormalisationKind
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, log_bundle
-from latentlaw.tracking.epochs import EpochLogger
 from latentlaw.tracking.names import SPLIT
-from latentlaw.tracking.runs import (
+from latentlaw.tracking.recording.epochs import EpochLogger
+from latentlaw.tracking.recording.runs import (
     configure_tracking,
     log_data,
     log_metrics,
@@ -37,6 +37,7 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
+from latentlaw.tracking.say import say
 from latentlaw.training.augmentation import Augmentation, Wedge, check_wedge
 from latentlaw.training.config import TrainConfig, samples_per_epoch
 from latentlaw.training.devices import (
@@ -54,9 +55,10 @@ from latentlaw.training.ranks import ALONE, Ranks, joined
 from latentlaw.training.seeds import seeded_initialisation
 from pydantic import BeforeValidator, Field, NonNegativeFloat
 
-from pipelines._entry import ProgressBar, command, say, split_commas, use_threads
-from pipelines._keeping import Keeping, find_checkpoint, keeping
-from pipelines._prior import Prior, Projection
+from pipelines.cli.command import ProgressBar, command, use_threads
+from pipelines.cli.parameters import split_commas
+from pipelines.steps.keeping import Keeping, find_checkpoint, keeping
+from pipelines.steps.prior import Prior, Projection
 
 Auto = Literal["auto"]
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(split_commas)]

@@ -15,7 +15,7 @@ from latentlaw.errors import ConfigError, DataError
 from latentlaw.models.config import Family
 from latentlaw.priors.files import read_affinity
 from latentlaw.tracking.names import OBJECTIVES, STUDY, TAG_BEST_TRIAL, TAG_STUDY, TRIALS
-from latentlaw.tracking.runs import (
+from latentlaw.tracking.recording.runs import (
     configure_tracking,
     log_data,
     log_json,
@@ -24,6 +24,7 @@ from latentlaw.tracking.runs import (
     stage_run,
     tag_run,
 )
+from latentlaw.tracking.say import say
 from latentlaw.tracking.scrub import without_secrets
 from latentlaw.tuning.objectives import LAWS, check_comparable, parse_objectives
 from latentlaw.tuning.optimise import optimise
@@ -38,12 +39,13 @@ from pydantic import Field
 
 from pipelines import discover, evaluate
 from pipelines import train as training
-from pipelines._entry import Entry, build, command, say, say_metrics
-from pipelines._search_space import load_space
-from pipelines._trial import OF_DISCOVER, parameters
+from pipelines.cli.command import command, say_metrics
+from pipelines.cli.parameters import Entry, build
 from pipelines.discover import Discover
 from pipelines.evaluate import Evaluate
 from pipelines.train import Train
+from pipelines.tuning.search_space import load_space
+from pipelines.tuning.trial import OF_DISCOVER, parameters
 
 _ROOT = Path(__file__).parents[1]
 _SQLITE = "sqlite:///"
@@ -122,7 +124,7 @@ def run(parameters: Tune) -> str:
         task = Task(
             study=ref,
             objectives=plan.objectives,
-            module="pipelines._trial",
+            module="pipelines.tuning.trial",
             folder=os.getcwd(),
             path=os.pathsep.join(map(str, (_ROOT, _ROOT / "platform"))),
             values=plan.common | {"objectives": plan.objectives, "pruned": plan.pruner != "none"},

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from latentlaw.data.formats.sources import find_sources
+from latentlaw.data.inspection.validate import repair_tomogram, validate_stack, validate_tomogram
 from latentlaw.data.tomograms.names import tomogram_key
-from latentlaw.data.tomograms.validate import repair_tomogram, validate_stack, validate_tomogram
 from latentlaw.errors import ConfigError, DataError
-from latentlaw.tracking.runs import configure_tracking, log_metrics, stage_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run
+from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines._entry import Entry, ProgressBar, command, say
+from pipelines.cli.command import ProgressBar, command
+from pipelines.cli.parameters import Entry
 
 _TOMOGRAM, _STACK = ".ome.zarr", ".particles.zarr"
 _LISTED = 20

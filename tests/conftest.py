@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
-from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.recording.runs import configure_tracking
 
-from pipelines._entry import command
-from pipelines._mlproject import entry_class
+from pipelines.cli.command import command
+from pipelines.cli.mlproject import entry_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ def tracking_store(
 ) -> "Iterator[MlflowClient]":
     """Track into a store of the test's own, from a folder of its own."""
     import mlflow
-    from latentlaw.tracking.stores import choose_experiment
+    from latentlaw.tracking.store.experiments import choose_experiment
 
     shutil.copy(empty_database, tmp_path / "mlflow.db")
     with pointed_at(tmp_path, monkeypatch):

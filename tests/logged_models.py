@@ -14,7 +14,7 @@ from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, log_bundle
 from latentlaw.tracking.names import SPLIT
-from latentlaw.tracking.runs import log_data, log_table, stage_run, tag_run
+from latentlaw.tracking.recording.runs import log_data, log_table, stage_run, tag_run
 from latentlaw.training.seeds import seeded_initialisation
 
 CLASSES = ("lying", "standing")

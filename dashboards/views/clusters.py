@@ -10,14 +10,17 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboards import affinity_panel, embedding, separation_panel, state
-from dashboards.charts import chart_config
-from dashboards.colouring import Scheme, choices, scheme_of
-from dashboards.embedding_chart import Embedded, embedding_chart
-from dashboards.members import show_members, show_particle
-from dashboards.plot_events import pointed, zoomed_extent
-from dashboards.region import Region, region_from_text, region_of
-from dashboards.text import for_markdown
+from dashboards.charts.colouring import Scheme, choices, scheme_of
+from dashboards.charts.config import chart_config
+from dashboards.charts.embedding import Embedded, embedding_chart
+from dashboards.panels import affinity as affinity_panel
+from dashboards.panels import separation as separation_panel
+from dashboards.panels.members import show_members, show_particle
+from dashboards.panels.plot_events import pointed, zoomed_extent
+from dashboards.reading import store
+from dashboards.tables import projections
+from dashboards.tables.region import Region, region_from_text, region_of
+from dashboards.wording.escaping import for_markdown
 
 _PER_ROW = 3
 _REGION, _PARTICLE, _VERSION = "region", "particle", "clusters-version"
@@ -49,16 +52,16 @@ class Panel:
 def render() -> None:
     """Show the page."""
     st.title("Clusters")
-    runs = state.read_runs("evaluate")
+    runs = store.read_runs("evaluate")
     if runs.empty:
         st.info("No evaluate runs yet: run `mlflow run . -e evaluate -P model=RUN_ID`")
         return
-    picked = state.pick_runs("clusters", runs, newest=2, label="Evaluate runs, side by side")
+    picked = store.pick_runs("clusters", runs, newest=2, label="Evaluate runs, side by side")
     if picked.empty:
         st.info("Pick at least one evaluate run.")
         return
-    labels = state.short_labels(picked)
-    tables = {run_id: state.read_artifact(run_id, "load_embeddings") for run_id in labels}
+    labels = store.short_labels(picked)
+    tables = {run_id: store.read_artifact(run_id, "load_embeddings") for run_id in labels}
     found = {run_id: table for run_id, table in tables.items() if table is not None}
     if found:
         projection, column = _controls(found)
@@ -78,8 +81,9 @@ def render() -> None:
 def _controls(tables: Mapping[str, pd.DataFrame]) -> tuple[str, str]:
     """Ask for a projection and a colour; the URL has both."""
     every = list(tables.values())
-    latents = embedding.shared_latents(every)
-    named = {k: v for k, v in embedding.PROJECTIONS.items() if latents or k == embedding.LOGGED}
+    latents = projections.shared_latents(every)
+    offered = projections.PROJECTIONS.items()
+    named = {k: v for k, v in offered if latents or k == projections.LOGGED}
     left, *pair, right = st.columns(
         [2, 1, 1, 2] if st.session_state.get("projection") == "latents" else 2
     )
@@ -107,7 +111,7 @@ def _controls(tables: Mapping[str, pd.DataFrame]) -> tuple[str, str]:
 
 @st.cache_resource(max_entries=32, ttl=600, show_spinner="Laying the particles out …")
 def _positions(_table: pd.DataFrame, run_id: str, projection: str) -> NDArray[np.floating[Any]]:
-    return embedding.positions(_table, projection)
+    return projections.positions(_table, projection)
 
 
 @st.cache_resource(max_entries=16, ttl=600, show_spinner=False)
@@ -142,7 +146,7 @@ def _members(
 ) -> tuple[Panel | None, NDArray[np.intp] | None]:
     """Return the panel that the region was drawn in, and the rows within it."""
     own = [p for p in panels if region and p.run["run_id"] == region.run_id]
-    if region is None or not own or not embedding.is_projection(region.projection):
+    if region is None or not own or not projections.is_projection(region.projection):
         return None, None
     points = _positions(own[0].table, region.run_id, region.projection)
     return own[0], region.rows(points)
@@ -176,11 +180,11 @@ def _chart(
     own = region and (region.run_id, region.projection) == (run_id, panel.projection)
     figure = embedding_chart(
         embedded,
-        embedding.axis_titles(panel.projection),
+        projections.axis_titles(panel.projection),
         view=zoomed_extent(panel.key),
         members=members,
         outline=region.vertices if region and own and not drawn else (),
-        square=embedding.pair_of(panel.projection) is None,
+        square=projections.pair_of(panel.projection) is None,
     )
     with st.container(key=panel.key):
         st.plotly_chart(

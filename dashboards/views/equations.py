@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
+from latentlaw.discovery.equations.canonical import TOLERANCE, group_laws
 from latentlaw.discovery.equations.expressions import parse, snap, to_latex
-from latentlaw.discovery.equations.laws import TOLERANCE, group_laws
 from latentlaw.errors import DataError
-from latentlaw.tracking.artifacts import Missing
-from latentlaw.tracking.queries import METRIC, PARAM
+from latentlaw.tracking.reading.artifacts import Missing
+from latentlaw.tracking.reading.queries import METRIC, PARAM
 
-from dashboards import latent_walk, state
-from dashboards.controls import download, download_csv
-from dashboards.laws import latents_in, latex_lines
-from dashboards.text import for_markdown, is_plain_latex
+from dashboards.panels import latent_walk
+from dashboards.panels.controls import download, download_csv
+from dashboards.reading import store
+from dashboards.wording.escaping import for_markdown, is_plain_latex
+from dashboards.wording.laws import latents_in, latex_lines
 
 if TYPE_CHECKING:
     import sympy
@@ -31,13 +32,13 @@ _FIGURES = {
 def render() -> None:
     """Show the page."""
     st.title("Equations")
-    runs = state.read_runs("discover")
+    runs = store.read_runs("discover")
     if runs.empty:
         st.info(
             "No discover runs yet: run `mlflow run . -e discover -P model=RUN_ID -P data=STACK`"
         )
         return
-    picked = state.pick_runs("equations", runs, newest=1, label="Discover runs")
+    picked = store.pick_runs("equations", runs, newest=1, label="Discover runs")
     if picked.empty:
         st.info("Pick at least one discover run.")
     for number, (_, run) in enumerate(picked.iterrows()):
@@ -53,7 +54,7 @@ def _shared_laws(picked: pd.DataFrame) -> None:
     """
     found: dict[tuple[str, str], list[tuple[sympy.Expr, str]]] = {}
     for _, run in picked.iterrows():
-        table = state.read_artifact(run["run_id"], "load_equations")
+        table = store.read_artifact(run["run_id"], "load_equations")
         for _, equation in () if table is None else table.iterrows():
             text = equation["expression"]
             try:
@@ -84,18 +85,18 @@ def _shared_laws(picked: pd.DataFrame) -> None:
 
 def _run(run: pd.Series, *, walks: bool) -> None:
     """Show a run's laws; with `walks`, its latent space as well: the URL has sliders of one."""
-    st.header(for_markdown(state.run_label(run)), divider="gray")
+    st.header(for_markdown(store.run_label(run)), divider="gray")
     figures = [(m, t) for m, t in _FIGURES.items() if pd.notna(run.get(METRIC + m))]
     for (metric, (title, form)), column in zip(figures, st.columns(5), strict=False):
         column.metric(title, form.format(run[METRIC + metric]))
-    table = state.read_artifact(run["run_id"], "load_equations")
+    table = store.read_artifact(run["run_id"], "load_equations")
     if table is None:
         return
     if table.empty:
         st.info("This run found no equation: give it more time, `-P budget_s=300`.")
         return
     st.caption("An expression a class, of the latents z. The class with the largest value wins.")
-    meanings = state.read_meanings(run["run_id"])
+    meanings = store.read_meanings(run["run_id"])
     for _, equation in table.iterrows():
         _equation(equation, meanings)
     _downloads(run["run_id"], table)
@@ -143,7 +144,7 @@ def _equation(equation: pd.Series, meanings: Mapping[str, str]) -> None:
 
 def _traversals(run_id: str, table: pd.DataFrame, meanings: Mapping[str, str]) -> None:
     latents = latents_in(" ".join(table["expression"]))
-    strips = {z: state.read_strip(run_id, z) for z in latents}
+    strips = {z: store.read_strip(run_id, z) for z in latents}
     strips = {z: s for z, s in strips.items() if not _is_absent(s)}
     if not strips:
         return
@@ -160,9 +161,9 @@ def _traversals(run_id: str, table: pd.DataFrame, meanings: Mapping[str, str]) -
             name.caption(for_markdown(meanings[latent]))
         with picture:
             if isinstance(strip, Missing):
-                state.explain(strip)
+                store.explain(strip)
             else:
-                state.show_png(strip, f"traversals/{latent}.png")
+                store.show_png(strip, f"traversals/{latent}.png")
 
 
 def _is_absent(strip: bytes | Missing) -> bool:

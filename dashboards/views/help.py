@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboards import help_text
+from dashboards.wording import help_text
 
 
 def render() -> None:

@@ -2,12 +2,13 @@
 
 import pandas as pd
 import streamlit as st
-from latentlaw.tracking.models import Version
-from latentlaw.tracking.queries import is_run_id
+from latentlaw.tracking.reading.models import Version
+from latentlaw.tracking.reading.queries import is_run_id
 
-from dashboards import state, try_model
-from dashboards.controls import download_csv
-from dashboards.text import for_markdown, safe_markdown, shorten
+from dashboards.panels import try_model
+from dashboards.panels.controls import download_csv
+from dashboards.reading import store
+from dashboards.wording.escaping import for_markdown, safe_markdown, shorten
 
 _OWN = "latentlaw."
 # In the order in which they are told; tags of ours that are not here are left as they are.
@@ -27,7 +28,7 @@ _TAGS = {
 def render() -> None:
     """Show the page."""
     st.title("Models")
-    names = state.read_models()
+    names = store.read_models()
     if not names:
         st.info(
             "No registered model yet: `mlflow run . -e register -P run=RUN_ID` registers that of "
@@ -38,7 +39,7 @@ def render() -> None:
     name = left.selectbox(
         "Model", names, key="model", bind="query-params", format_func=lambda n: shorten(n, 80)
     )
-    versions = {each.version: each for each in state.read_versions(name)}
+    versions = {each.version: each for each in store.read_versions(name)}
     if not versions:
         st.info("This model has no version: register a run with its name, `-P name=…`.")
         return

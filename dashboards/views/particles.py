@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from latentlaw.data.slices import PLANES, Plane, Volume
+from latentlaw.data.inspection.slices import PLANES, Plane, Volume
 from latentlaw.errors import DataError
 from numpy.typing import NDArray
 
-from dashboards import stacks
-from dashboards.charts import chart_config
-from dashboards.colouring import Scheme, as_category, scheme_of
-from dashboards.controls import slider
-from dashboards.ortho_chart import ortho_chart
-from dashboards.palette import SYMBOLS
-from dashboards.plot_events import pointed
-from dashboards.text import for_markdown, shorten
-from dashboards.volume_source import Shown, ask_for_volume, known_sources
+from dashboards.charts.colouring import Scheme, as_category, scheme_of
+from dashboards.charts.config import chart_config
+from dashboards.charts.palette import SYMBOLS
+from dashboards.charts.slices import ortho_chart
+from dashboards.panels.controls import slider
+from dashboards.panels.plot_events import pointed
+from dashboards.panels.volume_source import Shown, ask_for_volume, known_sources
+from dashboards.reading import stacks
+from dashboards.wording.escaping import for_markdown, shorten
 
 _CHART, _GOTO = "slices", "particles-goto"
 _MARKS = dict(zip(SYMBOLS, "●■◆▲▼★✚", strict=True))

@@ -2,18 +2,19 @@
 
 import pandas as pd
 import streamlit as st
-from latentlaw.tracking.search import RunQuery
+from latentlaw.tracking.reading.search import RunQuery
 
-from dashboards import run_details, run_filters, state
-from dashboards.run_table import run_table, table_options
+from dashboards.panels import run_details, run_filters
+from dashboards.panels.run_table import run_table, table_options
+from dashboards.reading import store
 
 _PAGE = "runs"
 _ROWS = 50
 _VERSION = f"{_PAGE}-table-version"
 _TABS = {
     "Parameters": run_details.parameters,
-    "Losses": run_details.losses,
-    "Lineage": run_details.lineage,
+    "Losses": run_details.show_losses,
+    "Lineage": run_details.show_lineage,
     "Steps and trials": run_details.steps,
 }
 
@@ -23,17 +24,17 @@ def render() -> None:
     st.title("Runs")
     query = run_filters.ask()
     here = max(1, int(st.session_state.get(run_filters.PAGE_KEY) or 1))
-    found = state.search_runs(query, offset=(here - 1) * _ROWS, limit=_ROWS)
+    found = store.search_runs(query, offset=(here - 1) * _ROWS, limit=_ROWS)
     if found.runs.empty and found.total and here > 1:
         st.session_state[run_filters.PAGE_KEY] = here = 1  # a link to a page that is no more
-        found = state.search_runs(query, offset=0, limit=_ROWS)
+        found = store.search_runs(query, offset=0, limit=_ROWS)
     above = st.container()
     known = _with_picked(found.runs)
     if known.empty:
         with above:
             _nothing(query)
         return
-    picked = state.pick_runs(_PAGE, known, newest=0, label="Compare", on_change=_forget_table)
+    picked = store.pick_runs(_PAGE, known, newest=0, label="Compare", on_change=_forget_table)
     with above:
         _table(found.runs, list(picked["run_id"]), query.metric or query.order.key)
         _turn_pages(found.total, len(found.runs), here)
@@ -64,11 +65,11 @@ def _with_picked(found: pd.DataFrame) -> pd.DataFrame:
     """Add the runs that were picked before, or that the URL names, to those that are listed."""
     kept = st.session_state.get(f"{_PAGE}-runs")
     if kept is None:
-        kept = state.asked_runs() or st.session_state.get(f"{_PAGE}-runs-kept") or []
+        kept = store.asked_runs() or st.session_state.get(f"{_PAGE}-runs-kept") or []
     lacking = [run for run in kept if run not in set(found["run_id"])]
     if not lacking:
         return found
-    return pd.concat([found, state.read_by_id(lacking)], ignore_index=True)
+    return pd.concat([found, store.read_by_id(lacking)], ignore_index=True)
 
 
 def _forget_table() -> None:

@@ -2,15 +2,16 @@
 
 import pandas as pd
 import streamlit as st
-from latentlaw.tracking.artifacts import Missing
 from latentlaw.tracking.names import TRIALS
-from latentlaw.tracking.studies import Study
+from latentlaw.tracking.reading.artifacts import Missing
+from latentlaw.tracking.reading.studies import Study
 
-from dashboards import state, tuning_charts
-from dashboards.controls import download_csv
-from dashboards.measures import measure_title
-from dashboards.palette import BETTER
-from dashboards.text import for_markdown, shorten
+from dashboards.charts import tuning
+from dashboards.charts.palette import BETTER
+from dashboards.panels.controls import download_csv
+from dashboards.reading import store
+from dashboards.tables.measures import measure_title
+from dashboards.wording.escaping import for_markdown, shorten
 
 _FOLLOW_S = 5
 _STATES = {
@@ -25,31 +26,31 @@ _STATES = {
 def render() -> None:
     """Show the page."""
     st.title("Tuning")
-    runs = state.read_runs("tune")
+    runs = store.read_runs("tune")
     if runs.empty:
         st.info(
             "No study yet: `mlflow run . -e tune -P data=STACK -P trials=20` searches the "
             "parameters of a model and retrains the best."
         )
         return
-    labels = state.short_labels(runs)
-    asked = [run for run in state.asked_runs() if run in labels]
+    labels = store.short_labels(runs)
+    asked = [run for run in store.asked_runs() if run in labels]
     run_id = st.selectbox(
         "Study",
         list(labels),
         index=list(labels).index(asked[0]) if asked else 0,
         format_func=lambda r: labels[r],
     )
-    if state.asked_runs() != [run_id]:
+    if store.asked_runs() != [run_id]:
         st.query_params["run"] = run_id
     status = runs.set_index("run_id").loc[run_id, "status"]
     st.fragment(_study, run_every=_FOLLOW_S if status == "RUNNING" else None)(run_id)
 
 
 def _study(run_id: str) -> None:
-    study = state.read_study(run_id)
+    study = store.read_study(run_id)
     if isinstance(study, Missing):
-        state.explain(study)
+        store.explain(study)
         st.caption("Studies that an older version made show in MLflow, below `figures/`.")
         return
     states = study.trials["state"].map(lambda s: _STATES.get(s, s)).value_counts()
@@ -65,17 +66,13 @@ def _study(run_id: str) -> None:
     if len(study.objectives) > 1:
         st.subheader("Pareto set")
         st.caption("Trials that no other one matches in every objective and beats in one.")
-        st.plotly_chart(
-            tuning_charts.pareto_chart(study), key="pareto", alt="Objectives of each trial"
-        )
+        st.plotly_chart(tuning.pareto_chart(study), key="pareto", alt="Objectives of each trial")
     st.subheader("Trials across their parameters")
     st.caption(
         "A line a complete trial. Drag along an axis to keep the lines that cross it there; drag "
         "its name to move it."
     )
-    st.plotly_chart(
-        tuning_charts.parallel_chart(study), key="parallel", alt="Parameters of each trial"
-    )
+    st.plotly_chart(tuning.parallel_chart(study), key="parallel", alt="Parameters of each trial")
     _trials(study, run_id)
 
 
@@ -87,7 +84,7 @@ def _history(study: Study) -> None:
         chosen = st.selectbox("Objective", names, format_func=measure_title, key="objective")
     objective = study.objectives[names.index(chosen)]
     st.plotly_chart(
-        tuning_charts.history_chart(study, objective), key="history", alt="Value of each trial"
+        tuning.history_chart(study, objective), key="history", alt="Value of each trial"
     )
 
 
@@ -97,7 +94,7 @@ def _importance(study: Study) -> None:
         st.info("Known once two complete trials differ and the study has ended.")
         return
     st.caption("How much of an objective's variance goes with a parameter (fANOVA).")
-    figure = tuning_charts.importance_chart(study)
+    figure = tuning.importance_chart(study)
     st.plotly_chart(figure, key="importance", alt="Importance of each parameter")
 
 
@@ -107,7 +104,7 @@ def _trials(study: Study, run_id: str) -> None:
     columns = ["trial", "state", "seconds", *names, *study.parameters, "run_id", "error"]
     table = study.trials[columns].sort_values("trial")
     table["state"] = table["state"].map(lambda s: _STATES.get(s, shorten(s)))
-    best = set(study.complete()[tuning_charts.pareto_set(study)]["trial"])
+    best = set(study.complete()[tuning.pareto_set(study)]["trial"])
     shown = table.rename(
         columns={
             **names,

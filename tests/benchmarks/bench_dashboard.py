@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentlaw.tracking import queries
+from latentlaw.tracking.reading import queries
 
 from dashboards import screenshot
 from tests.benchmarks.memory import server_memory

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from latentlaw.data.extraction.cropping import centred_box
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.particles.cropping import centred_box
-from latentlaw.data.particles.extract import extract
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.data.tomograms.store import open_tomogram

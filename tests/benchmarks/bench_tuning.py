@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.recording.runs import configure_tracking
 from latentlaw.tuning.pool import local_pool
 from latentlaw.tuning.search import make_sampler
 from latentlaw.tuning.space import parse_space

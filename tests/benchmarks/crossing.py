@@ -24,12 +24,12 @@ from latentlaw.data.star.euler import euler_to_quaternion
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.pose import pose_errors_by_class
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.recording.runs import configure_tracking
 
 from pipelines import affinity, evaluate, extract, ingest, simulate, train
-from pipelines._entry import build
-from pipelines._presets import shrec
+from pipelines.cli.parameters import build
 from pipelines.compare import as_markdown
+from pipelines.presets import shrec
 
 RIBOSOME = "4v5a"
 CLASSES = (

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 import torch
-from latentlaw.data.particles.collect import collect
+from latentlaw.data.collection.collect import collect
 from latentlaw.data.particles.splits import TRAIN, VAL
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.evaluation.embed import embed
@@ -32,7 +32,7 @@ from torch.nn.functional import interpolate
 
 from pipelines import discover as discovery
 from pipelines import train as training
-from pipelines._black_box import train_black_box
+from pipelines.steps.black_box import train_black_box
 
 INTERPHASE = "Interphase"
 #: What is told from interphase: in Jurkat cells, and what comes nearest in MDCK nuclei.

@@ -19,7 +19,7 @@ import torch
 from latentlaw.data.formats.mrc import read_map
 from latentlaw.data.particles.splits import TRAIN
 from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.simulation.microscope import Contrast
+from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.evaluation.densities import unit_vectors
@@ -35,8 +35,8 @@ from latentlaw.serving.prediction.picking import Picking, pick
 from latentlaw.serving.prediction.predictions import TABLE
 from latentlaw.serving.prediction.windows import WindowPart
 from latentlaw.serving.prediction.work import Settings
-from latentlaw.tracking.runs import configure_tracking
-from latentlaw.tracking.splits import load_split
+from latentlaw.tracking.reading.splits import load_split
+from latentlaw.tracking.recording.runs import configure_tracking
 from numpy.typing import NDArray
 from scipy.fft import irfftn, rfftn
 from scipy.ndimage import gaussian_laplace

@@ -14,7 +14,7 @@ import torch
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.recording.runs import configure_tracking
 
 from tests.benchmarks.crossing import VARIANTS, Crossing
 from tests.benchmarks.picking import SIZE_A, Comparison, ours, read_maps, timed

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
+from latentlaw.discovery.equations.canonical import canonical_form, same_law
 from latentlaw.discovery.equations.compiling import compile_program
 from latentlaw.discovery.equations.expressions import complexity, parse, to_text
-from latentlaw.discovery.equations.laws import canonical_form, same_law
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
+from latentlaw.discovery.search.equation_search import EquationSearch
 from latentlaw.discovery.search.operon import OperonEngine
-from latentlaw.discovery.search.search import EquationSearch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from latentlaw.tracking.names import EMBEDDINGS, FRONTIER
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipelines._figures import COLOURS
+from pipelines.figures.evaluation import COLOURS
 
 _SHOWN = {
     "cnn": "networks on pixels",

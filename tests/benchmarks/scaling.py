@@ -15,17 +15,18 @@ from typing import TypeVar
 import mlflow
 import numpy as np
 import pandas as pd
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.particles.extract import extract
 from latentlaw.data.particles.stack import TABLE, open_stack
 from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.data.tomograms.store import open_tomogram
-from latentlaw.tracking.epochs import EpochLogger
-from latentlaw.tracking.queries import LOSS_TERMS, list_runs
-from latentlaw.tracking.runs import stage_run
+from latentlaw.tracking.reading.queries import LOSS_TERMS, list_runs
+from latentlaw.tracking.recording.epochs import EpochLogger
+from latentlaw.tracking.recording.runs import stage_run
 from scipy.spatial.transform import Rotation
 
-from pipelines._entry import build, quiet
+from pipelines.cli.command import quiet
+from pipelines.cli.parameters import build
 from pipelines.train import Train
 
 EDGES = (96, 144, 216)  # voxels; 3.4 times as many each

@@ -18,8 +18,8 @@ from latentlaw.discovery.networks.sparse import BUDGETS, METHODS, fit_sparse
 from latentlaw.discovery.scores import balanced_accuracy
 from latentlaw.evaluation.embed import embed
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.runs import configure_tracking
-from latentlaw.tracking.splits import load_split
+from latentlaw.tracking.reading.splits import load_split
+from latentlaw.tracking.recording.runs import configure_tracking
 
 
 def main() -> None:

@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 from dashboard_store import CLASSES, FRONTIER, Store, affinity_of
 from latentlaw.discovery.frontier import FAMILIES
-from latentlaw.tracking import queries
+from latentlaw.tracking.reading import queries
 
-from dashboards import charts, measures, robustness, text
-from dashboards.frontier_chart import frontier_chart
-from dashboards.palette import GREY
+from dashboards.charts import affinity as heatmaps
+from dashboards.charts import losses, robustness
+from dashboards.charts.frontier import frontier_chart
+from dashboards.charts.palette import GREY
+from dashboards.tables import measures
+from dashboards.wording import escaping
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
 
@@ -55,7 +58,7 @@ def test_parameters_that_differ_come_first(full_store: Store) -> None:
 
 def test_a_panel_a_loss_term_and_one_legend_entry_a_run(full_store: Store) -> None:
     history = queries.loss_history(full_store.uri, full_store.ids["train"])
-    figure = charts.loss_curves({"one": history, "two": history[history["term"] == "kl"]})
+    figure = losses.loss_curves({"one": history, "two": history[history["term"] == "kl"]})
     assert [a.text for a in figure.layout.annotations] == [
         "Loss",
         "Reconstruction",
@@ -68,11 +71,11 @@ def test_a_panel_a_loss_term_and_one_legend_entry_a_run(full_store: Store) -> No
 
 def test_heat_maps_are_centred_on_zero() -> None:
     matrix = affinity_of(4)
-    plain = charts.affinity_heatmap(matrix, CLASSES[:4]).data[0]
+    plain = heatmaps.affinity_heatmap(matrix, CLASSES[:4]).data[0]
     assert (plain.zmin, plain.zmax) == (-1, 1)
-    difference = charts.affinity_heatmap(matrix * 1.7, CLASSES[:4], difference=True).data[0]
+    difference = heatmaps.affinity_heatmap(matrix * 1.7, CLASSES[:4], difference=True).data[0]
     assert difference.zmax == -difference.zmin == pytest.approx(1.7)
-    charts.affinity_heatmap(np.full((4, 4), np.nan), CLASSES[:4], difference=True)
+    heatmaps.affinity_heatmap(np.full((4, 4), np.nan), CLASSES[:4], difference=True)
 
 
 def test_the_frontier_has_a_log_axis_a_front_a_threshold_and_a_ring(
@@ -135,8 +138,8 @@ def test_hostile_names_are_text_in_every_figure(frontier: pd.DataFrame, full_sto
     history = queries.loss_history(full_store.uri, full_store.ids["train"])
     rungs = frontier.assign(family=HOSTILE, name=HOSTILE)
     figures = [
-        charts.affinity_heatmap(affinity_of(2), [HOSTILE, "b"]),
-        charts.loss_curves({HOSTILE: history}),
+        heatmaps.affinity_heatmap(affinity_of(2), [HOSTILE, "b"]),
+        losses.loss_curves({HOSTILE: history}),
         frontier_chart({HOSTILE: rungs, "b": rungs}, {HOSTILE: 0.9, "b": 0.8}),
     ]
     for figure in figures:
@@ -148,12 +151,14 @@ def test_hostile_names_are_text_in_every_figure(frontier: pd.DataFrame, full_sto
 
 
 def test_text_is_cut_and_escaped() -> None:
-    assert text.shorten("a\n b" + "c" * 10_000) == "a b" + "c" * 56 + "…"
-    assert text.for_markdown("a*b_[c](d)<e>$f$:g[h]") == (r"a\*b\_\[c\]\(d\)\<e\>\$f\$\:g\[h\]")
-    assert text.is_plain_latex(r"\frac{1}{z_{0}}")
-    assert not text.is_plain_latex("x $$ <b>")
-    assert not text.is_plain_latex("")
-    assert not text.is_plain_latex("x" * 10_000)
+    assert escaping.shorten("a\n b" + "c" * 10_000) == "a b" + "c" * 56 + "…"
+    assert escaping.for_markdown("a*b_[c](d)<e>$f$:g[h]") == (
+        r"a\*b\_\[c\]\(d\)\<e\>\$f\$\:g\[h\]"
+    )
+    assert escaping.is_plain_latex(r"\frac{1}{z_{0}}")
+    assert not escaping.is_plain_latex("x $$ <b>")
+    assert not escaping.is_plain_latex("")
+    assert not escaping.is_plain_latex("x" * 10_000)
 
 
 def test_robustness_has_a_row_and_a_line_a_family_in_order_of_radius() -> None:

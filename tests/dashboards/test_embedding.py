@@ -6,12 +6,12 @@ import plotly.graph_objects as go
 import pytest
 from dashboard_store import CLASSES, embeddings
 
-from dashboards import embedding
-from dashboards.colouring import UNLABELLED, Scheme, choices, scheme_of
-from dashboards.embedding_chart import MOST_POINTS, SAMPLE, Embedded, embedding_chart
-from dashboards.palette import GREY
-from dashboards.raster import Extent, extent_of, rasterise
-from dashboards.region import MOST_VERTICES, Region, region_from_text, region_of
+from dashboards.charts.colouring import UNLABELLED, Scheme, choices, scheme_of
+from dashboards.charts.embedding import MOST_POINTS, SAMPLE, Embedded, embedding_chart
+from dashboards.charts.palette import GREY
+from dashboards.charts.raster import Extent, extent_of, rasterise
+from dashboards.tables import projections
+from dashboards.tables.region import MOST_VERTICES, Region, region_from_text, region_of
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
 UNIT = Extent(0.0, 1.0, 0.0, 1.0)
@@ -20,7 +20,7 @@ AXES = ("a", "b")
 
 
 def embedded_of(table: pd.DataFrame, column: str = "label") -> Embedded:
-    points = embedding.positions(table, "logged")
+    points = projections.positions(table, "logged")
     return Embedded.of(table, points, scheme_of(column, [table]))
 
 
@@ -71,11 +71,11 @@ def test_a_region_comes_back_from_the_url_and_nothing_else_does() -> None:
 
 def test_latents_are_in_order_and_a_projection_of_two_is_those_two() -> None:
     table = pd.DataFrame({f"z{i}": [float(i)] for i in (10, 2, 0)} | {"zoo": [1.0]})
-    assert embedding.latents_of(table) == ["z0", "z2", "z10"]
-    assert embedding.positions(table, "z10-z2").tolist() == [[10.0, 2.0]]
-    assert np.isnan(embedding.positions(table, "z10-z99")).all()
-    assert embedding.shared_latents([table, table[["z2", "z0"]]]) == ["z0", "z2"]
-    assert not embedding.is_projection("os.system")
+    assert projections.latents_of(table) == ["z0", "z2", "z10"]
+    assert projections.positions(table, "z10-z2").tolist() == [[10.0, 2.0]]
+    assert np.isnan(projections.positions(table, "z10-z99")).all()
+    assert projections.shared_latents([table, table[["z2", "z0"]]]) == ["z0", "z2"]
+    assert not projections.is_projection("os.system")
 
 
 def test_a_class_has_one_colour_whatever_other_classes_a_run_lacks() -> None:

@@ -9,15 +9,15 @@ import pytest
 from dashboard_store import Store
 from latentlaw.errors import DataError
 from latentlaw.tracking import names
-from latentlaw.tracking.models import list_models, list_versions
-from latentlaw.tracking.studies import Study, load_study
+from latentlaw.tracking.reading.models import list_models, list_versions
+from latentlaw.tracking.reading.studies import Study, load_study
 from PIL import Image
 from registered import add_study, add_version
 from streamlit.testing.v1 import AppTest
 
-from dashboards import live
-from dashboards.try_model import describe_shape, probability_bars
-from dashboards.tuning_charts import history_chart, importance_chart, parallel_chart, pareto_set
+from dashboards.charts.tuning import history_chart, importance_chart, parallel_chart, pareto_set
+from dashboards.panels.try_model import describe_shape, probability_bars
+from dashboards.reading import live
 
 Open = Callable[..., AppTest]
 HOSTILE = "<script>alert(1)</script> $x$ [a](b) ![p](http://198.51.100.1/p.png)"

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.tracking.provenance import Lineage, Node
-from latentlaw.tracking.queries import PREEMPTED
+from latentlaw.tracking.reading.provenance import Lineage, Node
+from latentlaw.tracking.reading.queries import PREEMPTED
 
-from dashboards import labels, words
-from dashboards.lineage_graph import lineage_dot, node_link
-from dashboards.run_filters import ORDERS, pages
-from dashboards.run_table import duration, run_table
+from dashboards.charts.lineage import lineage_dot, node_link
+from dashboards.panels.run_filters import ORDERS, pages
+from dashboards.panels.run_table import duration, run_table
+from dashboards.wording import labels, words
 
 
 @pytest.mark.parametrize(

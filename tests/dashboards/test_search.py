@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from dashboard_store import Store
 from latentlaw.tracking import names
-from latentlaw.tracking.queries import PREEMPTED
-from latentlaw.tracking.search import Condition, Found, Order, RunQuery, as_filter, find_runs
-from latentlaw.tracking.search_sql import is_database
+from latentlaw.tracking.reading.queries import PREEMPTED
+from latentlaw.tracking.reading.search import (
+    Condition,
+    Found,
+    Order,
+    RunQuery,
+    as_filter,
+    find_runs,
+)
+from latentlaw.tracking.reading.search_sql import is_database
 from many_runs import many_runs
 from mlflow import MlflowClient
 
@@ -82,7 +89,7 @@ def test_a_server_is_asked_the_same(
     case: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The same store, by MLflow's own search, as a server runs it.
-    monkeypatch.setattr("latentlaw.tracking.search.is_database", lambda uri: False)
+    monkeypatch.setattr("latentlaw.tracking.reading.search.is_database", lambda uri: False)
     query, expected = CASES[case]
     found = find_runs(store.uri, query)
     assert _numbers(store, found) == expected
@@ -94,7 +101,7 @@ def test_pages_join_without_gap_or_overlap(
     by_server: bool, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if by_server:
-        monkeypatch.setattr("latentlaw.tracking.search.is_database", lambda uri: False)
+        monkeypatch.setattr("latentlaw.tracking.reading.search.is_database", lambda uri: False)
     query = RunQuery(stage="train")
     pages = [find_runs(store.uri, query, offset=at, limit=4) for at in (0, 4)]
     assert [n for page in pages for n in _numbers(store, page)] == ["5", "4", "3", "2", "1", "0"]
@@ -120,7 +127,7 @@ def test_values_of_filters_cannot_leave_their_quotes() -> None:
 
 
 def test_a_database_is_read_only(store: Store) -> None:
-    from latentlaw.tracking.search_sql import _engine
+    from latentlaw.tracking.reading.search_sql import _engine
     from sqlalchemy import text
     from sqlalchemy.exc import OperationalError
 

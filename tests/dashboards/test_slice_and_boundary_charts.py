@@ -2,12 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from latentlaw.data.slices import PLANES, Volume
+from latentlaw.data.inspection.slices import PLANES, Volume
 
-from dashboards.boundary_chart import boundary_chart, plane_of
-from dashboards.colouring import Scheme
-from dashboards.laws import latents_in, latex_lines, typeset
-from dashboards.ortho_chart import ortho_chart
+from dashboards.charts.boundary import boundary_chart, plane_of
+from dashboards.charts.colouring import Scheme
+from dashboards.charts.slices import ortho_chart
+from dashboards.wording.laws import latents_in, latex_lines, typeset
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
 

@@ -8,8 +8,8 @@ import pytest
 from dashboard_store import CLASSES, EACH, STACK, Store, write_stack
 from latentlaw.data.star.reading import read_star
 
-from dashboards import stacks
-from dashboards.members import star_bytes
+from dashboards.panels.members import star_bytes
+from dashboards.reading import stacks
 
 
 def test_a_stack_is_found_from_the_store_of_runs(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.star_rows import kept_star
 from latentlaw.data.star.writing import write_star

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from dask import distributed
 from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.inspection.validate import validate_tomogram
 from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.data.tomograms.store import open_tomogram
-from latentlaw.data.tomograms.validate import validate_tomogram
 from latentlaw.errors import ConfigError
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from latentlaw.data.collection.collect import collect
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.particles.collect import collect
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.errors import ConfigError, DataError
 from numpy.typing import NDArray

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.coordinates import read_coordinates
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.star.coordinates import read_coordinates
 from latentlaw.errors import DataError
 
 from tests.data.tomogram_samples import SHAPE, make_tomogram, noise

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.particles import cropping
-from latentlaw.data.particles.extract import ExtractReport, extract
+from latentlaw.data.extraction import cropping
+from latentlaw.data.extraction.extract import ExtractReport, extract
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.star.writing import write_star
 from latentlaw.data.tomograms.names import tomogram_key

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.particles.previews import orthogonal_slices, particle_gallery, tile_rows
+from latentlaw.data.inspection.previews import orthogonal_slices, particle_gallery, tile_rows
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.data.tomograms.ingest import ingest

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.coordinates import read_coordinates
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.particles.stack import ParticleStack, open_stack
-from latentlaw.data.star.coordinates import read_coordinates
 from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.errors import DataError
 from latentlaw.geometry.rotations import quaternion_to_matrix

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.formats.mrc import open_mrc
-from latentlaw.data.particles.extract import extract
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.simulation.microscope import Acquisition
 from latentlaw.data.simulation.rendering import Volume, support_radius

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import zarr
 from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.inspection.slices import level_within, particle_volume, tomogram_volume
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.slices import level_within, particle_volume, tomogram_volume
 from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.data.tomograms.store import Tomogram, open_tomogram
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.particles.star_rows import keep_star, kept_star, write_selected
 from latentlaw.data.particles.writer import new_stack

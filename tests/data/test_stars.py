@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from latentlaw.data.star.coordinates import read_coordinates
+from latentlaw.data.extraction.coordinates import read_coordinates
 from latentlaw.data.star.euler import euler_to_quaternion, quaternion_to_euler
 from latentlaw.data.star.reading import read_star
 from latentlaw.data.star.text import read_star_text

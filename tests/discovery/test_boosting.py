@@ -1,5 +1,5 @@
 import numpy as np
-from latentlaw.discovery.networks.boosting import LEAVES, fit_boosting
+from latentlaw.discovery.baselines.boosting import LEAVES, fit_boosting
 from latentlaw.discovery.scores import balanced_accuracy
 from samples import clusters, split_latents
 

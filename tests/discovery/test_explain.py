@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from latentlaw.discovery.equations.explain import FARTHEST, explain
 from latentlaw.discovery.equations.expressions import parse
 from latentlaw.discovery.equations.model import EquationModel
-from latentlaw.discovery.robustness.explain import FARTHEST, explain
 from latentlaw.errors import DataError
 
 NAMES = ("z0", "z1", "z2")

@@ -13,13 +13,13 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from latentlaw.discovery.equations.compiling import compile_program
-from latentlaw.discovery.equations.export_c import to_c
-from latentlaw.discovery.equations.export_latex import to_latex_fragment
-from latentlaw.discovery.equations.export_python import to_python
 from latentlaw.discovery.equations.expressions import parse, symbol, to_latex
 from latentlaw.discovery.equations.law import Law
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.discovery.equations.programs import LIMIT, bounded
+from latentlaw.discovery.export.c import to_c
+from latentlaw.discovery.export.latex import to_latex_fragment
+from latentlaw.discovery.export.python import to_python
 from latentlaw.errors import DataError
 from latex_reader import read_latex
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from latentlaw.discovery.baselines.features import feature_data
 from latentlaw.discovery.latents import check_latents
-from latentlaw.discovery.networks.features import feature_data
 from latentlaw.errors import DataError
 from samples import clusters
 

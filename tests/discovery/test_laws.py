@@ -1,6 +1,6 @@
 import pytest
+from latentlaw.discovery.equations.canonical import canonical_form, group_laws, same_law
 from latentlaw.discovery.equations.expressions import parse, to_text
-from latentlaw.discovery.equations.laws import canonical_form, group_laws, same_law
 
 NAMES = ("z0", "z1", "z2")
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from latentlaw.discovery.robustness.attacks import Target, sizes
-from latentlaw.discovery.robustness.curves import smallest_changes
+from latentlaw.discovery.robustness.smallest_changes import smallest_changes
 from latentlaw.errors import ConfigError
 
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5])

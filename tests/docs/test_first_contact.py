@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-from latentlaw.data.particles.collect import collect
+from latentlaw.data.collection.collect import collect
 
 from tests.docs.checkout import ROOT, copy_of_the_tree, environment
 

@@ -16,8 +16,8 @@ from latentlaw.errors import LatentlawError, PreemptedError
 from latentlaw.tracking.names import SPOOL_VARIABLE
 from latentlaw.training.ranks import joined
 
-from pipelines._entry import parse
-from pipelines._mlproject import entry_class
+from pipelines.cli.mlproject import entry_class
+from pipelines.cli.parameters import parse
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.inspection.validate import validate_tomogram
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.tomograms.ingest import ingest
-from latentlaw.data.tomograms.validate import validate_tomogram
 
 from tests.servers import MlflowServer, Postgres, Server, answers, free_port
 

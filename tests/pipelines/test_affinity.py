@@ -14,9 +14,9 @@ from latentlaw.priors.files import read_affinity
 from latentlaw.priors.table import AffinityTable
 from mlflow.tracking import MlflowClient
 
-from pipelines._heatmap import affinity_heatmap
-from pipelines._prior import Prior
 from pipelines.affinity import Affinity, compute, run
+from pipelines.figures.affinity import affinity_heatmap
+from pipelines.steps.prior import Prior
 
 SHAPES = ("barrel", "capped_barrel", "rod")
 

@@ -7,17 +7,17 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from latentlaw.data.collection.collect import collect
 from latentlaw.data.particles.chunks import ImageChunks
-from latentlaw.data.particles.collect import collect
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.priors.files import read_affinity
 from mlflow import MlflowClient
 
 from pipelines import evaluate
-from pipelines._heatmap import prior_heatmaps
-from pipelines._presets import PRESETS, Order, rendered, shrec
 from pipelines.compare import Compare, PresetName, as_markdown, run, summarise, supervised
+from pipelines.figures.affinity import prior_heatmaps
+from pipelines.presets import PRESETS, Order, rendered, shrec
 from pipelines.train import Train
 
 

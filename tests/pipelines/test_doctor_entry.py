@@ -11,7 +11,7 @@ import pytest
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.names import TAG_PROCESS
-from latentlaw.tracking.runs import stage_run
+from latentlaw.tracking.recording.runs import stage_run
 from mlflow.tracking import MlflowClient
 
 from tests.bundles import tiny_bundle

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from latentlaw.errors import ConfigError
 
-from pipelines._entry import parse, text_of, usage
-from pipelines._mlproject import ENTRIES, entry_class, mlproject
-from pipelines._reference import reference
+from pipelines.cli.mlproject import ENTRIES, entry_class, mlproject
+from pipelines.cli.parameters import parse, text_of, usage
+from pipelines.cli.reference import reference
 from pipelines.discover import Discover
 from pipelines.simulate import Simulate
 from pipelines.train import Train

@@ -15,7 +15,7 @@ from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.export import encoder as export_encoder
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.names import LATENTS
-from latentlaw.tracking.runs import configure_tracking, log_json, stage_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_json, stage_run
 
 Entry = Callable[..., int]
 

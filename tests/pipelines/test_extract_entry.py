@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from latentlaw.data.particles.extract import ExtractReport
+from latentlaw.data.extraction.extract import ExtractReport
 
 from pipelines.extract import _remarks
 

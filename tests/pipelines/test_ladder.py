@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.particles.collect import collect
+from latentlaw.data.collection.collect import collect
 from latentlaw.errors import ConfigError
 from latentlaw.tracking.names import FRONTIER, TAG_PARENT, TAG_STAGE
 

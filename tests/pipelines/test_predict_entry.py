@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from latentlaw.data.star.reading import read_star
 from latentlaw.serving.log import log_bundle
-from latentlaw.tracking.runs import configure_tracking, stage_run
+from latentlaw.tracking.recording.runs import configure_tracking, stage_run
 
-from pipelines._entry import build
+from pipelines.cli.parameters import build
 from pipelines.train import Train, set_up
 from tests.data.tomogram_samples import make_coordinates, make_tomogram, noise
 from tests.serving.small_bundles import BOX, SIZE_A, small_bundle, small_stack

@@ -9,7 +9,7 @@ from latentlaw.tracking.names import TAG_STAGE
 from mlflow.tracking import MlflowClient
 
 from pipelines import register, rollback
-from pipelines._entry import parse
+from pipelines.cli.parameters import parse
 from pipelines.register import Register
 from pipelines.rollback import Rollback
 from tests.logged_models import bars, trained

@@ -8,11 +8,11 @@ from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes
 from latentlaw.evaluation.shifts import Shift
 from latentlaw.models.normalisation import Normalisation
-from latentlaw.tracking.runs import load_json, stage_run
+from latentlaw.tracking.recording.runs import load_json, stage_run
 from mlflow.tracking import MlflowClient
 
-from pipelines._entry import ProgressBar
-from pipelines._robustness import attacked_rows, log_robustness
+from pipelines.cli.command import ProgressBar
+from pipelines.steps.robustness import attacked_rows, log_robustness
 
 BOX = 24
 

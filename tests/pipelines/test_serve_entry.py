@@ -7,7 +7,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 from latentlaw.serving.log import log_bundle
-from latentlaw.tracking.runs import stage_run
+from latentlaw.tracking.recording.runs import stage_run
 from mlflow.tracking import MlflowClient
 
 from tests.bundles import ScoringServer, packed, tiny_bundle

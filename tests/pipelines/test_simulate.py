@@ -11,9 +11,9 @@ from latentlaw.data.simulation.microscope import Acquisition, Optics
 from latentlaw.data.simulation.simulate import simulate_tomogram
 from latentlaw.data.simulation.templates import phantom_templates
 from latentlaw.errors import ConfigError
-from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.recording.runs import configure_tracking
 
-from pipelines._entry import parse
+from pipelines.cli.parameters import parse
 from pipelines.simulate import Simulate, run
 
 

@@ -11,7 +11,7 @@ from latentlaw.data.particles.writer import new_stack
 from latentlaw.errors import PrunedError
 from latentlaw.tuning.runs import begin_trial_run, close_left_runs
 
-from pipelines._trial import run_trial
+from pipelines.tuning.trial import run_trial
 
 F1 = "classification/macro_f1"
 

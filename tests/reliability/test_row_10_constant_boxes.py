@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.models.normalisation import Normalisation, NormalisationKind
 

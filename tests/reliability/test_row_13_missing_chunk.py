@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from latentlaw.data.inspection.validate import Damage, validate_tomogram
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.tomograms.store import open_tomogram
-from latentlaw.data.tomograms.validate import Damage, validate_tomogram
 from latentlaw.errors import DataError
 
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.tomograms.store import open_tomogram
-from latentlaw.data.tomograms.validate import (
+from latentlaw.data.inspection.validate import (
     Damage,
     repair_tomogram,
     validate_stack,
     validate_tomogram,
 )
+from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
 
 from tests.reliability.trees import contents

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from latentlaw.data.inspection.validate import validate_stack, validate_tomogram
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.tomograms.store import open_tomogram
-from latentlaw.data.tomograms.validate import validate_stack, validate_tomogram
 from latentlaw.errors import DataError
 
 ASSETS = Path(__file__).parents[1] / "assets"

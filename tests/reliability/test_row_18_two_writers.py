@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from latentlaw.data.output import new_output
+from latentlaw.data.storage.output import new_output
 from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.errors import ConfigError
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from latentlaw.data.locks import locked
+from latentlaw.data.storage.locks import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

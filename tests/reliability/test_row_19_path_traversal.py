@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.particles.collect import collect
+from latentlaw.data.collection.collect import collect
 from latentlaw.data.tomograms.ingest import ingest
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
-from latentlaw.tracking.artifacts import Missing, load_artifact_json
+from latentlaw.tracking.reading.artifacts import Missing, load_artifact_json
 from mlflow.tracking import MlflowClient
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.star.coordinates import read_coordinates
+from latentlaw.data.extraction.coordinates import read_coordinates
 from latentlaw.errors import DataError
 
 

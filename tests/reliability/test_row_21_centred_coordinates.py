@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.star.reading import absolute_positions, read_star
 from latentlaw.data.star.writing import write_star
 from latentlaw.errors import DataError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.extract import extract
 from latentlaw.errors import DataError
 
 from tests.data.tomogram_samples import make_coordinates, make_tomogram, noise

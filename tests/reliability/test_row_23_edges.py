@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
 

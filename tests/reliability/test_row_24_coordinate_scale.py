@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.particles.extract import extract
-from latentlaw.data.star.coordinates import read_coordinates
+from latentlaw.data.extraction.coordinates import read_coordinates
+from latentlaw.data.extraction.extract import extract
 from latentlaw.errors import DataError
 
 from tests.data.tomogram_samples import SHAPE, make_coordinates, make_tomogram, noise

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
 

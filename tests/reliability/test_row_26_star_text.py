@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from latentlaw.data.star.coordinates import read_coordinates
+from latentlaw.data.extraction.coordinates import read_coordinates
 
 NAMES = [
     *("rlnTomoName", "rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ"),

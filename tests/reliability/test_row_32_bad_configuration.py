@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines._entry import parse
-from pipelines._mlproject import ENTRIES, entry_class
+from pipelines.cli.mlproject import ENTRIES, entry_class
+from pipelines.cli.parameters import parse
 from pipelines.train import Train
 
 _BOMB = "a: &a [x, x]\n" + "".join(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines._environment import check_environment
+from pipelines.cli.environment import check_environment
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from latentlaw.tracking.names import TAG_RESUME
-from latentlaw.tracking.queries import list_runs
+from latentlaw.tracking.reading.queries import list_runs
 from latentlaw.training.keeping import stop_signals
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from pipelines._entry import parse
+from pipelines.cli.parameters import parse
 from pipelines.train import Train
 from tests.reliability.training_runs import only_run
 

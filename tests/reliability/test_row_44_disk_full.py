@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from latentlaw.data.formats.mrc import write_mrc
+from latentlaw.data.inspection.validate import validate_tomogram
 from latentlaw.data.tomograms.ingest import ingest
-from latentlaw.data.tomograms.validate import validate_tomogram
 from latentlaw.training.checkpoints import checkpoint_folder, read_checkpoint
 from mlflow.tracking import MlflowClient
 
@@ -56,7 +56,8 @@ CONVERT = """
 import resource, sys
 from pathlib import Path
 from latentlaw.data.tomograms.ingest import ingest
-from pipelines._entry import Entry, command
+from pipelines.cli.command import command
+from pipelines.cli.parameters import Entry
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 command(
@@ -79,7 +80,8 @@ import resource, sys
 from pathlib import Path
 import torch
 from latentlaw.training.checkpoints import Checkpoint, Progress, Record, write_checkpoint
-from pipelines._entry import Entry, command
+from pipelines.cli.command import command
+from pipelines.cli.parameters import Entry
 
 def write(step, size):
     record = Record(progress=Progress(step=step), batches={"seed": 0, "epoch": 0, "taken": 0})
@@ -123,8 +125,9 @@ def test_row_44_tracking(
 
 TRACK = """
 import os, resource, sys
-from latentlaw.tracking.runs import configure_tracking, log_file, log_metrics, stage_run
-from pipelines._entry import Entry, command
+from latentlaw.tracking.recording.runs import configure_tracking, log_file, log_metrics, stage_run
+from pipelines.cli.command import command
+from pipelines.cli.parameters import Entry
 
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

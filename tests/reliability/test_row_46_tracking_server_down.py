@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from latentlaw.tracking.epochs import EpochLogger
-from latentlaw.tracking.server import server_answers
+from latentlaw.tracking.recording.epochs import EpochLogger
+from latentlaw.tracking.store.server import server_answers
 from mlflow.tracking import MlflowClient
 
 from tests.servers import MlflowServer, free_port

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from latentlaw.tracking.epochs import EpochLogger
-from latentlaw.tracking.runs import configure_tracking, log_json, stage_run
+from latentlaw.tracking.recording.epochs import EpochLogger
+from latentlaw.tracking.recording.runs import configure_tracking, log_json, stage_run
 from mlflow.tracking import MlflowClient
 
 from tests.reliability.training_runs import start

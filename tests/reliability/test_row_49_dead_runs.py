@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from latentlaw.tracking.names import TAG_PROCESS
-from latentlaw.tracking.runs import configure_tracking, stage_run
+from latentlaw.tracking.recording.runs import configure_tracking, stage_run
 from mlflow.tracking import MlflowClient
 
 from tests.reliability.training_runs import start

@@ -5,11 +5,11 @@ import os
 
 import mlflow
 import pytest
-from latentlaw.tracking.epochs import EpochLogger
-from latentlaw.tracking.limits import fitting_key
 from latentlaw.tracking.names import PARAMS
-from latentlaw.tracking.queries import list_runs, loss_history
-from latentlaw.tracking.runs import load_json, log_metrics, stage_run
+from latentlaw.tracking.reading.queries import list_runs, loss_history
+from latentlaw.tracking.recording.epochs import EpochLogger
+from latentlaw.tracking.recording.runs import load_json, log_metrics, stage_run
+from latentlaw.tracking.store.limits import fitting_key
 from mlflow.tracking import MlflowClient
 
 LONG = "x," * 4000

@@ -11,8 +11,8 @@ import dask
 import numpy as np
 import pytest
 from dask import distributed
-from latentlaw.data.output import resumable_output
 from latentlaw.data.scheduler import open_scheduler
+from latentlaw.data.storage.output import resumable_output
 from latentlaw.errors import DataError, WorkerError
 
 ITEMS = range(8)

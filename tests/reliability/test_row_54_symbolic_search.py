@@ -7,8 +7,8 @@ import pytest
 from latentlaw.discovery.equations.expressions import latents_of
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
 from latentlaw.discovery.search.engines import SearchSpec
+from latentlaw.discovery.search.equation_search import EquationSearch
 from latentlaw.discovery.search.operon import OperonEngine
-from latentlaw.discovery.search.search import EquationSearch
 from latentlaw.errors import DataError, EngineError
 
 NAMES = ("z0", "z1", "z2")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from latentlaw.discovery.equations.compiling import compile_program
-from latentlaw.discovery.equations.export_python import to_python
 from latentlaw.discovery.equations.expressions import parse, to_text
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.discovery.equations.programs import LIMIT, Program
+from latentlaw.discovery.export.python import to_python
 from latentlaw.errors import DataError
 
 NAMES = ("z0", "z1", "z2")

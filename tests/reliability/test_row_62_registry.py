@@ -9,7 +9,7 @@ import mlflow
 import pytest
 from latentlaw.errors import CheckpointError, LatentlawError, RegistryError
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.runs import configure_tracking
+from latentlaw.tracking.recording.runs import configure_tracking
 from mlflow.tracking import MlflowClient
 
 from tests.logged_models import bars, trained

@@ -16,12 +16,12 @@ from latentlaw.discovery.equations.expressions import symbol
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle, log_bundle
-from latentlaw.serving.registry.card import Listing, write_card
-from latentlaw.serving.registry.card_text import card_description, card_markdown
-from latentlaw.serving.registry.gate import measured
+from latentlaw.serving.promotion.card import Listing, write_card
+from latentlaw.serving.promotion.card_text import card_description, card_markdown
+from latentlaw.serving.promotion.gate import measured
 from latentlaw.tracking.names import LATENTS
-from latentlaw.tracking.registry import LONGEST_DESCRIPTION
-from latentlaw.tracking.runs import log_data, log_json, stage_run, tag_run
+from latentlaw.tracking.recording.registry import LONGEST_DESCRIPTION
+from latentlaw.tracking.recording.runs import log_data, log_json, stage_run, tag_run
 from mlflow.tracking import MlflowClient
 from sklearn.metrics import accuracy_score
 

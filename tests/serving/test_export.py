@@ -31,7 +31,7 @@ from latentlaw.serving.export.encoder import (
     save_pt2,
     trace,
 )
-from latentlaw.serving.export.export import export_bundle
+from latentlaw.serving.export.files import export_bundle
 
 SMALL = {"channels": 4, "depth": 1, "latent_dims": 3, "splats": 8}
 CONFIGS = {

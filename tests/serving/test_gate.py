@@ -9,11 +9,11 @@ import pytest
 from latentlaw.data.particles.splits import split_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError, RegistryError
-from latentlaw.serving.registry.gate import judge, measured
+from latentlaw.serving.promotion.gate import judge, measured
 from latentlaw.tracking.names import TAG_TRAINED_BY
-from latentlaw.tracking.registry import add_version
-from latentlaw.tracking.runs import log_data, stage_run
-from latentlaw.tracking.splits import load_split, split_of
+from latentlaw.tracking.reading.splits import load_split, split_of
+from latentlaw.tracking.recording.registry import add_version
+from latentlaw.tracking.recording.runs import log_data, stage_run
 from mlflow.tracking import MlflowClient
 
 from tests.logged_models import bars, trained

@@ -16,7 +16,7 @@ from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.digests import DIGESTS, write_digests
-from latentlaw.serving.law import load_law
+from latentlaw.serving.law_bundle import load_law
 
 from tests.bundles import ScoringServer
 
@@ -53,7 +53,7 @@ def test_latents_are_answered_as_by_the_whole_bundle(bundle: Bundle, folder: Pat
 
 def test_nothing_heavy_is_imported_for_it(folder: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from latentlaw.serving.law import load_law\n"
+        "import sys; from pathlib import Path; from latentlaw.serving.law_bundle import load_law\n"
         "import numpy as np\n"
         f"load_law(Path({str(folder)!r})).answers(np.array([[0.1, 0.2, 0.3]]))\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"

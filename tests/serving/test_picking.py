@@ -106,7 +106,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(
 
 
 def test_windows_are_what_extraction_cuts(tmp_path: Path) -> None:
-    from latentlaw.data.particles.extract import extract
+    from latentlaw.data.extraction.extract import extract
     from latentlaw.data.particles.stack import open_stack
 
     make_tomogram(tmp_path / "stores", noise())

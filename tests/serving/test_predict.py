@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dask import distributed
-from latentlaw.data.particles.extract import extract
+from latentlaw.data.extraction.extract import extract
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.star.reading import read_star
 from latentlaw.data.star.text import read_star_text

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from latentlaw.errors import ConfigError, TrackingError
-from latentlaw.tracking.epochs import EpochLogger
-from latentlaw.tracking.runs import stage_run
-from latentlaw.tracking.spool import Spool, send_left
+from latentlaw.tracking.recording.epochs import EpochLogger
+from latentlaw.tracking.recording.runs import stage_run
+from latentlaw.tracking.recording.spool import Spool, send_left
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient

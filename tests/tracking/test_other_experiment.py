@@ -2,7 +2,7 @@
 
 import mlflow
 from latentlaw.tracking.names import EXPERIMENT
-from latentlaw.tracking.runs import stage_run
+from latentlaw.tracking.recording.runs import stage_run
 
 
 def test_a_run_of_another_experiment_goes_on_there(tracking_store):

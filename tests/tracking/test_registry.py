@@ -11,8 +11,8 @@ from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle, log_bundle
-from latentlaw.tracking.epochs import EpochLogger
-from latentlaw.tracking.registry import (
+from latentlaw.tracking.recording.epochs import EpochLogger
+from latentlaw.tracking.recording.registry import (
     LONGEST_DESCRIPTION,
     LONGEST_TAG,
     Move,
@@ -25,7 +25,7 @@ from latentlaw.tracking.registry import (
     standing,
     way_back,
 )
-from latentlaw.tracking.runs import load_json, log_json, source_run, stage_run
+from latentlaw.tracking.recording.runs import load_json, log_json, source_run, stage_run
 from mlflow.tracking import MlflowClient
 
 ALIAS = "champion"

@@ -2,7 +2,7 @@
 
 import pytest
 from latentlaw.errors import TrackingError
-from latentlaw.tracking.stores import choose_experiment
+from latentlaw.tracking.store.experiments import choose_experiment
 
 
 def test_a_database_that_cannot_be_made_is_one_line_with_the_way_out() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import mlflow
 import optuna
 from latentlaw.tracking.names import TAG_STUDY
-from latentlaw.tracking.runs import configure_tracking, stage_run
+from latentlaw.tracking.recording.runs import configure_tracking, stage_run
 from latentlaw.tuning.optimise import optimise
 from latentlaw.tuning.pool import Pool, cluster_pool, local_pool
 from latentlaw.tuning.runs import close_left_runs

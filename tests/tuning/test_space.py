@@ -8,9 +8,9 @@ from latentlaw.tuning.objectives import DIRECTIONS, check_comparable, parse_obje
 from latentlaw.tuning.space import parse_space
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from pipelines._entry import parse
-from pipelines._search_space import load_space
+from pipelines.cli.parameters import parse
 from pipelines.tune import Tune, pruner_of
+from pipelines.tuning.search_space import load_space
 
 COMMON = {"data": "d", "affinity": "a.csv", "model": "affinity-vae", "epochs": 5, "seed": 0}
 

@@ -10,15 +10,16 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from latentlaw.discovery.baselines.boosting import BoostedTrees, fit_boosting
 from latentlaw.discovery.equations.expressions import complexity, latents_of, to_latex, to_text
 from latentlaw.discovery.frontier import Rung, black_box, model_rung
 from latentlaw.discovery.latents import LatentData, check_latents
-from latentlaw.discovery.networks.boosting import BoostedTrees, fit_boosting
-from latentlaw.discovery.networks.dense import LatentNetwork, fit_dense, fit_logistic, one_thread
+from latentlaw.discovery.networks.dense import LatentNetwork, fit_dense, fit_logistic
 from latentlaw.discovery.networks.sparse import SparseMethod, SparseModel, fit_sparse
 from latentlaw.discovery.scores import balanced_log_loss, log_losses, one_vs_rest_accuracy
 from latentlaw.discovery.search.engines import SearchSpec, select_engine
-from latentlaw.discovery.search.search import TARGETS, EquationSearch
+from latentlaw.discovery.search.equation_search import TARGETS, EquationSearch
+from latentlaw.discovery.threads import one_thread
 from latentlaw.errors import ConfigError, nearest_hint
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from latentlaw.discovery.equations.model import EquationModel
     from latentlaw.discovery.frontier import Scorer
-    from latentlaw.discovery.search.search import FoundEquations, Targets
+    from latentlaw.discovery.search.equation_search import FoundEquations, Targets
 
     Progress = Callable[[str, float], None]
 

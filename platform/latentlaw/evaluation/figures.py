@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latentlaw.data.particles.previews import Image, central_slice, tile_rows
+from latentlaw.data.inspection.previews import Image, central_slice, tile_rows
 from latentlaw.evaluation.embed import embed
 from latentlaw.models.vae import AutoEncoder
 

@@ -34,7 +34,7 @@ def main() -> None:
 
 def _load(folder: Path, *, law: bool) -> Servable:
     if law:
-        from latentlaw.serving.law import load_law
+        from latentlaw.serving.law_bundle import load_law
 
         return load_law(folder)
     from latentlaw.serving.bundle import load_bundle  # imports torch, which takes seconds

@@ -17,7 +17,7 @@ from latentlaw.evaluation.embed import Images
 from latentlaw.serving.answers import PARTS
 from latentlaw.serving.bundle import Bundle, load_bundle
 from latentlaw.tracking.names import MODEL
-from latentlaw.tracking.runs import fetched
+from latentlaw.tracking.recording.runs import fetched
 
 _PACKAGE = Path(latentlaw.__file__).parent
 #: What the served code imports; torch as its plain version, so that a CPU build satisfies it.

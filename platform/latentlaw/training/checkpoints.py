@@ -19,8 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from latentlaw.data.locks import locked
-from latentlaw.data.output import remove
+from latentlaw.data.storage.locks import locked
+from latentlaw.data.storage.output import remove
 from latentlaw.errors import CheckpointError
 
 _TENSORS, _RECORD, _DIGESTS = "tensors.safetensors", "record.json", "digests.json"

@@ -15,8 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from latentlaw.errors import ConfigError
-from latentlaw.tracking.queries import reason_of
 from latentlaw.tracking.scrub import without_secrets
+from latentlaw.tracking.store.failures import reason_of
 from latentlaw.tuning.objectives import DIRECTIONS
 from latentlaw.tuning.process import State
 from latentlaw.tuning.runs import close_trial_runs

@@ -16,7 +16,7 @@ from latentlaw.data.formats.mrc_header import (
     open_stream,
     read_mrc_header,
 )
-from latentlaw.data.output import new_output
+from latentlaw.data.storage.output import new_output
 from latentlaw.errors import DataError
 
 _BLOCK = 2**22

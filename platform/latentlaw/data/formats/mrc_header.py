@@ -11,7 +11,7 @@ import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 from mrcfile.utils import byte_order_from_machine_stamp
 
-from latentlaw.data.voxel_sizes import SAME_SIZE, agreed_size
+from latentlaw.data.formats.voxel_sizes import SAME_SIZE, agreed_size
 from latentlaw.errors import DataError
 
 PACKED_SUFFIXES = (".gz", ".bz2")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from latentlaw.data.voxel_sizes import SAME_SIZE, agreed_size
+from latentlaw.data.formats.voxel_sizes import SAME_SIZE, agreed_size
 from latentlaw.errors import DataError
 
 _ANGSTROM_PER_UNIT = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from latentlaw.data.formats.mrc import unpack_mrc
 from latentlaw.data.formats.mrc_header import PACKED_SUFFIXES, MrcHeader, read_mrc_header
 from latentlaw.data.formats.multiscales import Multiscale, read_multiscale
-from latentlaw.data.voxel_sizes import agreed_size
+from latentlaw.data.formats.voxel_sizes import agreed_size
 from latentlaw.errors import DataError
 
 MRC_SUFFIXES = (".mrc", ".rec", ".map", ".st")

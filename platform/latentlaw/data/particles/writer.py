@@ -12,17 +12,11 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 from zarr.codecs import Crc32cCodec
 
-from latentlaw.data.locks import locked
-from latentlaw.data.output import new_output
 from latentlaw.data.particles.chunks import chunk_key, encode_chunk
-from latentlaw.data.particles.stack import (
-    FORMAT_VERSION,
-    SUMS,
-    TABLE,
-    ParticleStack,
-    open_stack,
-    particle_table,
-)
+from latentlaw.data.particles.stack import FORMAT_VERSION, SUMS, TABLE, ParticleStack, open_stack
+from latentlaw.data.storage.locks import locked
+from latentlaw.data.storage.output import new_output
+from latentlaw.data.table import particle_table
 from latentlaw.errors import DataError
 
 _CHUNK_BYTES = 4 * 2**20

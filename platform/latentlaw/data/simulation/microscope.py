@@ -1,17 +1,16 @@
 """How a tomogram is recorded: transfer function, missing wedge, noise, contrast."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.geometry.volumes import apply_fourier_mask, frequencies_squared, wedge_mask
 
 Volume = NDArray[np.float32]
-Contrast = Literal["bright", "dark"]
 
 
 @dataclass(frozen=True)

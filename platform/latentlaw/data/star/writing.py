@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentlaw.data.particles.stack import COLUMNS, particle_table
 from latentlaw.data.star.euler import quaternion_to_euler, relative
 from latentlaw.data.star.reading import (
     ANGLES,
@@ -27,6 +26,7 @@ from latentlaw.data.star.reading import (
     subtomogram_frame,
 )
 from latentlaw.data.star.text import StarText, encode_star, star_block
+from latentlaw.data.table import COLUMNS, particle_table
 from latentlaw.errors import DataError
 
 Update = Literal["pose", "label"]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from latentlaw.data.formats.sources import TomogramSource, find_sources, open_source
-from latentlaw.data.output import check_new, remove, resumable_output
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
+from latentlaw.data.storage.output import check_new, remove, resumable_output
 from latentlaw.data.tomograms.names import tomogram_key
 from latentlaw.data.tomograms.pyramid import keep_or_make_shard, shard_tasks
 from latentlaw.data.tomograms.shards import unfinished_shards

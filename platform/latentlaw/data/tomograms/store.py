@@ -11,8 +11,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from latentlaw.data.complete import open_complete
-from latentlaw.data.headers import check_header
+from latentlaw.data.storage.complete import open_complete
+from latentlaw.data.storage.headers import check_header
 from latentlaw.data.tomograms.shards import (
     ShardSum,
     chunk_codecs,

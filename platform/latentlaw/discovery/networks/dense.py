@@ -6,7 +6,6 @@ import copy
 import itertools
 import math
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,14 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from latentlaw.discovery.scores import balanced_log_loss
+from latentlaw.discovery.threads import one_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch.optim import Optimizer
@@ -29,21 +28,6 @@ if TYPE_CHECKING:
     from latentlaw.discovery.latents import LatentData, LatentScaling
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch, BLAS and OpenMP on one thread inside: matrices this small only lose by more.
-
-    On a busy two-core machine, two threads made training a hundred times slower.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from latentlaw.discovery.networks.dense import (
-    LatentNetwork,
-    NetworkSpec,
-    folded,
-    one_thread,
-)
+from latentlaw.discovery.networks.dense import LatentNetwork, NetworkSpec, folded
 from latentlaw.discovery.networks.magnitude import pruned_networks
 from latentlaw.discovery.networks.rigl import rigl_networks
 from latentlaw.discovery.networks.sparse_paths import without_dead_ends
+from latentlaw.discovery.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

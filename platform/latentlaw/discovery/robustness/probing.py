@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from latentlaw.discovery.robustness.attacks import BATCH, Target
-from latentlaw.discovery.robustness.curves import smallest_changes
+from latentlaw.discovery.robustness.smallest_changes import smallest_changes
 from latentlaw.evaluation.image_features import foregrounds
 from latentlaw.evaluation.perturbations import energy_inside, feature_changes, named_features
 from latentlaw.evaluation.shifts import apply_shift
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latentlaw.discovery.robustness.attacks import Logits, Norm
-    from latentlaw.discovery.robustness.curves import SmallestChanges
+    from latentlaw.discovery.robustness.smallest_changes import SmallestChanges
     from latentlaw.evaluation.shifts import Shift
     from latentlaw.models.normalisation import Normalisation
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
+from latentlaw.discovery.equations.canonical import canonical_form, structure_text
 from latentlaw.discovery.equations.expressions import complexity, to_text
-from latentlaw.discovery.equations.laws import canonical_form, structure_text
 from latentlaw.discovery.search.choice import Assembled, out_of_fold_values
 from latentlaw.discovery.search.refit import (
     Heads,

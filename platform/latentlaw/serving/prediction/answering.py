@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentlaw.data.particles.boxes import cut_boxes
-from latentlaw.data.particles.review import NonfinitePolicy, Review
+from latentlaw.data.extraction.boxes import cut_boxes
+from latentlaw.data.extraction.review import NonfinitePolicy, Review
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.scheduler import HERE
-from latentlaw.data.simulation.microscope import Contrast
+from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, embed

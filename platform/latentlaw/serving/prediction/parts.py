@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from latentlaw.data.output import remove
+from latentlaw.data.storage.output import remove
 
 _PLAN = "plan.json"
 

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentlaw.data.particles.placement import ZYX, place
-from latentlaw.data.particles.stack import particle_table
+from latentlaw.data.extraction.placement import ZYX, place
 from latentlaw.data.progress import Progress, silent
-from latentlaw.data.simulation.microscope import Contrast
+from latentlaw.data.table import particle_table
+from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import common_voxel_size, tomograms_by_name
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.errors import ConfigError, DataError

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentlaw.data.particles.placement import NEAREST, EdgePolicy, MissingPolicy, place
-from latentlaw.data.particles.review import NonfinitePolicy
-from latentlaw.data.particles.stack import open_stack, particle_table
+from latentlaw.data.extraction.coordinates import read_coordinates
+from latentlaw.data.extraction.placement import NEAREST, EdgePolicy, MissingPolicy, place
+from latentlaw.data.extraction.review import NonfinitePolicy
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.star_rows import kept_star
 from latentlaw.data.progress import Progress, silent
-from latentlaw.data.simulation.microscope import Contrast
-from latentlaw.data.star.coordinates import read_coordinates
 from latentlaw.data.star.text import StarText, read_star_text
+from latentlaw.data.table import particle_table
+from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import common_voxel_size, tomograms_by_name
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.errors import DataError

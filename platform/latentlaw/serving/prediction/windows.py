@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentlaw.data.simulation.microscope import Contrast
+from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.evaluation.detection import best_shift, reconstruction_correlation
 from latentlaw.models.vae import AutoEncoder

@@ -1,0 +1,1 @@
+"""What pages compute, from tables to tables."""

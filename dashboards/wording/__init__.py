@@ -1,0 +1,1 @@
+"""Text as pages show it: escaped, typeset, in the field's words."""

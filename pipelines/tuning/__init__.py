@@ -1,0 +1,1 @@
+"""What `tune` tries: its search spaces, and the trial that is run for each draw."""

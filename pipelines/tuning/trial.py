@@ -1,0 +1,115 @@
+"""A trial of `tune`: trains with the parameters that were drawn, and measures on validation data.
+
+`python -m pipelines.tuning.trial` is the process that trials are forked from.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import torch
+from latentlaw.discovery.discover import discover
+from latentlaw.evaluation.embed import embed
+from latentlaw.evaluation.validation import validation_measures, without_test
+from latentlaw.serving.bundle import Bundle
+from latentlaw.tracking.recording.epochs import EpochLogger
+from latentlaw.tracking.recording.runs import configure_tracking, stage_run
+from latentlaw.tuning.objectives import LAWS, LOSSES
+from latentlaw.tuning.runs import TRIAL_STAGE
+from latentlaw.tuning.server import Report, serve
+
+from pipelines.cli.command import quiet, use_threads
+from pipelines.cli.parameters import build
+from pipelines.discover import Discover, latent_data
+from pipelines.train import (
+    Setup,
+    Train,
+    check,
+    log_set_up,
+    set_up,
+    train_bundle,
+    trained_head,
+)
+
+OF_DISCOVER = "discover."
+
+
+def run_trial(task: Mapping[str, Any], report: Report) -> dict[str, float]:
+    """Train, measure what the study asks for, and return it.
+
+    Parameters
+    ----------
+    task
+        `values` and `drawn`, parameters of `train` and, after `discover.`, of `discover`;
+        `run_id`; in `values` too `objectives` and `pruned`, whether each epoch is reported.
+    report
+        Told of the first objective after each epoch; raises where the trial is pruned.
+    """
+    quiet()
+    configure_tracking()
+    values = dict(task["values"])
+    objectives, pruned = values.pop("objectives"), values.pop("pruned")
+    p, told = parameters(values | task["drawn"])
+    check(p)
+    with stage_run(TRIAL_STAGE, p.model_dump(), run_id=task["run_id"]):
+        threads = use_threads()
+        made = set_up(p)
+        log_set_up(p, made)
+        epochs: list[dict[str, float]] = []
+        with EpochLogger(task["run_id"]) as log:
+
+            def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+                epochs.append(metrics)
+                if not pruned:
+                    log(epoch, metrics)
+                    return
+                measures = metrics | _measures(made, p.seed)
+                shown = {name: measures[name] for name in objectives if name in measures}
+                log(
+                    epoch, metrics | {f"val/{k.removeprefix('val/')}": v for k, v in shown.items()}
+                )
+                for value in shown.values():
+                    report(epoch, value)
+
+            bundle, best = train_bundle(p, made, on_epoch, None)
+        found = {name: epochs[best][name] for name in LOSSES}
+        found |= _measures(made, p.seed) | {"trial/threads": torch.get_num_threads()}
+        if set(objectives) & set(LAWS):
+            found |= _laws(made, bundle, told, threads)
+        return found
+
+
+def parameters(values: Mapping[str, Any]) -> tuple[Train, dict[str, Any]]:
+    """Return the parameters of `train`, checked, and those of `discover` by their own names."""
+    of_train = {k: v for k, v in values.items() if not k.startswith(OF_DISCOVER)}
+    of_discover = {
+        k.removeprefix(OF_DISCOVER): v for k, v in values.items() if k.startswith(OF_DISCOVER)
+    }
+    return build(Train, of_train), of_discover
+
+
+def _measures(made: Setup, seed: int) -> dict[str, float]:
+    head = trained_head(made.model, made.data)
+    return validation_measures(made.model, head, made.data, affinity=made.matrix, seed=seed)
+
+
+def _laws(made: Setup, bundle: Bundle, told: Mapping[str, Any], threads: int) -> dict[str, float]:
+    """Search for equations; validation particles score what a part of training chose."""
+    p = build(Discover, {"model": "", "data": str(made.stack.path), **told})
+    groups = made.stack.table["group"].to_numpy(dtype=str)
+    data = without_test(made.data, groups, made.training.seed)
+    codes = embed(bundle.model, data.images)
+    found = discover(
+        latent_data(data, codes, pd.factorize(groups)[0]),
+        engine=p.engine,
+        budget_s=p.budget_s,
+        max_complexity=p.max_complexity,
+        targets=p.targets,
+        seed=made.training.seed,
+        threads=threads,
+    )
+    return {name: found.metrics[name] for name in LAWS}
+
+
+if __name__ == "__main__":
+    serve(run_trial)

@@ -1,0 +1,1 @@
+"""Particles collected from images, subvolumes and archives of others."""

@@ -1,0 +1,1 @@
+"""Particles cut from tomograms: coordinates read, boxes placed, cut and looked at."""

@@ -1,0 +1,1 @@
+"""Stores looked at: slices, previews, and whether each chunk is whole."""

@@ -1,0 +1,1 @@
+"""What laws and networks are compared with: boosted trees, plain image features."""

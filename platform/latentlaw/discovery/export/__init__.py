@@ -1,0 +1,1 @@
+"""A law as C, Python or LaTeX: a language a module."""

@@ -1,0 +1,1 @@
+"""Runs read: bounded questions, artifacts, studies, lineage."""

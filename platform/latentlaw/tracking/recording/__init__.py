@@ -1,0 +1,1 @@
+"""Runs written: what they log, how epochs reach the store, versions and their aliases."""

@@ -1,0 +1,1 @@
+"""The MLflow store as its clients meet it: away, slow, new, or too narrow for a value."""

@@ -1,0 +1,61 @@
+"""A store of runs that cannot be read or written to: one line of what MLflow raises."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from latentlaw.errors import DataError, TrackingError
+from latentlaw.tracking.scrub import without_secrets
+
+UNREACHABLE = (MlflowException, SQLAlchemyError, OSError)
+
+
+def store_exists(tracking_uri: str) -> bool:
+    """Tell whether there is a store to read: opening an SQLite file that is not there makes it."""
+    path = tracking_uri.removeprefix("sqlite:///")
+    return path == tracking_uri or Path(path.split("?")[0]).is_file()
+
+
+@contextmanager
+def reading(tracking_uri: str) -> Iterator[None]:
+    """Say in one line what keeps a store of runs from being read in the block.
+
+    Raises
+    ------
+    DataError
+        Naming the store, why, and what to do.
+    """
+    try:
+        yield
+    except UNREACHABLE as error:
+        raise DataError(
+            f"the runs at {without_secrets(tracking_uri)} cannot be read: {reason_of(error)}. "
+            "Start the tracking server, or set MLFLOW_TRACKING_URI to where the runs are"
+        ) from error
+
+
+@contextmanager
+def tracking_errors(tracking_uri: str) -> Iterator[None]:
+    """Make one line of what MLflow, or the database below it, raises in the block.
+
+    Raises
+    ------
+    TrackingError
+        When MLflow raises, as it does after its last try.
+    """
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        raise TrackingError(
+            f"tracking: {without_secrets(tracking_uri)} takes no more of the run: "
+            f"{reason_of(error)}; mend that (is a disk full?), then run the command again"
+        ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first line of an error's message, or its kind; without secrets."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return without_secrets(lines[0][:300])
