@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from latentlaw.data.collection.collect import collect
+from latentlaw.data.collection.collect import collect_particles
 from latentlaw.data.inspection.previews import particle_gallery
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
@@ -29,7 +29,7 @@ def run(parameters: Collect) -> Path:
     """Collect and return the stack; files that are bad are an error once the others are done."""
     p = parameters
     with stage_run("collect", p.model_dump()):
-        report = collect(
+        report = collect_particles(
             p.source,
             p.out,
             box=p.box,

@@ -11,14 +11,14 @@ from latentlaw.data.particles.splits import TEST, TRAIN, VAL
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.particles.tasks import task_labels
 from latentlaw.discovery.baselines.features import feature_data
-from latentlaw.discovery.discover import Discovery, discover
+from latentlaw.discovery.discover import Discovery, discover_laws
 from latentlaw.discovery.frontier import Rung, model_rung
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
 from latentlaw.discovery.networks.dense import fit_logistic
 from latentlaw.discovery.networks.sparse import SparseMethod
 from latentlaw.discovery.robustness.attacks import Logits
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes
-from latentlaw.discovery.search.engines import SearchSpec
+from latentlaw.discovery.search.engines.engine import SearchSpec
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip
@@ -194,7 +194,7 @@ def discovered(p: Discover) -> Discovered:
             for kind in p.black_boxes
         }
         rungs = [black_box_rung(kind, data, box, bundle.model) for kind, box in boxes.items()]
-        found = discover(
+        found = discover_laws(
             latents,
             engine=p.engine,
             budget_s=p.budget_s,

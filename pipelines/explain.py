@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.storage.output import check_new, new_output
-from latentlaw.discovery.equations.explain import explain
+from latentlaw.discovery.equations.explain import explain_decision
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import ConfigError, DataError, nearest_hint
 from latentlaw.evaluation.embed import embed
@@ -125,7 +125,7 @@ def explain_rows(
     """Explain particles of a stack, and decode what would be another class."""
     images = stack.read(rows)
     codes = embed(model, images)
-    explanations = [explain(equations, mu, sigma) for mu in codes.mu]
+    explanations = [explain_decision(equations, mu, sigma) for mu in codes.mu]
     flipped = np.array([e.latents if e.flip is None else e.flip.latents for e in explanations])
     normalised = model.config.normalisation(torch.from_numpy(images)).numpy()
     decoded, after = decode(model, codes.mu, codes.pose), decode(model, flipped, codes.pose)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from latentlaw.data.extraction.extract import ExtractReport, extract
+from latentlaw.data.extraction.extract import ExtractReport, extract_particles
 from latentlaw.data.inspection.previews import particle_gallery
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.tomograms.contrast import Contrast
@@ -50,7 +50,7 @@ def run(parameters: Extract) -> Path:
     """Extract and return the stack."""
     p = parameters
     with stage_run("extract", p.model_dump()):
-        report = extract(
+        report = extract_particles(
             for_workers(p.tomograms, p.scheduler),
             p.coordinates,
             for_workers(p.out, p.scheduler),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from latentlaw.data.inspection.previews import orthogonal_slices
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.names import tomogram_key
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
@@ -40,7 +40,7 @@ def run(parameters: Ingest) -> list[Path]:
     """Ingest and return the stores; sources that are bad are an error once the others are done."""
     p = parameters
     with stage_run("ingest", p.model_dump()):
-        report = ingest(
+        report = ingest_tomograms(
             for_workers(p.source, p.scheduler),
             for_workers(p.out, p.scheduler),
             voxel_size_a=p.voxel_size,

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 from latentlaw.tracking.names import EXPERIMENT
-from latentlaw.tracking.reading.search import Order, RunQuery
+from latentlaw.tracking.reading.run_query import Order, RunQuery
 
 from dashboards.reading import store
 from dashboards.tables.measures import MEASURES, measure_title

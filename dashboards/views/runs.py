@@ -2,7 +2,7 @@
 
 import pandas as pd
 import streamlit as st
-from latentlaw.tracking.reading.search import RunQuery
+from latentlaw.tracking.reading.run_query import RunQuery
 
 from dashboards.panels import run_details, run_filters
 from dashboards.panels.run_table import run_table, table_options

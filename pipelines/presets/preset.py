@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
-from latentlaw.data.collection.collect import collect
+from latentlaw.data.collection.collect import collect_particles
 from numpy.typing import NDArray
 
 from pipelines.cli.parameters import Entry, build
@@ -59,5 +59,5 @@ class Order:
         with TemporaryDirectory() as scratch:
             archive = Path(scratch) / f"{name}.npz"
             np.savez(archive, images=images, labels=np.array(labels))
-            collect(archive, stack, overwrite=self.overwrite)
+            collect_particles(archive, stack, overwrite=self.overwrite)
         return stack

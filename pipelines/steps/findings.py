@@ -15,7 +15,7 @@ import torch
 from latentlaw.data.inspection.validate import validate_stack, validate_tomogram
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.tomograms.store import open_tomogram
-from latentlaw.discovery.search.engines import ENGINES, make_engine
+from latentlaw.discovery.search.engines.selection import ENGINES, make_engine
 from latentlaw.errors import LatentlawError
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.recording.processes import close_dead_runs

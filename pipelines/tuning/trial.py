@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from latentlaw.discovery.discover import discover
+from latentlaw.discovery.discover import discover_laws
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.validation import validation_measures, without_test
 from latentlaw.serving.bundle import Bundle
@@ -99,7 +99,7 @@ def _laws(made: Setup, bundle: Bundle, told: Mapping[str, Any], threads: int) ->
     groups = made.stack.table["group"].to_numpy(dtype=str)
     data = without_test(made.data, groups, made.training.seed)
     codes = embed(bundle.model, data.images)
-    found = discover(
+    found = discover_laws(
         latent_data(data, codes, pd.factorize(groups)[0]),
         engine=p.engine,
         budget_s=p.budget_s,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from latentlaw.data.extraction.cropping import centred_box
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 
 from tests.benchmarks.ratio import Ratio, interleaved_seconds
@@ -31,14 +31,14 @@ def _measure(folder: Path) -> list[Ratio]:
     volume = generator.normal(size=SHAPE).astype(np.float32)
     store = folder / "t.ome.zarr"
     write_mrc(folder / "t.mrc", volume, SIZE_A)
-    ingest(folder / "t.mrc", folder, levels=1, scheduler="threads")
+    ingest_tomograms(folder / "t.mrc", folder, levels=1, scheduler="threads")
     voxels = generator.uniform(BOX, np.array(SHAPE) - BOX, (PARTICLES, 3))
     table = pd.DataFrame(voxels * SIZE_A, columns=list("zyx")).assign(tomogram="t")
     table.to_csv(folder / "p.csv", index=False)
     array = open_tomogram(store).levels[0]
 
     def ours() -> None:
-        extract(
+        extract_particles(
             store, folder / "p.csv", folder / "ours", box=BOX, scheduler="threads", overwrite=True
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.shards import chunk_codecs
 
 from tests.benchmarks.memory import peak_memory
@@ -19,10 +19,10 @@ RATE_SHAPE = (512, 512, 1024)  # 1 GiB of float32
 MEMORY_SHAPE = (512, 1024, 2048)  # 4 GiB
 INGEST_WITH_TWO_WORKERS = """
 import os, sys
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 if __name__ == "__main__":
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
-    ingest(sys.argv[1], sys.argv[2], scheduler="local", overwrite=True)
+    ingest_tomograms(sys.argv[1], sys.argv[2], scheduler="local", overwrite=True)
 """
 
 
@@ -38,7 +38,9 @@ def _rate(folder: Path) -> Ratio:
     write_mrc(folder / "rate.mrc", volume, 10.0)
 
     def ours() -> None:
-        ingest(folder / "rate.mrc", folder / "ours", levels=1, scheduler="threads", overwrite=True)
+        ingest_tomograms(
+            folder / "rate.mrc", folder / "ours", levels=1, scheduler="threads", overwrite=True
+        )
 
     def peer() -> None:
         shutil.rmtree(folder / "peer", ignore_errors=True)

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.evaluation.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
@@ -40,7 +40,7 @@ def _measure(folder: Path) -> list[Ratio]:
     with new_stack(folder / "s.particles.zarr", item_shape=images.shape[1:]) as writer:
         writer.append(images, table)
     write_mrc(folder / "t.mrc", generator.standard_normal(SHAPE, np.float32), SIZE_A)
-    ingest(folder / "t.mrc", folder, levels=1, scheduler="threads")
+    ingest_tomograms(folder / "t.mrc", folder, levels=1, scheduler="threads")
     table.to_csv(folder / "p.csv", index=False)
     bundle, settings = _bundle(), Settings(overwrite=True)
 

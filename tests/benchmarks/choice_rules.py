@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from latentlaw.discovery.discover import discover
+from latentlaw.discovery.discover import discover_laws
 from latentlaw.discovery.latents import LatentData, LatentSplit
 from latentlaw.discovery.scores import accuracy, head_logits, log_losses
 from latentlaw.discovery.search.choice import Assembled, choose, draw_folds, out_of_fold_values
@@ -131,7 +131,7 @@ def main(splits: int = 10, *names: str) -> None:
         scores: dict[str, list[tuple[float, float, int]]] = {}
         for seed in range(splits):
             data = problem(seed)
-            found = discover(data, engine="operon", budget_s=BUDGET_S, seed=seed, threads=1)
+            found = discover_laws(data, engine="operon", budget_s=BUDGET_S, seed=seed, threads=1)
             models = [judge(model, data, seed) for model in found.equation_models]
             cross = choose([m.cross for m in models])
             chosen = {

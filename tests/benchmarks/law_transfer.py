@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 import torch
-from latentlaw.data.collection.collect import collect
+from latentlaw.data.collection.collect import collect_particles
 from latentlaw.data.particles.splits import TRAIN, VAL
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.evaluation.embed import embed
@@ -53,7 +53,7 @@ def main(data: Path, out: Path, seeds: int = 3) -> None:
     images = recalibrated(mdck.astype(np.float32), table["label"], jurkat, phases)
     stack = str(out / "jurkat.particles.zarr")
     np.savez(out / "jurkat.npz", images=jurkat, labels=phases)
-    collect(out / "jurkat.npz", stack, overwrite=True)
+    collect_particles(out / "jurkat.npz", stack, overwrite=True)
     for seed, (name, nearest) in product(range(seeds), TASKS.items()):
         trained = training.run(
             training.Train(data=stack, model="tc-vae", epochs=40, beta=5e-4, tc=2e-3, seed=seed)

@@ -27,8 +27,8 @@ from latentlaw.discovery.equations.canonical import canonical_form, same_law
 from latentlaw.discovery.equations.compiling import compile_program
 from latentlaw.discovery.equations.expressions import complexity, parse, to_text
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
+from latentlaw.discovery.search.engines.operon import OperonEngine
 from latentlaw.discovery.search.equation_search import EquationSearch
-from latentlaw.discovery.search.operon import OperonEngine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

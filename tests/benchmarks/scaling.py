@@ -15,10 +15,10 @@ from typing import TypeVar
 import mlflow
 import numpy as np
 import pandas as pd
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.particles.stack import TABLE, open_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.tracking.reading.queries import LOSS_TERMS, list_runs
 from latentlaw.tracking.recording.epochs import EpochLogger
@@ -92,7 +92,7 @@ def tomograms(folder: Path, sizes: tuple[int, ...]) -> Iterator[Point]:
         source = folder / f"t{edge}.mrc"
         write_mrc(source, random.normal(size=(edge,) * 3).astype(np.float32), VOXEL_A)
         made_s, report = timed(
-            lambda source=source: ingest(source, folder / "stores", scheduler="threads")
+            lambda source=source: ingest_tomograms(source, folder / "stores", scheduler="threads")
         )
         (store,) = report.stores
         opened_s, _ = timed(lambda store=store: open_tomogram(store))
@@ -114,7 +114,7 @@ def stacks(folder: Path, sizes: tuple[int, ...]) -> Iterator[Point]:
         table.to_csv(folder / "places.csv", index=False)
         out = folder / f"n{count}.particles.zarr"
         made_s, _ = timed(
-            lambda out=out: extract(
+            lambda out=out: extract_particles(
                 folder / "stores" / f"t{edge}.ome.zarr", folder / "places.csv", out, box=BOX
             )
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dashboard_store import CLASSES, EACH, STACK, Store, write_stack
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.tracking import names
 from streamlit.testing.v1 import AppTest
 
@@ -83,7 +83,7 @@ def tomogram_store(empty_store: Store) -> Store:
     folder.mkdir()
     volume = np.random.default_rng(0).normal(size=(32, 100, 100)).astype(np.float32)
     write_mrc(folder / "t0.mrc", volume, 10.0)
-    ingest(folder / "t0.mrc", folder, scheduler="threads")
+    ingest_tomograms(folder / "t0.mrc", folder, scheduler="threads")
     write_stack(empty_store.folder / STACK, CLASSES)
     run = empty_store.add("extract")
     empty_store.log(run, params={"tomograms": "work", "out": STACK}, metrics={})

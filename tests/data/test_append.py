@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.star_rows import kept_star
 from latentlaw.data.star.writing import write_star
@@ -40,10 +40,10 @@ def test_appended_is_what_writing_at_once_makes(tmp_path: Path, stores: Path) ->
     table.to_csv(both, index=False)
     table[:3].to_csv(first, index=False)
     table[3:].to_csv(second, index=False)
-    extract(stores, both, tmp_path / "once.particles.zarr", box=8)
+    extract_particles(stores, both, tmp_path / "once.particles.zarr", box=8)
     grown = tmp_path / "grown.particles.zarr"
     for path in (first, second):
-        extract(stores, path, grown, box=8, append=True)
+        extract_particles(stores, path, grown, box=8, append=True)
     assert contents(grown) == contents(tmp_path / "once.particles.zarr")
 
 
@@ -52,7 +52,7 @@ def test_the_star_file_grows_with_the_stack(tmp_path: Path, stores: Path) -> Non
     lines = []
     for name in "ab":
         path = listed(tmp_path / f"{name}.star", name)
-        extract(stores, path, grown, box=8, append=True)
+        extract_particles(stores, path, grown, box=8, append=True)
         lines += [line for line in path.read_text().splitlines() if line.startswith(name)]
     star = kept_star(open_stack(grown))
     assert star is not None
@@ -64,7 +64,7 @@ def test_a_star_file_that_counts_more_than_the_stack_was_broken_off(
     tmp_path: Path, stores: Path
 ) -> None:
     out = tmp_path / "s.particles.zarr"
-    extract(stores, listed(tmp_path / "a.star", "a"), out, box=8)
+    extract_particles(stores, listed(tmp_path / "a.star", "a"), out, box=8)
     with (out / "particles.star").open("a") as file:
         file.write((out / "particles.star").read_text().splitlines()[-1] + "\n")
     star = kept_star(open_stack(out))
@@ -76,12 +76,12 @@ def test_what_would_lose_columns_is_refused_before_anything_is_cut(
     tmp_path: Path, stores: Path
 ) -> None:
     out = tmp_path / "s.particles.zarr"
-    extract(stores, listed(tmp_path / "a.star", "a"), out, box=8)
+    extract_particles(stores, listed(tmp_path / "a.star", "a"), out, box=8)
     before = contents(out)
     with pytest.raises(DataError, match="expected one of the same kind, columns and optics"):
-        extract(stores, listed(tmp_path / "b.csv", "b"), out, box=8, append=True)
+        extract_particles(stores, listed(tmp_path / "b.csv", "b"), out, box=8, append=True)
     other = listed(tmp_path / "b.star", "b")
     other.write_text(other.read_text().replace("10.000000", "11.000000"))
     with pytest.raises(DataError, match="columns and optics"):
-        extract(stores, other, out, box=8, append=True)
+        extract_particles(stores, other, out, box=8, append=True)
     assert contents(out) == before

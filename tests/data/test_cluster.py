@@ -9,7 +9,7 @@ import pytest
 from dask import distributed
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.inspection.validate import validate_tomogram
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import ConfigError
 
@@ -28,7 +28,7 @@ def test_a_worker_killed_on_the_way_costs_nothing(tmp_path: Path) -> None:
                 killed.append(workers[0].pid)
                 os.kill(workers[0].pid, signal.SIGKILL)
 
-        report = ingest(
+        report = ingest_tomograms(
             tmp_path / "tomo.mrc",
             tmp_path / "stores",
             chunk=8,
@@ -46,4 +46,4 @@ def test_no_scheduler_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("latentlaw.data.scheduler._CONNECT_S", 1)
     write_mrc(tmp_path / "tomo.mrc", np.ones((4, 4, 4), np.float32), 10.0)
     with pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        ingest(tmp_path / "tomo.mrc", tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+        ingest_tomograms(tmp_path / "tomo.mrc", tmp_path / "out", scheduler="tcp://127.0.0.1:9")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from latentlaw.data.collection.collect import collect
+from latentlaw.data.collection.collect import collect_particles
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.errors import ConfigError, DataError
@@ -20,7 +20,7 @@ def image(seed: int = 0, shape: tuple[int, ...] = (8, 8), dtype: Any = np.uint8)
 
 
 def run(source: Path, tmp_path: Path, **options: Any) -> ParticleStack:
-    report = collect(source, tmp_path / "s.particles.zarr", overwrite=True, **options)
+    report = collect_particles(source, tmp_path / "s.particles.zarr", overwrite=True, **options)
     assert report.failures == ()
     return open_stack(report.path)
 
@@ -85,7 +85,7 @@ def test_labels_csv_as_people_write_them(folder: Path, tmp_path: Path) -> None:
 def test_the_others_go_on_when_a_file_is_bad(folder: Path, tmp_path: Path) -> None:
     (folder / "a_1.npy").write_bytes(b"garbage")
     (folder / "labels.csv").write_text("file,label\na_0.npy,x\na_1.npy,y\nb_0.npy,z\n")
-    report = collect(folder, tmp_path / "s.particles.zarr")
+    report = collect_particles(folder, tmp_path / "s.particles.zarr")
     assert report.collected == 2
     assert [("a_1.npy" in failure) for failure in report.failures] == [True]
     stack = open_stack(report.path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from latentlaw.data.extraction.coordinates import read_coordinates
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
 
@@ -66,7 +66,7 @@ def test_picks_of_a_run(tree: Path) -> None:
 
 
 def test_a_tree_is_extracted(tree: Path, tmp_path: Path) -> None:
-    report = extract(tree, tree, tmp_path / "s.particles.zarr", box=8)
+    report = extract_particles(tree, tree, tmp_path / "s.particles.zarr", box=8)
     stack = open_stack(report.path)
     assert report.extracted == 3
     assert sorted(stack.table["tomogram"]) == ["TS_1", "TS_1", "TS_2"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from latentlaw.data.extraction import cropping
-from latentlaw.data.extraction.extract import ExtractReport, extract
+from latentlaw.data.extraction.extract import ExtractReport, extract_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.star.writing import write_star
 from latentlaw.data.tomograms.names import tomogram_key
@@ -23,7 +23,9 @@ from tests.data.tomogram_samples import SHAPE, SIZE_A, make_coordinates, make_to
 
 def run(tmp_path: Path, coordinates: Path, **options: Any) -> ExtractReport:
     options = {"scheduler": "threads", "box": 8, "overwrite": True, **options}
-    return extract(tmp_path / "stores", coordinates, tmp_path / "s.particles.zarr", **options)
+    return extract_particles(
+        tmp_path / "stores", coordinates, tmp_path / "s.particles.zarr", **options
+    )
 
 
 def test_impulse_lands_on_the_centre_voxel_wherever_it_is(tmp_path: Path) -> None:

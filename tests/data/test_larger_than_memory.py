@@ -14,9 +14,9 @@ from tests.benchmarks.memory import peak_memory
 SHAPE = (1500, 2240, 2240)  # 30 GB of float32
 INGEST = """
 import sys
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 if __name__ == "__main__":
-    ingest(sys.argv[1], sys.argv[2], scheduler="local")
+    ingest_tomograms(sys.argv[1], sys.argv[2], scheduler="local")
 """
 _HEADER_BYTES = 1024
 

@@ -8,7 +8,7 @@ from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.inspection.previews import orthogonal_slices, particle_gallery, tile_rows
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 
 
@@ -16,7 +16,7 @@ def test_a_bright_bar_is_seen_from_three_sides(tmp_path: Path) -> None:
     volume = np.zeros((20, 30, 40), np.float32)
     volume[9:12, 14:17, 5:35] = 1.0  # along x through the centre
     write_mrc(tmp_path / "bar.mrc", volume, 10.0)
-    store = ingest(tmp_path / "bar.mrc", tmp_path, scheduler="threads").stores[0]
+    store = ingest_tomograms(tmp_path / "bar.mrc", tmp_path, scheduler="threads").stores[0]
     image = orthogonal_slices(open_tomogram(store))
     assert image.shape == (30 + 2 + 20, 40 + 2 + 20)
     xy, yz, xz = image[:30, :40], image[:30, 42:], image[32:, :40]

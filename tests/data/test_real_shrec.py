@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import torch
 from latentlaw.data.extraction.coordinates import read_coordinates
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import ParticleStack, open_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.errors import DataError
 from latentlaw.geometry.rotations import quaternion_to_matrix
 from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
@@ -27,8 +27,8 @@ STRUCTURES = {"3h84": True, "1u6g": True, "2cg9": True, "3d2f": False, "1aon": F
 @pytest.fixture(scope="module")
 def stack(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> ParticleStack:
     folder, work = shared_data / "tomograms" / "shrec_like", tmp_path_factory.mktemp("shrec")
-    ingest(folder / "reconstruction.mrc", work, scheduler="threads", chunk=64, levels=1)
-    report = extract(
+    ingest_tomograms(folder / "reconstruction.mrc", work, scheduler="threads", chunk=64, levels=1)
+    report = extract_particles(
         work,
         folder / "particle_locations.txt",
         work / "s.particles.zarr",

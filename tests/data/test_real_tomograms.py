@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 from numpy.typing import NDArray
 
@@ -17,11 +17,13 @@ def boxes(
     source: Path, voxels: pd.DataFrame, work: Path, box: int
 ) -> tuple[NDArray[np.float32], float]:
     """Ingest, and cut boxes `(n, z, y, x)` at `x y z` in voxels; return the voxel size too."""
-    store = ingest(source, work / "stores", scheduler="threads", chunk=64, levels=1).stores[0]
+    store = ingest_tomograms(
+        source, work / "stores", scheduler="threads", chunk=64, levels=1
+    ).stores[0]
     size = open_tomogram(store).voxel_size_a
     table = (voxels[["x", "y", "z"]] * size).assign(tomogram=source.stem)
     table.to_csv(work / "p.csv", index=False)
-    report = extract(store, work / "p.csv", work / "out", box=box, edge="pad")
+    report = extract_particles(store, work / "p.csv", work / "out", box=box, edge="pad")
     assert report.extracted == len(voxels)
     stack = open_stack(report.path)
     order = stack.table["particle_id"].str[-6:].astype(int).to_numpy().argsort()

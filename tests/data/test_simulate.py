@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.formats.mrc import open_mrc
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.simulation.microscope import Acquisition
@@ -13,7 +13,7 @@ from latentlaw.data.simulation.rendering import Volume, support_radius
 from latentlaw.data.simulation.simulate import draw_particles, simulate, simulate_tomogram
 from latentlaw.data.simulation.templates import phantom_templates
 from latentlaw.data.star.reading import read_star
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.errors import ConfigError
 from latentlaw.geometry.rotations import quaternion_to_matrix, random_quaternions
 from latentlaw.geometry.volumes import rotate_images
@@ -125,8 +125,8 @@ def test_the_pose_in_the_star_file_aligns_the_template(folder: Path) -> None:
 def test_particles_taken_out_and_turned_back_average_to_their_template(
     folder: Path, tmp_path: Path
 ) -> None:
-    ingest(folder / "tomograms", tmp_path, scheduler="threads")
-    report = extract(
+    ingest_tomograms(folder / "tomograms", tmp_path, scheduler="threads")
+    report = extract_particles(
         tmp_path, folder / "particles.star", tmp_path / "s.particles.zarr", edge="pad",
         scheduler="threads",
     )  # fmt: skip

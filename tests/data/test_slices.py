@@ -11,7 +11,7 @@ from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.inspection.slices import level_within, particle_volume, tomogram_volume
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import Tomogram, open_tomogram
 
 SHAPE = (64, 64, 64)
@@ -22,7 +22,7 @@ def tomogram(tmp_path: Path) -> Tomogram:
     """Every voxel holds its place: 10000 z + 100 y + x."""
     z, y, x = np.mgrid[:64, :64, :64].astype(np.float32)
     write_mrc(tmp_path / "t.mrc", 10_000 * z + 100 * y + x, 10.0)
-    stores = ingest(
+    stores = ingest_tomograms(
         tmp_path / "t.mrc", tmp_path, chunk=8, shard=32, levels=3, scheduler="threads"
     ).stores
     return open_tomogram(stores[0])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.particles.star_rows import keep_star, kept_star, write_selected
 from latentlaw.data.particles.writer import new_stack
@@ -42,7 +42,9 @@ def make_stack(star: StarText, path: Path, work: Path) -> ParticleStack:
     coarse = np.random.default_rng(0).normal(size=(40, 104, 104))
     for name in table["tomogram"].unique():
         make_tomogram(work, coarse, str(name), VOXEL_A, chunk=64)
-    report = extract(work, path, work / "s.particles.zarr", box=4, edge="skip", pixel_size_a=pixel)
+    report = extract_particles(
+        work, path, work / "s.particles.zarr", box=4, edge="skip", pixel_size_a=pixel
+    )
     return open_stack(report.path)
 
 

@@ -13,7 +13,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.pyramid import mean_by_two
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import ConfigError, DataError
@@ -27,7 +27,7 @@ def noise(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float32]:
 def store_of(tmp_path: Path, volume: NDArray[np.float32], **options: int) -> Path:
     source = tmp_path / "tomo.mrc"
     write_mrc(source, volume, 10.0, overwrite=True)
-    return ingest(
+    return ingest_tomograms(
         source,
         tmp_path / "stores",
         scheduler="threads",
@@ -74,7 +74,7 @@ def test_processes_of_a_local_cluster(tmp_path: Path) -> None:
     volume = noise((20, 30, 40))
     write_mrc(tmp_path / "tomo.mrc", volume, 10.0)
     steps: list[tuple[int, int]] = []
-    stores = ingest(
+    stores = ingest_tomograms(
         tmp_path / "tomo.mrc",
         tmp_path / "stores",
         chunk=8,
@@ -156,7 +156,7 @@ def test_bad_sources_are_named_and_the_others_go_on(tmp_path: Path) -> None:
         write_mrc(folder / f"{name}.mrc", noise((4, 4, 4)), 10.0)
     for name in "ac":
         (folder / f"{name}.mrc").write_bytes((folder / f"{name}.mrc").read_bytes()[:-1])
-    report = ingest(folder, tmp_path / "out", scheduler="threads")
+    report = ingest_tomograms(folder, tmp_path / "out", scheduler="threads")
     assert [path.name for path in report.stores] == ["b.ome.zarr"]
     assert [line.split(":")[0] for line in report.failures] == [
         str(folder / "a.mrc"),
@@ -167,20 +167,22 @@ def test_bad_sources_are_named_and_the_others_go_on(tmp_path: Path) -> None:
 
 def test_outputs_are_not_replaced_unasked(tmp_path: Path, store: Path) -> None:
     with pytest.raises(ConfigError, match="overwrite=true"):
-        ingest(tmp_path / "tomo.mrc", store.parent, scheduler="threads")
+        ingest_tomograms(tmp_path / "tomo.mrc", store.parent, scheduler="threads")
     with pytest.raises(ConfigError, match="multiple of chunk"):
-        ingest(tmp_path / "tomo.mrc", tmp_path / "x", chunk=10, shard=15, scheduler="threads")
+        ingest_tomograms(
+            tmp_path / "tomo.mrc", tmp_path / "x", chunk=10, shard=15, scheduler="threads"
+        )
     with pytest.raises(ConfigError, match="scheduler"):
-        ingest(tmp_path / "tomo.mrc", tmp_path / "x", scheduler="slurm")
+        ingest_tomograms(tmp_path / "tomo.mrc", tmp_path / "x", scheduler="slurm")
     with pytest.raises(DataError, match="no tomogram found"):
-        ingest(tmp_path / "*.nothing", tmp_path / "x", scheduler="threads")
+        ingest_tomograms(tmp_path / "*.nothing", tmp_path / "x", scheduler="threads")
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     write_mrc(tmp_path / "a.mrc", noise((4, 4, 4)), 10.0)
     shutil.copy(tmp_path / "a.mrc", tmp_path / "a.rec")
     with pytest.raises(DataError, match="two tomograms would both become"):
-        ingest(tmp_path, tmp_path / "out", scheduler="threads")
+        ingest_tomograms(tmp_path, tmp_path / "out", scheduler="threads")
 
 
 @pytest.mark.parametrize(("unit", "size"), [("nm", 12.0), ("micron", 12000.0)])
@@ -194,7 +196,7 @@ def test_imagej_units(tmp_path: Path, unit: str, size: float) -> None:
         metadata={"axes": "ZYX", "unit": unit, "spacing": 1.2},
     )
     tomogram = open_tomogram(
-        ingest(tmp_path / "a.tif", tmp_path / "o", scheduler="threads").stores[0]
+        ingest_tomograms(tmp_path / "a.tif", tmp_path / "o", scheduler="threads").stores[0]
     )
     assert tomogram.voxel_size_a == pytest.approx(size)
     np.testing.assert_array_equal(tomogram.levels[0][:], volume)
@@ -203,13 +205,15 @@ def test_imagej_units(tmp_path: Path, unit: str, size: float) -> None:
 def test_real_tomograms(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "tomograms"
     hiv = open_tomogram(
-        ingest(folder / "hiv1_virions_EMD-1155_zbeam.mrc", tmp_path, scheduler="threads").stores[0]
+        ingest_tomograms(
+            folder / "hiv1_virions_EMD-1155_zbeam.mrc", tmp_path, scheduler="threads"
+        ).stores[0]
     )
     assert hiv.shape == (91, 281, 141)
     assert hiv.voxel_size_a == pytest.approx(16.4)
     assert hiv.levels[0].dtype == np.int8
     tube = open_tomogram(
-        ingest(folder / "microtubule_13pf.tif", tmp_path, scheduler="threads").stores[0]
+        ingest_tomograms(folder / "microtubule_13pf.tif", tmp_path, scheduler="threads").stores[0]
     )
     np.testing.assert_array_equal(
         tube.levels[0][:], tifffile.imread(folder / "microtubule_13pf.tif")
@@ -236,7 +240,7 @@ def test_what_voxels_must_be_unpacked_is_unpacked_once_and_removed(tmp_path: Pat
     packed = tmp_path / "mrc.rec.bz2"
     packed.write_bytes(bz2.compress((tmp_path / "packed.mrc").read_bytes()))
     for source in (tmp_path / "packed.tif", packed):
-        (store,) = ingest(
+        (store,) = ingest_tomograms(
             source, tmp_path / "out", voxel_size_a=10.0, chunk=8, shard=16, scheduler="threads"
         ).stores
         np.testing.assert_array_equal(open_tomogram(store).levels[0][:], volume)

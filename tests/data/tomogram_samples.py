@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from numpy.typing import ArrayLike, NDArray
 
 SIZE_A = 10.0
@@ -27,7 +27,7 @@ def make_tomogram(
     source = folder / f"{name}.mrc"
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # mrcfile's, of NaN
         write_mrc(source, volume.astype(np.float32), voxel_size_a)
-    return ingest(
+    return ingest_tomograms(
         source, folder, chunk=chunk, shard=2 * chunk, levels=1, scheduler="threads"
     ).stores[0]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from latentlaw.discovery.discover import discover
+from latentlaw.discovery.discover import discover_laws
 from latentlaw.discovery.latents import LatentSplit
 from latentlaw.errors import DataError
 from samples import clusters
@@ -29,7 +29,7 @@ def spoilt(latents, value):
 
 
 def found(data, **options):
-    return discover(data, engine="operon", budget_s=1, threads=1, **options)
+    return discover_laws(data, engine="operon", budget_s=1, threads=1, **options)
 
 
 def families(result):
@@ -106,7 +106,7 @@ def test_two_hundred_latents_of_which_two_matter_are_done_in_time():
         split.latents[:, 140] += 3 * (split.labels == 2)
     wide = replace(data, train=train, val=val, test=test)
     started = time.process_time()
-    result = discover(wide, engine="operon", budget_s=20, threads=1)
+    result = discover_laws(wide, engine="operon", budget_s=20, threads=1)
     assert time.process_time() - started < 22  # of this process, however busy the machine is
     assert families(result) == {"boosting", "dense", "logistic", "sparse", "equation"}
     assert result.metrics["discovery/equation_accuracy"] > 0.7  # 0.33 is chance

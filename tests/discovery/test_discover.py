@@ -3,7 +3,7 @@ import time
 
 import numpy as np
 import pytest
-from latentlaw.discovery.discover import discover
+from latentlaw.discovery.discover import discover_laws
 from latentlaw.discovery.equations.expressions import complexity
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.discovery.frontier import FAMILIES, Rung
@@ -16,7 +16,7 @@ from samples import clusters, planted
 def found():
     data, truth = planted()
     cnn = Rung("cnn", "CNN", 300_000, 0.9, 0.9, 0.9)
-    return discover(data, engine="operon", budget_s=12, extra_rungs=(cnn,)), data, truth
+    return discover_laws(data, engine="operon", budget_s=12, extra_rungs=(cnn,)), data, truth
 
 
 def test_planted_law_is_recovered(found):
@@ -61,7 +61,7 @@ def test_records_are_those_of_the_design(found):
 def test_same_seed_same_equations_within_the_budget():
     data = clusters()
     started = time.monotonic()
-    first, second = (discover(data, engine="operon", budget_s=6, seed=4) for _ in range(2))
+    first, second = (discover_laws(data, engine="operon", budget_s=6, seed=4) for _ in range(2))
     assert time.monotonic() - started < 60
     if first.time_limited or second.time_limited:
         pytest.skip("the machine is too slow now: the clock cut a search, which cannot repeat")
@@ -76,7 +76,7 @@ def test_scaled_and_shifted_latents_come_back_in_their_own_units():
         LatentSplit((s.latents * spread + [0, 0, 500, 0, 0]).astype(np.float32), s.labels)
         for s in (data.train, data.val, data.test)
     ]
-    result = discover(
+    result = discover_laws(
         LatentData(*moved, data.class_names, data.latent_names), engine="operon", budget_s=6
     )
     assert result.metrics["discovery/equation_accuracy"] >= 0.85
@@ -85,4 +85,4 @@ def test_scaled_and_shifted_latents_come_back_in_their_own_units():
 @pytest.mark.parametrize("option", [{"budget_s": 0}, {"max_complexity": 1}, {"threads": 0}])
 def test_bad_options_are_refused(option):
     with pytest.raises(ConfigError):
-        discover(clusters(n=60), **option)
+        discover_laws(clusters(n=60), **option)

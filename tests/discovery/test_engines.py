@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from latentlaw.discovery.equations.compiling import compile_program
 from latentlaw.discovery.equations.expressions import to_text
-from latentlaw.discovery.search import pysr_engine
-from latentlaw.discovery.search.engines import SearchSpec, select_engine
-from latentlaw.discovery.search.operon import OperonEngine, _regressor, to_sympy
+from latentlaw.discovery.search.engines.engine import SearchSpec
+from latentlaw.discovery.search.engines.engine import pysr as pysr_engine
+from latentlaw.discovery.search.engines.operon import OperonEngine, _regressor, to_sympy
+from latentlaw.discovery.search.engines.selection import select_engine
 from latentlaw.errors import ConfigError, EngineError
 
 NAMES = ("z0", "z1", "z2")
@@ -78,7 +79,7 @@ def test_importing_discovery_starts_no_julia_and_equations_need_no_torch():
     code = (
         "import sys; import latentlaw.discovery.equations.model as e; "
         "assert not {'torch', 'sklearn', 'pyoperon'} & set(sys.modules), 'heavy'; "
-        "import latentlaw.discovery.discover, latentlaw.discovery.search.pysr_engine; "
+        "import latentlaw.discovery.discover, latentlaw.discovery.search.engines.pysr; "
         "assert not {'pysr', 'juliacall', 'juliapkg'} & set(sys.modules), 'julia'"
     )
     done = subprocess.run(

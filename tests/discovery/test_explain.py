@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from latentlaw.discovery.equations.explain import FARTHEST, explain
+from latentlaw.discovery.equations.explain import FARTHEST, explain_decision
 from latentlaw.discovery.equations.expressions import parse
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import DataError
@@ -22,7 +22,7 @@ def test_a_linear_logit_flips_at_its_value_over_its_norm(latents):
     model = laws("2*z0 - z1 + 0.5")
     value = 2 * latents[0] - latents[1] + 0.5
     slope = np.array([2.0, -1.0, 0.0]) * SIGMA  # of the value, by standard deviations
-    got = explain(model, np.array(latents), SIGMA)
+    got = explain_decision(model, np.array(latents), SIGMA)
     winner, other = ("yes", "no") if value > 0 else ("no", "yes")
     assert (got.winner, got.runner_up, got.flip.class_name) == (winner, other, other)
     assert got.margin == pytest.approx(abs(value))
@@ -35,7 +35,7 @@ def test_a_linear_logit_flips_at_its_value_over_its_norm(latents):
 @pytest.mark.parametrize(("radius", "distance"), [(0.0, 1.0), (0.25, 0.75), (3.0, 2.0)])
 def test_a_circle_flips_at_the_distance_to_it(radius, distance):
     direction = np.array([0.6, 0.8, 0.0])
-    got = explain(laws("z0**2 + z1**2 - 1"), radius * direction, np.ones(3))
+    got = explain_decision(laws("z0**2 + z1**2 - 1"), radius * direction, np.ones(3))
     assert got.flip.distance == pytest.approx(distance, rel=1e-4)
 
 
@@ -43,13 +43,13 @@ def test_the_nearest_of_several_boundaries_is_found():
     # zeros at -3, 0.5 and 2: from 1.4 the nearest is 2, from 1.1 it is 0.5
     model = laws("(z0 + 3)*(z0 - 0.5)*(z0 - 2)")
     for start, end in ((1.4, 2.0), (1.1, 0.5), (-2.5, -3.0)):
-        got = explain(model, np.array([start, 0, 0]), np.ones(3))
+        got = explain_decision(model, np.array([start, 0, 0]), np.ones(3))
         assert got.flip.latents[0] == pytest.approx(end, abs=1e-4)
 
 
 def test_of_three_classes_the_nearest_is_named_which_need_not_be_the_runner_up():
     model = laws("2", "z0", "20*z1 - 9", classes=("a", "b", "c"))
-    got = explain(model, np.array([1.0, 0.5, 0.0]), np.ones(3))
+    got = explain_decision(model, np.array([1.0, 0.5, 0.0]), np.ones(3))
     # b is 1 below and 1 away (z0 = 2); c is 1 below too, but 0.05 away (z1 = 0.55)
     assert got.winner == "a"
     assert got.flip.class_name == "c"
@@ -58,7 +58,9 @@ def test_of_three_classes_the_nearest_is_named_which_need_not_be_the_runner_up()
 
 
 def test_terms_add_up_and_shares_to_one():
-    got = explain(laws("2*z0*z1 - 3*z2 + 1", "z0**2", "-z1", classes=("a", "b", "c")), *_at())
+    got = explain_decision(
+        laws("2*z0*z1 - 3*z2 + 1", "z0**2", "-z1", classes=("a", "b", "c")), *_at()
+    )
     assert got.winner == "a"
     assert [(t.value, t.share) for t in got.terms["a"]] == [(4, 0.5), (3, 0.375), (1, 0.125)]
     for name, own in got.terms.items():
@@ -72,21 +74,21 @@ def _at():
 
 @pytest.mark.parametrize("text", ["3 + 0*z0", "z0 - 100", "exp(z0) + 1"])
 def test_what_nothing_near_flips_has_no_flip(text):
-    got = explain(laws(text), np.zeros(3), np.ones(3))
+    got = explain_decision(laws(text), np.zeros(3), np.ones(3))
     assert got.flip is None
     assert json.loads(json.dumps(got.to_dict()))["flip"] is None
     assert FARTHEST < 100
 
 
 def test_where_an_expression_is_undefined_the_search_goes_on():
-    got = explain(laws("log(z0) + z1"), np.array([0.5, 3.0, 0.0]), np.ones(3))
+    got = explain_decision(laws("log(z0) + z1"), np.array([0.5, 3.0, 0.0]), np.ones(3))
     assert got.winner == "yes"
     assert got.flip.class_name == "no"  # log is undefined, and so no evidence, from z0 = 0 on
     assert got.flip.distance <= 0.5 + 1e-2
 
 
 def test_record_names_only_latents_that_move():
-    record = explain(laws("2*z0 - z1 + 0.5"), *_at()).to_dict()
+    record = explain_decision(laws("2*z0 - z1 + 0.5"), *_at()).to_dict()
     assert set(record["flip"]["latents"]) == {"z0", "z1"}
     assert record["latents"] == {"z0": 1.0, "z1": 2.0, "z2": -1.0}
     assert record["expressions"]["yes"]["value"] == pytest.approx(0.5)
@@ -103,4 +105,4 @@ def test_record_names_only_latents_that_move():
 )
 def test_bad_latents_are_refused(latents, sigma):
     with pytest.raises(DataError, match="latents"):
-        explain(laws("z0"), latents, sigma)
+        explain_decision(laws("z0"), latents, sigma)

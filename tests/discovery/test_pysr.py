@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from latentlaw.discovery.equations.compiling import compile_program
 from latentlaw.discovery.equations.expressions import parse
-from latentlaw.discovery.search import pysr_engine
-from latentlaw.discovery.search.engines import SearchSpec, select_engine
-from latentlaw.discovery.search.pysr_engine import PySREngine, read_front, read_hall_of_fame
+from latentlaw.discovery.search.engines.engine import SearchSpec
+from latentlaw.discovery.search.engines.engine import pysr as pysr_engine
+from latentlaw.discovery.search.engines.pysr import PySREngine, read_front, read_hall_of_fame
+from latentlaw.discovery.search.engines.selection import select_engine
 from latentlaw.errors import EngineError
 
 NAMES = ("z0", "z1", "z2")

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-from latentlaw.data.collection.collect import collect
+from latentlaw.data.collection.collect import collect_particles
 
 from tests.docs.checkout import ROOT, copy_of_the_tree, environment
 
@@ -56,7 +56,7 @@ def test_a_folder_with_a_space_and_the_id_of_a_run(tmp_path: Path) -> None:
     images = np.random.default_rng(0).normal(size=(40, 16, 16)).astype(np.float32)
     np.savez(folder / "some cells.npz", images=images, labels=np.arange(40) % 2)
 
-    collect(folder / "some cells.npz", folder / "my stacks" / "a.particles.zarr")
+    collect_particles(folder / "some cells.npz", folder / "my stacks" / "a.particles.zarr")
     command = ["mlflow", "run", ".", "--env-manager=local", "-e", "train"]
     for each in ("data=my stacks/a.particles.zarr", "model=beta-vae", "epochs=1"):
         command += ["-P", each]

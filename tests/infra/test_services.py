@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.inspection.validate import validate_tomogram
 from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 
 from tests.servers import MlflowServer, Postgres, Server, answers, free_port
 
@@ -182,9 +182,11 @@ def test_workers_of_a_cluster_make_what_threads_make(site: Site, tmp_path: Path)
     cut = {"tomograms": "far", "coordinates": "particles.csv", "box": 8}
     far = "far.particles.zarr"
     done(site.client(tmp_path, "extract", **cut, out=far, scheduler=site.scheduler))
-    ingest(tmp_path / "mrc", tmp_path / "near", chunk=16, shard=32, scheduler="threads")
+    ingest_tomograms(tmp_path / "mrc", tmp_path / "near", chunk=16, shard=32, scheduler="threads")
     near = tmp_path / "near.particles.zarr"
-    extract(tmp_path / "near", tmp_path / "particles.csv", near, box=8, scheduler="threads")
+    extract_particles(
+        tmp_path / "near", tmp_path / "particles.csv", near, box=8, scheduler="threads"
+    )
     for store in (tmp_path / "far").iterdir():
         assert validate_tomogram(store) == []
     mine, theirs = open_stack(near), open_stack(tmp_path / far)

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.collection.collect import collect
+from latentlaw.data.collection.collect import collect_particles
 from latentlaw.data.particles.chunks import ImageChunks
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import ConfigError, DataError
@@ -44,7 +44,7 @@ def collected(folder: Path, name: str, *, seed: int) -> str:
     labels = np.array(["a", "b", "c"] * 12)
     np.savez(folder / f"{name}.npz", images=images, labels=labels)
     stack = folder / f"{name}.particles.zarr"
-    collect(folder / f"{name}.npz", stack)
+    collect_particles(folder / f"{name}.npz", stack)
     return str(stack)
 
 

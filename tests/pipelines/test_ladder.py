@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.data.collection.collect import collect
+from latentlaw.data.collection.collect import collect_particles
 from latentlaw.errors import ConfigError
 from latentlaw.tracking.names import FRONTIER, TAG_PARENT, TAG_STAGE
 
@@ -23,7 +23,7 @@ def nuclei(tmp_path):
             images.append(np.exp(-((u / a) ** 2) - (v / b) ** 2) + generator.normal(0, 0.02))
             labels.append(name)
     np.savez(tmp_path / "nuclei.npz", images=np.float32(images), labels=np.array(labels))
-    collect(tmp_path / "nuclei.npz", tmp_path / "nuclei.particles.zarr")
+    collect_particles(tmp_path / "nuclei.npz", tmp_path / "nuclei.particles.zarr")
     return str(tmp_path / "nuclei.particles.zarr")
 
 

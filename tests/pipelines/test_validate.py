@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 
 
 def flip(path: Path) -> None:
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     for name in "ab":
         volume = generator.normal(size=(20, 20, 20)).astype(np.float32)
         write_mrc(tmp_path / "mrc" / f"{name}.mrc", volume, 10.0)
-    ingest(tmp_path / "mrc", tmp_path / "stores", chunk=8, shard=16, scheduler="threads")
+    ingest_tomograms(tmp_path / "mrc", tmp_path / "stores", chunk=8, shard=16, scheduler="threads")
     with new_stack(tmp_path / "stores" / "s.particles.zarr", item_shape=(1, 4, 4)) as writer:
         writer.append(generator.normal(size=(3, 1, 4, 4)), pd.DataFrame(index=range(3)))
     return tmp_path

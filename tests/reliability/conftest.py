@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def mrc(tmp_path: Path, volume: Volume) -> Path:
 @pytest.fixture
 def store(tmp_path: Path, mrc: Path) -> Path:
     """Return the volume as a tomogram store of chunks of 8 and shards of 16 voxels."""
-    report = ingest(mrc, tmp_path / "stores", chunk=8, shard=16, scheduler="threads")
+    report = ingest_tomograms(mrc, tmp_path / "stores", chunk=8, shard=16, scheduler="threads")
     return report.stores[0]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 
 
@@ -15,9 +15,9 @@ def test_row_05_voxel_size(
     tmp_path: Path, mrc: Path, patch_header: Callable[..., None], cell: tuple[int, int, int]
 ) -> None:
     patch_header(mrc, cella=cell)
-    failures = ingest(mrc, tmp_path / "out", scheduler="threads").failures
+    failures = ingest_tomograms(mrc, tmp_path / "out", scheduler="threads").failures
     assert "expected one positive size; pass voxel_size" in failures[0]
-    given = ingest(mrc, tmp_path / "out", voxel_size_a=13.5, scheduler="threads")
+    given = ingest_tomograms(mrc, tmp_path / "out", voxel_size_a=13.5, scheduler="threads")
     assert open_tomogram(given.stores[0]).voxel_size_a == 13.5
 
 
@@ -25,9 +25,11 @@ def test_row_05_voxel_size_contradicted(
     tmp_path: Path, mrc: Path, patch_header: Callable[..., None]
 ) -> None:
     patch_header(mrc, cella=(41, 37, 33))
-    failures = ingest(mrc, tmp_path / "out", voxel_size_a=10.0, scheduler="threads").failures
+    failures = ingest_tomograms(
+        mrc, tmp_path / "out", voxel_size_a=10.0, scheduler="threads"
+    ).failures
     assert "voxel_size is 10 angstrom but the file says 1;" in failures[0]
-    near = ingest(mrc, tmp_path / "out", voxel_size_a=1.005, scheduler="threads")
+    near = ingest_tomograms(mrc, tmp_path / "out", voxel_size_a=1.005, scheduler="threads")
     assert open_tomogram(near.stores[0]).voxel_size_a == 1.005
 
 
@@ -40,7 +42,9 @@ def test_row_05_voxel_size_of_a_tiff(tmp_path: Path) -> None:
         resolution=(1, 1),
         metadata={"axes": "ZYX", "unit": "nm"},
     )
-    failures = ingest(source, tmp_path / "out", voxel_size_a=1.0, scheduler="threads").failures
+    failures = ingest_tomograms(
+        source, tmp_path / "out", voxel_size_a=1.0, scheduler="threads"
+    ).failures
     assert "voxel_size is 1 angstrom but the file says 10;" in failures[0]
-    near = ingest(source, tmp_path / "out", voxel_size_a=10.05, scheduler="threads")
+    near = ingest_tomograms(source, tmp_path / "out", voxel_size_a=10.05, scheduler="threads")
     assert open_tomogram(near.stores[0]).voxel_size_a == 10.05

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from latentlaw.data.formats.mrc import open_mrc, write_mrc
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 from numpy.typing import NDArray
 
@@ -34,7 +34,9 @@ def test_row_06_axes_and_start(
         my=y,
         mz=z,
     )
-    stores = ingest(source, tmp_path / "out", chunk=8, shard=16, scheduler="threads").stores
+    stores = ingest_tomograms(
+        source, tmp_path / "out", chunk=8, shard=16, scheduler="threads"
+    ).stores
     tomogram = open_tomogram(stores[0])
     np.testing.assert_array_equal(tomogram.levels[0][:], volume)
     assert tomogram.start_voxels == (5, -6, 7)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,15 @@ def test_row_07_not_one_volume(
     message: str,
 ) -> None:
     patch_header(mrc, **fields)
-    failures = ingest(mrc, tmp_path / "out", scheduler="threads").failures
+    failures = ingest_tomograms(mrc, tmp_path / "out", scheduler="threads").failures
     assert message in failures[0]
     assert not (tmp_path / "out").exists()
 
 
 def test_row_07_one_image(tmp_path: Path) -> None:
     write_mrc(tmp_path / "image.mrc", np.ones((1, 8, 9), np.float32), 10.0)
-    failures = ingest(tmp_path / "image.mrc", tmp_path / "out", scheduler="threads").failures
+    failures = ingest_tomograms(
+        tmp_path / "image.mrc", tmp_path / "out", scheduler="threads"
+    ).failures
     assert "shape (1, 8, 9) (ispg 1) is one 2-D image, expected a volume" in failures[0]
     assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -27,7 +27,7 @@ def test_row_08_huge_header(
         mrc.with_suffix(".mrc.gz").write_bytes(gzip.compress(mrc.read_bytes()))
         mrc = mrc.with_suffix(".mrc.gz")
     tracemalloc.start()
-    failures = ingest(mrc, tmp_path / "out", scheduler="threads").failures
+    failures = ingest_tomograms(mrc, tmp_path / "out", scheduler="threads").failures
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert message in failures[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
 
@@ -21,12 +21,12 @@ def test_row_09_nonfinite_voxels(tmp_path: Path, value: float) -> None:
     with pytest.raises(
         DataError, match=r"NaN or infinite voxels in 2 particles, tomo-000000, tomo-000002;.*drop"
     ):
-        extract(store, csv, out, box=8)
+        extract_particles(store, csv, out, box=8)
     assert not out.exists()
-    report = extract(store, csv, out, box=8, nonfinite="drop")
+    report = extract_particles(store, csv, out, box=8, nonfinite="drop")
     assert (report.extracted, report.nonfinite) == (1, 2)
     assert open_stack(out).table["particle_id"].tolist() == ["tomo-000001"]
-    report = extract(store, csv, out, box=8, nonfinite="zero", overwrite=True)
+    report = extract_particles(store, csv, out, box=8, nonfinite="zero", overwrite=True)
     images = open_stack(out).read()
     assert (report.extracted, report.nonfinite) == (3, 2)
     assert np.isfinite(images).all()

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.models.normalisation import Normalisation, NormalisationKind
 
@@ -17,7 +17,7 @@ def test_row_10_constant_boxes(tmp_path: Path) -> None:
     volume[:20, 24:] = 1234.567
     store = make_tomogram(tmp_path, volume)
     csv = make_coordinates(tmp_path / "p.csv", [[10, 10, 10], [10, 35, 10], [30, 30, 30]])
-    report = extract(
+    report = extract_particles(
         store, csv, tmp_path / "s.particles.zarr", box=10
     )  # a mean of 1,000 voxels is rounded
     assert sorted(report.constant) == ["tomo-000000", "tomo-000001"]

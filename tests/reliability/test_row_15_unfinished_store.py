@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zarr
 from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
 
@@ -26,7 +26,7 @@ def interrupted(source: Path, out: Path, after: int) -> Path:
             raise KilledError
 
     with pytest.raises(KilledError):
-        ingest(source, out, chunk=8, shard=16, scheduler="threads", progress=stop)
+        ingest_tomograms(source, out, chunk=8, shard=16, scheduler="threads", progress=stop)
     return out / ".tomo.ome.zarr.partial"
 
 
@@ -36,7 +36,9 @@ def test_row_15_unfinished_store(tmp_path: Path, mrc: Path, store: Path) -> None
         open_tomogram(partial)
     done = {path: path.stat().st_mtime_ns for path in partial.rglob("c/*/*/*")}
     assert len(done) >= 5
-    (resumed,) = ingest(mrc, tmp_path / "again", chunk=8, shard=16, scheduler="threads").stores
+    (resumed,) = ingest_tomograms(
+        mrc, tmp_path / "again", chunk=8, shard=16, scheduler="threads"
+    ).stores
     assert contents(resumed) == contents(store)
     kept = {resumed / path.relative_to(partial): time for path, time in done.items()}
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
@@ -47,7 +49,7 @@ def test_row_15_unfinished_store_with_a_torn_shard(tmp_path: Path, mrc: Path, st
     partial = interrupted(mrc, tmp_path / "again", after=5)
     torn = next(iter(sorted(partial.rglob("c/*/*/*"))))
     torn.write_bytes(torn.read_bytes()[:-30])
-    ingest(mrc, tmp_path / "again", chunk=8, shard=16, scheduler="threads")
+    ingest_tomograms(mrc, tmp_path / "again", chunk=8, shard=16, scheduler="threads")
     assert contents(tmp_path / "again" / "tomo.ome.zarr") == contents(store)
 
 
@@ -57,7 +59,7 @@ def test_row_15_another_source_starts_anew(tmp_path: Path, mrc: Path, store: Pat
     os.utime(mrc, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
     torn = next(iter(sorted(partial.rglob("c/*/*/*"))))
     shutil.copy(store / "s0/c/1/1/1", torn)  # sound, but of other voxels: must not be kept
-    ingest(mrc, tmp_path / "again", chunk=8, shard=16, scheduler="threads")
+    ingest_tomograms(mrc, tmp_path / "again", chunk=8, shard=16, scheduler="threads")
     assert contents(tmp_path / "again" / "tomo.ome.zarr") == contents(store)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def test_row_16_foreign_zarr_is_read(
     tmp_path: Path, volume: NDArray[np.float32], version: str
 ) -> None:
     source = ome_zarr(tmp_path / "other.zarr", volume, version)
-    report = ingest(source, tmp_path / "out", chunk=8, shard=16, scheduler="threads")
+    report = ingest_tomograms(source, tmp_path / "out", chunk=8, shard=16, scheduler="threads")
     tomogram = open_tomogram(report.stores[0])
     assert tomogram.voxel_size_a == pytest.approx(12.0)
     np.testing.assert_array_equal(tomogram.levels[0][:], volume)
@@ -55,7 +55,7 @@ def test_row_16_single_channel_of_doubles(tmp_path: Path, volume: NDArray[np.flo
     source = ome_zarr(
         tmp_path / "o.zarr", volume[None].astype(np.float64), "0.5", axes=axes, datasets=dataset
     )
-    report = ingest(source, tmp_path / "out", scheduler="threads")
+    report = ingest_tomograms(source, tmp_path / "out", scheduler="threads")
     array = open_tomogram(report.stores[0]).levels[0]
     assert array.dtype == np.float32
     np.testing.assert_array_equal(array[:], volume)
@@ -79,14 +79,17 @@ def test_row_16_foreign_zarr_is_refused(
     tmp_path: Path, volume: NDArray[np.float32], changes: dict[str, Any], message: str
 ) -> None:
     source = ome_zarr(tmp_path / "other.zarr", volume, "0.5", **changes)
-    failures = ingest(source, tmp_path / "out", scheduler="threads").failures
+    failures = ingest_tomograms(source, tmp_path / "out", scheduler="threads").failures
     assert message in failures[0]
     assert not (tmp_path / "out").exists()
 
 
 def test_row_16_other_versions_are_refused(tmp_path: Path, volume: NDArray[np.float32]) -> None:
     source = ome_zarr(tmp_path / "other.zarr", volume, "0.6")
-    assert "version 0.6" in ingest(source, tmp_path / "out", scheduler="threads").failures[0]
+    assert (
+        "version 0.6"
+        in ingest_tomograms(source, tmp_path / "out", scheduler="threads").failures[0]
+    )
 
 
 def test_row_16_malformed_metadata(store: Path, tmp_path: Path) -> None:
@@ -94,7 +97,7 @@ def test_row_16_malformed_metadata(store: Path, tmp_path: Path) -> None:
     metadata.write_text(metadata.read_text()[:-40])
     with pytest.raises(DataError, match="not a complete tomogram store"):
         open_tomogram(store)
-    failures = ingest(store, tmp_path / "out", scheduler="threads").failures
+    failures = ingest_tomograms(store, tmp_path / "out", scheduler="threads").failures
     assert "not an OME-Zarr image" in failures[0]
 
 

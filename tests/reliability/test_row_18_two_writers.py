@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from latentlaw.data.storage.output import new_output
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.errors import ConfigError
 
 HOLD = """
@@ -46,7 +46,7 @@ def test_row_18_two_writers(tmp_path: Path, mrc: Path, name: str) -> None:
 
 def write(mrc: Path, out: Path, name: str) -> None:
     if name.startswith("tomo"):
-        ingest(mrc, out, scheduler="threads")
+        ingest_tomograms(mrc, out, scheduler="threads")
     else:
         with new_output(out / name) as partial:
             partial.write_text("whole")

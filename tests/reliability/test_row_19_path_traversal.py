@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latentlaw.data.collection.collect import collect
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.collection.collect import collect_particles
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.errors import DataError
 from latentlaw.tracking.reading.artifacts import Missing, load_artifact_json
@@ -22,7 +22,7 @@ def test_row_19_array_names(store: Path, tmp_path: Path, name: str) -> None:
     metadata.write_text(json.dumps(content))
     with pytest.raises(DataError, match="leaves the store"):
         open_tomogram(store)
-    failures = ingest(store, tmp_path / "out", scheduler="threads").failures
+    failures = ingest_tomograms(store, tmp_path / "out", scheduler="threads").failures
     assert "leaves the store" in failures[0]
 
 
@@ -35,7 +35,7 @@ def test_row_19_file_names_of_labels(tmp_path: Path, name: str) -> None:
     listed = name.format(absolute=secret)
     (folder / "labels.csv").write_text(f"file,label\n{listed},a\n")
     with pytest.raises(DataError, match=r"leaves the folder"):
-        collect(folder, tmp_path / "out.particles.zarr")
+        collect_particles(folder, tmp_path / "out.particles.zarr")
 
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/b", ".."])

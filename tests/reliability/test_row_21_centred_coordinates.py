@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.star.reading import absolute_positions, read_star
 from latentlaw.data.star.writing import write_star
 from latentlaw.errors import DataError
@@ -27,4 +27,4 @@ def test_row_21_centred_coordinates(tmp_path: Path) -> None:
         write_star(tmp_path / "out.star", table)
     make_tomogram(tmp_path / "stores", noise(), "TS_02")
     with pytest.raises(DataError, match="no tomogram store for 1 names, TS_01"):
-        extract(tmp_path / "stores", path, tmp_path / "s.particles.zarr", box=8)
+        extract_particles(tmp_path / "stores", path, tmp_path / "s.particles.zarr", box=8)

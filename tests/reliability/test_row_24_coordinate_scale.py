@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from latentlaw.data.extraction.coordinates import read_coordinates
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.errors import DataError
 
 from tests.data.tomogram_samples import SHAPE, make_coordinates, make_tomogram, noise
@@ -29,17 +29,17 @@ def test_row_24_coordinate_scale(tmp_path: Path) -> None:
     out = tmp_path / "s.particles.zarr"
     voxels = np.random.default_rng(0).uniform(10, np.array(SHAPE) - 10, (20, 3))
     right = make_coordinates(tmp_path / "right.csv", voxels)
-    assert extract(store, right, out, box=8).warnings == ()
+    assert extract_particles(store, right, out, box=8).warnings == ()
     times_ten = make_coordinates(tmp_path / "times_ten.csv", voxels * 10)
     with pytest.raises(
         DataError, match=r"20 of 20 positions lie outside.*divided by the voxel size 10 A, 100%"
     ):
-        extract(store, times_ten, out, box=8, overwrite=True)
+        extract_particles(store, times_ten, out, box=8, overwrite=True)
     over_ten = make_coordinates(tmp_path / "over_ten.csv", voxels / 10)
-    report = extract(store, over_ten, out, box=8, edge="pad", overwrite=True)
+    report = extract_particles(store, over_ten, out, box=8, edge="pad", overwrite=True)
     assert "in pixels where angstrom are due" in report.warnings[0]
     far = np.vstack([voxels[:8], voxels + 1000])
-    report = extract(
+    report = extract_particles(
         store, make_coordinates(tmp_path / "far.csv", far), out, box=8, overwrite=True
     )
     assert report.extracted == 8

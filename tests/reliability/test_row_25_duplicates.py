@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import DataError
 
@@ -16,10 +16,12 @@ def test_row_25_duplicates(tmp_path: Path) -> None:
     places = [[20] * 3, [20.00001] * 3, [20.1] * 3, [20] * 3]
     csv = make_coordinates(tmp_path / "p.csv", places, tomogram=["tomo"] * 3 + ["other"])
     out = tmp_path / "s.particles.zarr"
-    report = extract(tmp_path / "stores", csv, out, box=8)
+    report = extract_particles(tmp_path / "stores", csv, out, box=8)
     assert (report.extracted, report.duplicates) == (4, 1)
     assert "1 particles are at the place of another" in report.warnings[0]
-    report = extract(tmp_path / "stores", csv, out, box=8, deduplicate=True, overwrite=True)
+    report = extract_particles(
+        tmp_path / "stores", csv, out, box=8, deduplicate=True, overwrite=True
+    )
     assert (report.extracted, report.duplicates) == (3, 1)
     assert "tomo-000001" not in open_stack(out).table["particle_id"].tolist()
 
@@ -32,7 +34,7 @@ def test_row_25_duplicates_of_ids(tmp_path: Path) -> None:
     )
     out = tmp_path / "s.particles.zarr"
     with pytest.raises(DataError, match=r"1 particle ids occur again, a; .*deduplicate=true"):
-        extract(store, csv, out, box=8)
-    report = extract(store, csv, out, box=8, deduplicate=True)
+        extract_particles(store, csv, out, box=8)
+    report = extract_particles(store, csv, out, box=8, deduplicate=True)
     assert (report.extracted, report.duplicates) == (3, 1)
     assert sorted(open_stack(out).table["particle_id"]) == ["a", "b", "c"]

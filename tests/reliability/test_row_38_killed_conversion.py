@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 
 from tests.reliability.trees import contents
 
@@ -17,7 +17,7 @@ MOMENTS = 100
 
 
 def convert(source: Path, out: Path) -> None:
-    report = ingest(source, out, chunk=8, shard=16, levels=2, scheduler="threads")
+    report = ingest_tomograms(source, out, chunk=8, shard=16, levels=2, scheduler="threads")
     assert not report.failures
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.inspection.validate import validate_tomogram
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.training.checkpoints import checkpoint_folder, read_checkpoint
 from mlflow.tracking import MlflowClient
 
@@ -48,21 +48,23 @@ def test_row_44_convert(tmp_path: Path) -> None:
     write_mrc(tmp_path / "tomo.mrc", random.normal(size=(64, 64, 64)).astype(np.float32), 10.0)
     assert "make room, then run the same command again" in told(CONVERT, tmp_path, LIMIT)
     assert not (tmp_path / "out" / "tomo.ome.zarr").exists()
-    report = ingest(tmp_path / "tomo.mrc", tmp_path / "out", chunk=32, shard=64)
+    report = ingest_tomograms(tmp_path / "tomo.mrc", tmp_path / "out", chunk=32, shard=64)
     assert validate_tomogram(report.stores[0]) == []
 
 
 CONVERT = """
 import resource, sys
 from pathlib import Path
-from latentlaw.data.tomograms.ingest import ingest
+from latentlaw.data.tomograms.ingest import ingest_tomograms
 from pipelines.cli.command import command
 from pipelines.cli.parameters import Entry
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 command(
     Entry,
-    lambda _: ingest(folder / "tomo.mrc", folder / "out", chunk=32, shard=64, scheduler="threads"),
+    lambda _: ingest_tomograms(
+        folder / "tomo.mrc", folder / "out", chunk=32, shard=64, scheduler="threads"
+    ),
     [],
 )
 """

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from latentlaw.discovery.equations.expressions import latents_of
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
-from latentlaw.discovery.search.engines import SearchSpec
+from latentlaw.discovery.search.engines.engine import SearchSpec
+from latentlaw.discovery.search.engines.operon import OperonEngine
 from latentlaw.discovery.search.equation_search import EquationSearch
-from latentlaw.discovery.search.operon import OperonEngine
 from latentlaw.errors import DataError, EngineError
 
 NAMES = ("z0", "z1", "z2")

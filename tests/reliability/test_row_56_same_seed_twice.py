@@ -11,8 +11,8 @@ from latentlaw.data.particles.splits import split_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.discovery.equations.expressions import to_text
-from latentlaw.discovery.search.engines import SearchSpec
-from latentlaw.discovery.search.operon import OperonEngine
+from latentlaw.discovery.search.engines.engine import SearchSpec
+from latentlaw.discovery.search.engines.operon import OperonEngine
 
 
 def outcome(out: Path, seed: int) -> dict[str, Any]:

@@ -106,13 +106,13 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(
 
 
 def test_windows_are_what_extraction_cuts(tmp_path: Path) -> None:
-    from latentlaw.data.extraction.extract import extract
+    from latentlaw.data.extraction.extract import extract_particles
     from latentlaw.data.particles.stack import open_stack
 
     make_tomogram(tmp_path / "stores", noise())
     centres = np.array([[20, 20, 20], [0, 5, 7], [39, 47, 55], [2, 40, 30]])
     csv = make_coordinates(tmp_path / "p.csv", centres)
-    extract(tmp_path / "stores", csv, tmp_path / "s.particles.zarr", box=BOX, edge="pad")
+    extract_particles(tmp_path / "stores", csv, tmp_path / "s.particles.zarr", box=BOX, edge="pad")
     stack = open_stack(tmp_path / "s.particles.zarr")
     order = stack.table["particle_id"].str[-6:].astype(int).to_numpy()
     part = WindowPart(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dask import distributed
-from latentlaw.data.extraction.extract import extract
+from latentlaw.data.extraction.extract import extract_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.star.reading import read_star
 from latentlaw.data.star.text import read_star_text
@@ -88,7 +88,7 @@ def test_particles_of_tomograms_get_what_their_stack_gets(
     assert report.padded > 0
     assert found["tomogram"].tolist() == names
     np.testing.assert_allclose(found[["z", "y", "x"]], places * SIZE_A)
-    extract(tmp_path / "stores", csv, tmp_path / "s.particles.zarr", box=BOX, edge="pad")
+    extract_particles(tmp_path / "stores", csv, tmp_path / "s.particles.zarr", box=BOX, edge="pad")
     cut = table(predict_stack(bundle, tmp_path / "s.particles.zarr", tmp_path / "other", SMALL))
     same = cut.set_index("particle_id").loc[found["particle_id"]].reset_index()
     latents = [f"z{i}" for i in range(4)]
@@ -175,7 +175,9 @@ def test_a_star_file_is_kept_and_says_what_relion_selects_by(
 def test_the_star_file_that_a_stack_keeps_is_written(tmp_path: Path) -> None:
     make_tomogram(tmp_path / "stores", noise())
     (tmp_path / "p.star").write_text(STAR)
-    extract(tmp_path / "stores", tmp_path / "p.star", tmp_path / "s.particles.zarr", box=BOX)
+    extract_particles(
+        tmp_path / "stores", tmp_path / "p.star", tmp_path / "s.particles.zarr", box=BOX
+    )
     conv = small_bundle(decoder="conv", pose_dims=0)
     report = predict_stack(conv, tmp_path / "s.particles.zarr", tmp_path / "out", SMALL)
     remarks = read_star_text(report.path / "predictions.star").particles.table(["myRemark"])

@@ -17,7 +17,8 @@ from latentlaw.discovery.latents import LatentData, check_latents
 from latentlaw.discovery.networks.dense import LatentNetwork, fit_dense, fit_logistic
 from latentlaw.discovery.networks.sparse import SparseMethod, SparseModel, fit_sparse
 from latentlaw.discovery.scores import balanced_log_loss, log_losses, one_vs_rest_accuracy
-from latentlaw.discovery.search.engines import SearchSpec, select_engine
+from latentlaw.discovery.search.engines.engine import SearchSpec
+from latentlaw.discovery.search.engines.selection import select_engine
 from latentlaw.discovery.search.equation_search import TARGETS, EquationSearch
 from latentlaw.discovery.threads import one_thread
 from latentlaw.errors import ConfigError, nearest_hint
@@ -95,7 +96,7 @@ class Discovery:
         return [equation.to_dict(meanings or {}) for equation in self.equations]
 
 
-def discover(
+def discover_laws(
     data: LatentData,
     *,
     engine: str = "auto",

@@ -39,7 +39,7 @@ class _Survey:
     failures: tuple[str, ...]
 
 
-def collect(
+def collect_particles(
     source: str | Path,
     out: str | Path,
     *,

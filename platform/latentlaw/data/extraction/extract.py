@@ -68,7 +68,7 @@ class ExtractReport:
         }
 
 
-def extract(
+def extract_particles(
     tomograms: str | Path | Sequence[str | Path],
     coordinates: str | Path,
     out: str | Path,

@@ -52,7 +52,7 @@ class IngestReport:
     failures: list[str] = field(default_factory=list)
 
 
-def ingest(
+def ingest_tomograms(
     source: str | Path,
     out: str | Path,
     *,

@@ -134,7 +134,9 @@ class Explanation:
         }
 
 
-def explain(model: EquationModel, latents: NDArray[np.floating], sigma: Array) -> Explanation:
+def explain_decision(
+    model: EquationModel, latents: NDArray[np.floating], sigma: Array
+) -> Explanation:
     """Explain the class of one particle.
 
     Parameters

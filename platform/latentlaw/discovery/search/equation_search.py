@@ -22,7 +22,7 @@ from latentlaw.discovery.search.assemble import (
 )
 from latentlaw.discovery.search.choice import Assembled, choose, draw_folds, undominated
 from latentlaw.discovery.search.deadline import Deadline
-from latentlaw.discovery.search.engines import SearchSpec, SymbolicEngine
+from latentlaw.discovery.search.engines.engine import SearchSpec, SymbolicEngine
 from latentlaw.discovery.search.polynomials import polynomial_laws
 from latentlaw.discovery.search.refit import Sample, round_constants
 

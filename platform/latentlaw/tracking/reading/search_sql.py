@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from latentlaw.tracking.reading.search import Condition, Order
+    from latentlaw.tracking.reading.run_query import Condition, Order
 
 _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")

@@ -18,7 +18,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from latentlaw.discovery.equations.expressions import complexity, parse, tidy
-from latentlaw.discovery.search.engines import Availability, Candidate, Front, SearchSpec
+from latentlaw.discovery.search.engines.engine import Availability, Candidate, Front, SearchSpec
 from latentlaw.errors import DataError, EngineError
 
 if TYPE_CHECKING:

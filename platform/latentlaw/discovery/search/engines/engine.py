@@ -1,14 +1,11 @@
-"""What a symbolic-regression engine is, and the choice between those that can run here.
-
-Importing this module imports no engine: PySR would look for Julia, or download it, at import.
-"""
+"""What an engine of symbolic regression is: what it is asked, and what it answers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from latentlaw.errors import ConfigError, EngineError, nearest_hint
+from latentlaw.errors import ConfigError, nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +14,6 @@ if TYPE_CHECKING:
     import sympy
     from numpy.typing import NDArray
 
-EngineName = Literal["auto", "operon", "pysr"]
-ENGINES = ("auto", "operon", "pysr")
 BINARY = ("add", "sub", "mul", "div")
 UNARY = ("square", "exp", "log", "tanh", "sin", "cos", "abs", "sqrt")
 
@@ -114,52 +109,3 @@ class SymbolicEngine(Protocol):
     ) -> Front:
         """Return a Pareto front of fits of `target` `(n,)` by `latents` `(n, d)`."""
         ...
-
-
-def make_engine(name: str) -> SymbolicEngine:
-    """Return the engine called `name` without checking that it can run."""
-    if name == "operon":
-        from latentlaw.discovery.search.operon import OperonEngine
-
-        return OperonEngine()
-    if name == "pysr":
-        from latentlaw.discovery.search.pysr_engine import PySREngine
-
-        return PySREngine()
-    raise ConfigError(
-        f"engine={name!r} is unknown{nearest_hint(name, ENGINES)}: use one of {', '.join(ENGINES)}"
-    )
-
-
-def select_engine(name: str = "auto") -> tuple[SymbolicEngine, str]:
-    """Return the engine to use and the reason for the choice.
-
-    `auto` takes PySR if it can run here, else Operon. An engine that is asked for by name is
-    never replaced by another.
-
-    Raises
-    ------
-    ConfigError
-        If the name is unknown.
-    EngineError
-        If the engine cannot run on this machine.
-    """
-    if name != "auto":
-        engine = make_engine(name)
-        found = engine.available()
-        if not found.ok:
-            raise EngineError(
-                f"engine={name} cannot run here: {found.reason}; engine=auto takes one that can"
-            )
-        return engine, f"{name} {found.version} was asked for".replace("  ", " ")
-    pysr = make_engine("pysr")
-    found = pysr.available()
-    if found.ok:
-        return pysr, f"auto: PySR {found.version} and Julia are here"
-    operon = make_engine("operon")
-    fallback = operon.available()
-    if not fallback.ok:
-        raise EngineError(
-            f"no symbolic engine can run here: PySR: {found.reason}; Operon: {fallback.reason}"
-        )
-    return operon, f"auto: Operon {fallback.version}, because PySR cannot run ({found.reason})"

@@ -17,7 +17,7 @@ import numpy as np
 import sympy
 
 from latentlaw.discovery.equations.expressions import complexity, is_finite, symbol, tidy
-from latentlaw.discovery.search.engines import Availability, Candidate, Front, SearchSpec
+from latentlaw.discovery.search.engines.engine import Availability, Candidate, Front, SearchSpec
 from latentlaw.errors import EngineError
 
 if TYPE_CHECKING:

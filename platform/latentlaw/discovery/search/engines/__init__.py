@@ -1,0 +1,1 @@
+"""Engines of symbolic regression, behind one protocol."""
