@@ -1,4 +1,4 @@
-"""Which engine can run here; none is imported for it: PySR would look for Julia, or download it."""
+"""Which engine can run here; importing this imports none: PySR would look for Julia, or get it."""
 
 from typing import Literal
 
