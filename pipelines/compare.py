@@ -11,7 +11,7 @@ from latentlaw.data.particles.loading import Particles
 from latentlaw.data.particles.splits import TEST, TRAIN, VAL
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import ConfigError
-from latentlaw.evaluation.classification import classification_scores
+from latentlaw.evaluation.scores.classification import classification_scores
 from latentlaw.models.classifier import Classifier
 from latentlaw.tracking import markdown
 from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run, tag_run

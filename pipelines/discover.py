@@ -22,15 +22,15 @@ from latentlaw.discovery.search.engines.engine import SearchSpec
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip
-from latentlaw.evaluation.head import LatentHead, fit_head
-from latentlaw.evaluation.image_features import image_features
-from latentlaw.evaluation.meanings import Meaning, latent_meanings
-from latentlaw.evaluation.shifts import Shift
+from latentlaw.evaluation.head.head import LatentHead, fit_head
+from latentlaw.evaluation.meanings.image_features import image_features
+from latentlaw.evaluation.meanings.latent_meanings import Meaning, latent_meanings
+from latentlaw.evaluation.meanings.shifts import Shift
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, load_logged_bundle, log_bundle
 from latentlaw.tracking.names import EQUATIONS, FRONTIER, LATENTS
-from latentlaw.tracking.reading.lineage import training_run
+from latentlaw.tracking.reading.origins import training_run
 from latentlaw.tracking.reading.splits import load_split
 from latentlaw.tracking.recording.runs import (
     configure_tracking,

@@ -27,7 +27,7 @@ from latentlaw.evaluation.measures import (
     measure_placement,
     measure_pose,
 )
-from latentlaw.evaluation.rotation import latent_cosine_under_rotation
+from latentlaw.evaluation.scores.rotation import latent_cosine_under_rotation
 from latentlaw.priors.files import read_affinity
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle

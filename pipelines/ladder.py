@@ -12,7 +12,7 @@ import pandas as pd
 from latentlaw.data.particles.splits import FOLDS, split_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.tasks import task_labels
-from latentlaw.evaluation.intervals import mean_interval, ratio_interval
+from latentlaw.evaluation.scores.intervals import mean_interval, ratio_interval
 from latentlaw.tracking.names import FRONTIER
 from latentlaw.tracking.recording.runs import (
     children_of,

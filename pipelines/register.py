@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from latentlaw.errors import ConfigError
-from latentlaw.evaluation.comparison import Measure
+from latentlaw.evaluation.scores.comparison import Measure
 from latentlaw.serving.promotion.card import Listing, log_card, write_card
 from latentlaw.serving.promotion.card_text import card_description
 from latentlaw.serving.promotion.gate import Measured, Verdict, judge, measured

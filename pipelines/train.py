@@ -9,7 +9,7 @@ from latentlaw.data.particles.splits import FOLDS, TEST, TRAIN, VAL
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.head import LatentHead, fit_head
+from latentlaw.evaluation.head.head import LatentHead, fit_head
 from latentlaw.geometry.moments import Alignment
 from latentlaw.losses.divergence import TCEstimator
 from latentlaw.losses.reconstruction import ReconstructionKind

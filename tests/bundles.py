@@ -13,7 +13,7 @@ import psutil
 import sympy
 from latentlaw.discovery.equations.expressions import symbol
 from latentlaw.discovery.equations.model import EquationModel
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

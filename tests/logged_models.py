@@ -8,7 +8,7 @@ from latentlaw.data.particles.splits import TEST, TRAIN, VAL, split_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.writer import grown_stack, new_stack
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

@@ -3,7 +3,7 @@
 from html import escape
 from urllib.parse import urlencode
 
-from latentlaw.tracking.reading.provenance import Lineage, Node
+from latentlaw.tracking.reading.lineage import Lineage, Node
 
 from dashboards.charts.palette import GREY, PALETTE
 from dashboards.wording import words

@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 from latentlaw.errors import LatentlawError
 from latentlaw.tracking.reading import artifacts, models, queries
+from latentlaw.tracking.reading.lineage import Lineage, trace_lineage
 from latentlaw.tracking.reading.models import Version
-from latentlaw.tracking.reading.provenance import Lineage, trace_lineage
 from latentlaw.tracking.reading.run_query import RunQuery
 from latentlaw.tracking.reading.search import Found, find_runs
 from latentlaw.tracking.reading.studies import Study, load_study

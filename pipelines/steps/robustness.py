@@ -6,7 +6,7 @@ import mlflow
 import numpy as np
 from latentlaw.discovery.robustness.attacks import Logits
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes, RungProbe, probe_rungs
-from latentlaw.evaluation.shifts import EQUAL_INTENSITY
+from latentlaw.evaluation.meanings.shifts import EQUAL_INTENSITY
 from latentlaw.tracking.names import PERTURBATIONS, ROBUSTNESS
 from latentlaw.tracking.recording.runs import log_json, log_metrics
 from latentlaw.tracking.say import say

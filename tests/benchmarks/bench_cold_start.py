@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from latentlaw.discovery.equations.expressions import parse
 from latentlaw.discovery.equations.model import EquationModel
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

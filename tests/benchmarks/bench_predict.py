@@ -13,7 +13,7 @@ import torch
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.data.tomograms.ingest import ingest_tomograms
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

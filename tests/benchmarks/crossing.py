@@ -22,7 +22,7 @@ from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.data.star.euler import euler_to_quaternion
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.pose import pose_errors_by_class
+from latentlaw.evaluation.scores.pose import pose_errors_by_class
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.recording.runs import configure_tracking
 

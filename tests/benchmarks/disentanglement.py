@@ -13,10 +13,10 @@ import pandas as pd
 import torch
 from latentlaw.data.particles.loading import ArrayImages, Particles
 from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
-from latentlaw.evaluation.disentanglement import disentanglement_scores
 from latentlaw.evaluation.embed import Embedding, embed
-from latentlaw.evaluation.image_features import image_features
-from latentlaw.evaluation.meanings import latent_meanings
+from latentlaw.evaluation.meanings.image_features import image_features
+from latentlaw.evaluation.meanings.latent_meanings import latent_meanings
+from latentlaw.evaluation.scores.disentanglement import disentanglement_scores
 from latentlaw.losses.divergence import decompose_kl
 from latentlaw.models.config import Family, ModelConfig
 from latentlaw.models.normalisation import Normalisation

@@ -6,7 +6,7 @@ is as good, and should pass. Of 500 draws: a rate of 2.5 % has a standard error 
 """
 
 import numpy as np
-from latentlaw.evaluation.comparison import Answers, Comparison, compare, is_not_worse
+from latentlaw.evaluation.scores.comparison import Answers, Comparison, compare, is_not_worse
 from scipy.stats import norm
 
 ACCURACY, MARGIN, DRAWS = 0.85, 0.02, 500

@@ -22,7 +22,7 @@ from latentlaw.data.collection.collect import collect_particles
 from latentlaw.data.particles.splits import TRAIN, VAL
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.image_features import image_features
+from latentlaw.evaluation.meanings.image_features import image_features
 from latentlaw.serving.log import load_logged_bundle
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression

@@ -22,9 +22,9 @@ from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.data.tomograms.store import Tomogram
-from latentlaw.evaluation.densities import unit_vectors
-from latentlaw.evaluation.detection import compare_picks
 from latentlaw.evaluation.embed import embed
+from latentlaw.evaluation.head.densities import unit_vectors
+from latentlaw.evaluation.scores.detection import compare_picks
 from latentlaw.geometry.rotations import spread_rotations
 from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
 from latentlaw.serving.bundle import Bundle

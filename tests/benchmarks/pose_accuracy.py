@@ -19,7 +19,7 @@ import torch
 from latentlaw.data.particles.loading import ArrayImages, Particles
 from latentlaw.data.simulation.rendering import render_particles
 from latentlaw.data.simulation.templates import read_templates
-from latentlaw.evaluation.pose import pose_errors_by_class
+from latentlaw.evaluation.scores.pose import pose_errors_by_class
 from latentlaw.geometry.rotations import angle_to_matrix, random_quaternions
 from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
 from latentlaw.models.config import ModelConfig, deepest, splat_pose_dims

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.tracking.reading.provenance import Lineage, Node
+from latentlaw.tracking.reading.lineage import Lineage, Node
 from latentlaw.tracking.reading.queries import PREEMPTED
 
 from dashboards.charts.lineage import lineage_dot, node_link

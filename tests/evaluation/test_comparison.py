@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from latentlaw.errors import DataError
-from latentlaw.evaluation.comparison import MEASURES, Answers, compare, is_not_worse, score
-from latentlaw.evaluation.intervals import Interval
+from latentlaw.evaluation.scores.comparison import MEASURES, Answers, compare, is_not_worse, score
+from latentlaw.evaluation.scores.intervals import Interval
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, silhouette_score
 
 

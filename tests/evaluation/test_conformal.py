@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.evaluation.conformal import calibration_scores, novelty_of
-from latentlaw.evaluation.head import LatentHead, fit_head
-from latentlaw.evaluation.novelty import detection_rates
+from latentlaw.evaluation.head.conformal import calibration_scores, novelty_of
+from latentlaw.evaluation.head.head import LatentHead, fit_head
+from latentlaw.evaluation.scores.novelty import detection_rates
 from scipy.stats import betabinom
 
 scores = st.lists(st.integers(-3, 3) | st.floats(-1e6, 1e6), min_size=1, max_size=40)

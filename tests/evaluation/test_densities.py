@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from latentlaw.evaluation.densities import ClassDensities, unit_vectors
-from latentlaw.evaluation.novelty import novelty_auroc
+from latentlaw.evaluation.head.densities import ClassDensities, unit_vectors
+from latentlaw.evaluation.scores.novelty import novelty_auroc
 from scipy.stats import multivariate_normal
 
 GENERATOR = np.random.default_rng(0)

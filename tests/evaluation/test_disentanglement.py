@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from latentlaw.errors import DataError
-from latentlaw.evaluation.disentanglement import (
+from latentlaw.evaluation.scores.disentanglement import (
     dci,
     disentanglement_scores,
     mutual_information_gap,

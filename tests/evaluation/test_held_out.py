@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from latentlaw.evaluation.embed import Embedding
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.evaluation.measures import (
     EmbeddedParticles,
     embedding_table,

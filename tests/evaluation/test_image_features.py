@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from latentlaw.errors import DataError
-from latentlaw.evaluation.image_features import FEATURES, feature_of, image_features
+from latentlaw.evaluation.meanings.image_features import FEATURES, feature_of, image_features
 from numpy.typing import NDArray
 
 Image = NDArray[np.float64]

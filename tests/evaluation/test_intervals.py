@@ -1,6 +1,10 @@
 import numpy as np
 import pytest
-from latentlaw.evaluation.intervals import mean_interval, percentile_interval, ratio_interval
+from latentlaw.evaluation.scores.intervals import (
+    mean_interval,
+    percentile_interval,
+    ratio_interval,
+)
 
 
 def test_equal_scores_have_no_interval():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding
-from latentlaw.evaluation.meanings import Meaning, latent_meanings
+from latentlaw.evaluation.meanings.latent_meanings import Meaning, latent_meanings
 from numpy.typing import NDArray
 
 N = 200

@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from latentlaw.errors import DataError
-from latentlaw.evaluation.classification import classification_scores, confusion
-from latentlaw.evaluation.classifiers import CLASSIFIERS, ClassifierKind, classify_latents
 from latentlaw.evaluation.figures import (
     interpolation_strip,
     pose_strip,
     reconstruction_strip,
     traversal_strip,
 )
-from latentlaw.evaluation.head import LatentHead, fit_head
-from latentlaw.evaluation.novelty import novelty_auroc, placement_scores
+from latentlaw.evaluation.head.head import LatentHead, fit_head
 from latentlaw.evaluation.projection import project_2d
-from latentlaw.evaluation.rotation import latent_cosine_under_rotation
-from latentlaw.evaluation.separation import (
+from latentlaw.evaluation.scores.classification import classification_scores, confusion
+from latentlaw.evaluation.scores.classifiers import CLASSIFIERS, ClassifierKind, classify_latents
+from latentlaw.evaluation.scores.novelty import novelty_auroc, placement_scores
+from latentlaw.evaluation.scores.rotation import latent_cosine_under_rotation
+from latentlaw.evaluation.scores.separation import (
     affinity_residual,
     affinity_spearman,
     learned_affinity,

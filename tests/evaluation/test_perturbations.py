@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from latentlaw.data.simulation.nuclei import FACTORS, render_nuclei
-from latentlaw.evaluation.image_features import foregrounds
-from latentlaw.evaluation.perturbations import energy_inside, feature_changes, named_features
+from latentlaw.evaluation.meanings.image_features import foregrounds
+from latentlaw.evaluation.meanings.perturbations import (
+    energy_inside,
+    feature_changes,
+    named_features,
+)
 
 
 def nuclei(**columns: list[float]) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from latentlaw.data.star.reading import QUATERNION, read_star
 from latentlaw.data.star.writing import write_star
 from latentlaw.errors import DataError
-from latentlaw.evaluation.pose import (
+from latentlaw.evaluation.scores.pose import (
     as_rotations,
     fit_frame,
     pose_errors,

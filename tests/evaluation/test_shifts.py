@@ -5,8 +5,8 @@ import pytest
 import torch
 from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
 from latentlaw.errors import ConfigError
-from latentlaw.evaluation.perturbations import named_features
-from latentlaw.evaluation.shifts import Shift, apply_shift
+from latentlaw.evaluation.meanings.perturbations import named_features
+from latentlaw.evaluation.meanings.shifts import Shift, apply_shift
 
 BACKGROUND = 7.0
 

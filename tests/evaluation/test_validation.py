@@ -8,7 +8,7 @@ import torch
 from latentlaw.data.particles.loading import ArrayImages
 from latentlaw.data.particles.splits import HELD_OUT, TEST, TRAIN, VAL
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.head import LatentHead, fit_head
+from latentlaw.evaluation.head.head import LatentHead, fit_head
 from latentlaw.evaluation.validation import validation_measures, without_test
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder

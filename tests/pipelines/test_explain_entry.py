@@ -13,7 +13,7 @@ from latentlaw.data.particles.writer import new_stack
 from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
 from latentlaw.discovery.equations.expressions import parse
 from latentlaw.discovery.equations.model import EquationModel
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

@@ -6,7 +6,7 @@ import pytest
 import torch
 from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes
-from latentlaw.evaluation.shifts import Shift
+from latentlaw.evaluation.meanings.shifts import Shift
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.tracking.recording.runs import load_json, stage_run
 from mlflow.tracking import MlflowClient

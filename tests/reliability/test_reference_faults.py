@@ -19,7 +19,7 @@ import pytest
 import torch
 from latentlaw.data.particles.splits import split_particles
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.losses.schedules import ScheduleKind, weight_schedule
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.normalisation import Normalisation

@@ -10,7 +10,7 @@ import torch
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.discovery.equations.expressions import symbol
 from latentlaw.discovery.equations.model import EquationModel
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

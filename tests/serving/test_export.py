@@ -18,7 +18,7 @@ from latentlaw.discovery.equations.expressions import parse
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import CheckpointError, ConfigError
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.head import LatentHead, fit_head
+from latentlaw.evaluation.head.head import LatentHead, fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

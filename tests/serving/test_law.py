@@ -11,7 +11,7 @@ from latentlaw.discovery.equations.expressions import parse
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import CheckpointError, DataError
 from latentlaw.evaluation.embed import Embedding
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

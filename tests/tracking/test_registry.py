@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from latentlaw.errors import RegistryError
-from latentlaw.evaluation.head import fit_head
+from latentlaw.evaluation.head.head import fit_head
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle

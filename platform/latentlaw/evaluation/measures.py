@@ -9,14 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentlaw.data.particles.splits import HELD_OUT, TEST, TRAIN
-from latentlaw.evaluation.classification import classification_scores, confusion
-from latentlaw.evaluation.classifiers import CLASSIFIERS, classify_latents
 from latentlaw.evaluation.embed import Embedding
-from latentlaw.evaluation.head import LatentHead
-from latentlaw.evaluation.novelty import detection_rates, novelty_auroc, placement_scores
-from latentlaw.evaluation.pose import pose_errors_by_class
+from latentlaw.evaluation.head.head import LatentHead
 from latentlaw.evaluation.projection import project_2d
-from latentlaw.evaluation.separation import (
+from latentlaw.evaluation.scores.classification import classification_scores, confusion
+from latentlaw.evaluation.scores.classifiers import CLASSIFIERS, classify_latents
+from latentlaw.evaluation.scores.novelty import detection_rates, novelty_auroc, placement_scores
+from latentlaw.evaluation.scores.pose import pose_errors_by_class
+from latentlaw.evaluation.scores.separation import (
     affinity_residual,
     affinity_spearman,
     learned_affinity,

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from latentlaw.data.particles.splits import HELD_OUT, TEST, TRAIN, VAL, validation_fold
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.head import LatentHead
+from latentlaw.evaluation.head.head import LatentHead
 from latentlaw.evaluation.measures import EmbeddedParticles, measure
-from latentlaw.evaluation.rotation import latent_cosine_under_rotation
+from latentlaw.evaluation.scores.rotation import latent_cosine_under_rotation
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.training.prepare import PreparedData
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from latentlaw.discovery.equations.law import Law
 from latentlaw.errors import DataError, nearest_hint
-from latentlaw.evaluation.head import LatentHead
+from latentlaw.evaluation.head.head import LatentHead
 
 Array = NDArray[np.floating[Any]]
 

@@ -16,7 +16,7 @@ from safetensors.torch import load, save_file
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import CheckpointError
 from latentlaw.evaluation.embed import Embedding, embed
-from latentlaw.evaluation.head import LatentHead
+from latentlaw.evaluation.head.head import LatentHead
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.answers import Array, answer

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from latentlaw.discovery.equations.law import Law
 from latentlaw.errors import CheckpointError
-from latentlaw.evaluation.head import LatentHead
+from latentlaw.evaluation.head.head import LatentHead
 from latentlaw.serving.answers import Array, answer
 from latentlaw.serving.digests import read_checked, read_digests
 from latentlaw.serving.requests import Request, check_latents

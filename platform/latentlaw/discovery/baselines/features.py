@@ -9,7 +9,7 @@ import numpy as np
 
 from latentlaw.discovery.latents import LatentData, LatentSplit
 from latentlaw.errors import DataError
-from latentlaw.evaluation.image_features import feature_of
+from latentlaw.evaluation.meanings.image_features import feature_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,9 +16,13 @@ import torch
 
 from latentlaw.discovery.robustness.attacks import BATCH, Target
 from latentlaw.discovery.robustness.smallest_changes import smallest_changes
-from latentlaw.evaluation.image_features import foregrounds
-from latentlaw.evaluation.perturbations import energy_inside, feature_changes, named_features
-from latentlaw.evaluation.shifts import apply_shift
+from latentlaw.evaluation.meanings.image_features import foregrounds
+from latentlaw.evaluation.meanings.perturbations import (
+    energy_inside,
+    feature_changes,
+    named_features,
+)
+from latentlaw.evaluation.meanings.shifts import apply_shift
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 
     from latentlaw.discovery.robustness.attacks import Logits, Norm
     from latentlaw.discovery.robustness.smallest_changes import SmallestChanges
-    from latentlaw.evaluation.shifts import Shift
+    from latentlaw.evaluation.meanings.shifts import Shift
     from latentlaw.models.normalisation import Normalisation
 
 UNIT = "normalised images"

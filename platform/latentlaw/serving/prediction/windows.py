@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.store import Tomogram
-from latentlaw.evaluation.detection import best_shift, reconstruction_correlation
+from latentlaw.evaluation.scores.detection import best_shift, reconstruction_correlation
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.prediction.answering import ModelPlace
 from latentlaw.serving.prediction.parts import keep_part

@@ -18,7 +18,8 @@ from latentlaw.data.particles.splits import TEST
 from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.particles.tasks import task_labels
 from latentlaw.errors import DataError, LatentlawError
-from latentlaw.evaluation.comparison import (
+from latentlaw.evaluation.embed import check_finite, embed
+from latentlaw.evaluation.scores.comparison import (
     Answers,
     Comparison,
     Measure,
@@ -27,11 +28,10 @@ from latentlaw.evaluation.comparison import (
     is_not_worse,
     score,
 )
-from latentlaw.evaluation.embed import check_finite, embed
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.serving.prediction.checks import check_shape, check_voxel_size
-from latentlaw.tracking.reading.lineage import stack_of
+from latentlaw.tracking.reading.origins import stack_of
 from latentlaw.tracking.reading.splits import SplitOf, split_of
 from latentlaw.tracking.recording.runs import source_run
 

@@ -11,7 +11,7 @@ from latentlaw.data.particles.splits import TEST
 from latentlaw.data.particles.stack import ParticleStack
 from latentlaw.errors import DataError
 from latentlaw.tracking.names import SPLIT
-from latentlaw.tracking.reading.lineage import stack_of, training_run
+from latentlaw.tracking.reading.origins import stack_of, training_run
 from latentlaw.tracking.recording.runs import load_table
 
 

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, check_finite
-from latentlaw.evaluation.image_features import feature_of
+from latentlaw.evaluation.meanings.image_features import feature_of
 from latentlaw.losses.divergence import kl_by_dimension
 
 NAMED_FROM = 0.7  # |r|: about half of the variance of ranks is shared

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentlaw.evaluation.image_features import image_features
+from latentlaw.evaluation.meanings.image_features import image_features
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from latentlaw.evaluation.head import classes_to_tell
+from latentlaw.evaluation.head.head import classes_to_tell
 
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.str_]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import silhouette_samples
 
 from latentlaw.errors import DataError
-from latentlaw.evaluation.intervals import Interval, percentile_interval, resampled_sums
+from latentlaw.evaluation.scores.intervals import Interval, percentile_interval, resampled_sums
 
 Array = NDArray[np.floating[Any]]
 Measure = Literal["macro_f1", "accuracy", "balanced_accuracy", "silhouette"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from latentlaw.errors import ConfigError, nearest_hint
-from latentlaw.evaluation.image_features import background, foregrounds
+from latentlaw.evaluation.meanings.image_features import background, foregrounds
 from latentlaw.geometry.rotations import angle_to_matrix, quaternion_to_matrix
 from latentlaw.geometry.volumes import gaussian_blur, rotate_images
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from latentlaw.errors import DataError
-from latentlaw.evaluation.conformal import calibration_scores, novelty_of
-from latentlaw.evaluation.densities import ClassDensities
+from latentlaw.evaluation.head.conformal import calibration_scores, novelty_of
+from latentlaw.evaluation.head.densities import ClassDensities
 
 Array = NDArray[np.floating[Any]]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from dashboard_store import Store
-from latentlaw.tracking.reading.provenance import Lineage, trace_lineage
+from latentlaw.tracking.reading.lineage import Lineage, trace_lineage
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""From a latent to an answer: class, probability, and novelty that is conformal."""

@@ -1,0 +1,1 @@
+"""What latents and changes of images mean, by plain features of images."""

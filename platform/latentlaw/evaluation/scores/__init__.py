@@ -1,0 +1,1 @@
+"""How good latents and answers are, a kind of score a module."""
