@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from latentlaw.discovery.equations.compiling import compile_program
 from latentlaw.discovery.equations.expressions import to_text
+from latentlaw.discovery.search.engines import pysr as pysr_engine
 from latentlaw.discovery.search.engines.engine import SearchSpec
-from latentlaw.discovery.search.engines.engine import pysr as pysr_engine
 from latentlaw.discovery.search.engines.operon import OperonEngine, _regressor, to_sympy
 from latentlaw.discovery.search.engines.selection import select_engine
 from latentlaw.errors import ConfigError, EngineError

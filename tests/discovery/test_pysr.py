@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from latentlaw.discovery.equations.compiling import compile_program
 from latentlaw.discovery.equations.expressions import parse
+from latentlaw.discovery.search.engines import pysr as pysr_engine
 from latentlaw.discovery.search.engines.engine import SearchSpec
-from latentlaw.discovery.search.engines.engine import pysr as pysr_engine
 from latentlaw.discovery.search.engines.pysr import PySREngine, read_front, read_hall_of_fame
 from latentlaw.discovery.search.engines.selection import select_engine
 from latentlaw.errors import EngineError
