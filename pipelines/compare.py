@@ -23,13 +23,14 @@ from latentlaw.training.prepare import prepare
 from latentlaw.training.seeds import seeded_initialisation
 from pydantic import Field
 
-from pipelines import train as training
+from pipelines import train
 from pipelines.cli.command import command, use_threads
 from pipelines.cli.parameters import Entry, build
 from pipelines.evaluate import Evaluate, Evaluated, evaluated
 from pipelines.figures.affinity import prior_heatmaps
 from pipelines.presets import PRESETS, Order, Preset, Size
-from pipelines.train import Names, Train
+from pipelines.training.choices import check_box, model_config, train_config
+from pipelines.training.parameters import Names, Train
 
 CNN = "cnn"
 #: What each method changes of the affinity-VAE's training; the supervised network has no entry.
@@ -157,7 +158,7 @@ def _measure(method: str, seed: int, setting: Preset) -> Evaluated:
         return supervised(told, setting.test_data)
     return evaluated(
         Evaluate(
-            model=training.run(told),
+            model=train.run(told),
             data=setting.test_data or setting.data,
             train_data=setting.data if setting.test_data else None,
             affinity=setting.affinity,
@@ -177,9 +178,9 @@ def supervised(p: Train, test_data: str | None = None) -> Evaluated:
     with stage_run("train", p.model_dump()) as active:
         tag_run(family=CNN)
         trained = open_stack(p.data)
-        training.check_box(p, trained.images.shape[1:])
+        check_box(p, trained.images.shape[1:])
         data = prepare(trained, seed=p.seed, hold_out=p.hold_out or ())
-        config = training.model_config(p, data)
+        config = model_config(p, data)
         device = pick_device(p.device)
         with seeded_initialisation(p.seed):
             model = Classifier(config, len(data.class_names)).to(device)
@@ -187,7 +188,7 @@ def supervised(p: Train, test_data: str | None = None) -> Evaluated:
             model,
             data.particles(data.rows(TRAIN, labelled=True)),
             data.particles(data.rows(VAL, labelled=True)),
-            training.train_config(p, data.images.shape[1:]),
+            train_config(p, data.images.shape[1:]),
             normalisation=config.normalisation,
         )
         images, labels, rows = data.images, data.labels, data.rows(TEST)

@@ -26,12 +26,12 @@ from latentlaw.tracking.say import say
 from pydantic import Field
 
 from pipelines import discover as discovery
-from pipelines import train as training
+from pipelines import train
 from pipelines.cli.command import command, quiet
 from pipelines.cli.parameters import Entry
 from pipelines.compare import as_markdown
 from pipelines.discover import BLACK_BOX, EQUATION, Discover
-from pipelines.train import Train
+from pipelines.training.parameters import Train
 
 SCORES = ("balanced_accuracy", "accuracy", "macro_f1")
 
@@ -141,7 +141,7 @@ def climb(job: Fold) -> list[dict[str, Any]]:
     """Train a latent space without the cells of a fold, and every model of every task on it."""
     p, records = job.ladder, []
     with children_of(job.parent):
-        trained = training.run(
+        trained = train.run(
             Train(
                 data=p.data,
                 model="tc-vae",

@@ -12,8 +12,17 @@ from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, s
 from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines import affinity, collect, discover, evaluate, extract, ingest, register, simulate
-from pipelines import train as training
+from pipelines import (
+    affinity,
+    collect,
+    discover,
+    evaluate,
+    extract,
+    ingest,
+    register,
+    simulate,
+    train,
+)
 from pipelines.cli.command import command, say_metrics
 from pipelines.cli.parameters import Entry, build
 
@@ -43,7 +52,7 @@ def run(parameters: Main) -> None:
         data, prior = particles(p)
         family = "affinity-vae" if prior else "tc-vae"
         tag_run(family=family)
-        trained = training.run(step(p, training.Train, data=data, affinity=prior, model=family))
+        trained = train.run(step(p, train.Train, data=data, affinity=prior, model=family))
         metrics = evaluate.run(step(p, evaluate.Evaluate, model=trained, data=data))
         found = discover.run(step(p, discover.Discover, model=trained, data=data))
         done = register.run(step(p, register.Register, run=found, name=p.name))
@@ -116,7 +125,7 @@ def particles(p: Main) -> tuple[str, str | None]:
 
 def without_prior(p: Main, data: str, metrics: Mapping[str, float]) -> None:
     """Train the same network with gamma = 0, and say how its held-out measures compare."""
-    twin = training.run(step(p, training.Train, data=data, model="affinity-vae", gamma=0.0))
+    twin = train.run(step(p, train.Train, data=data, model="affinity-vae", gamma=0.0))
     plain = evaluate.run(step(p, evaluate.Evaluate, model=twin, data=data))
     for name in ("separation/silhouette", "classification/macro_f1"):
         log_metrics({f"{name}_gamma_0": plain[name]})

@@ -37,13 +37,12 @@ from latentlaw.tuning.study import StudyRef, begin_study, study_key, trial_state
 from latentlaw.tuning.supervise import Task
 from pydantic import Field
 
-from pipelines import discover, evaluate
-from pipelines import train as training
+from pipelines import discover, evaluate, train
 from pipelines.cli.command import command, say_metrics
 from pipelines.cli.parameters import Entry, build
 from pipelines.discover import Discover
 from pipelines.evaluate import Evaluate
-from pipelines.train import Train
+from pipelines.training.parameters import Train, check
 from pipelines.tuning.search_space import load_space
 from pipelines.tuning.trial import OF_DISCOVER, parameters
 
@@ -172,7 +171,7 @@ def planned(p: Tune) -> Plan:
             "a trial a thread of its workers"
         )
     common: dict[str, Any] = {key: getattr(p, key) for key in _COMMON}
-    training.check(build(Train, common))
+    check(build(Train, common))
     laws = bool(set(objectives) & set(LAWS))
     space = load_space(p.space, p.model, laws=laws, common=common)
     check_comparable(objectives, set(space))
@@ -234,7 +233,7 @@ def retrained(plan: Plan, drawn: dict[str, Any]) -> str:
     told, of_discover = parameters(plan.common | drawn)
     chosen = {key: value for key, value in drawn.items() if not key.startswith(OF_DISCOVER)}
     log_yaml("best.yaml", plan.common | chosen)
-    trained = training.run(told)
+    trained = train.run(told)
     metrics = evaluate.run(Evaluate(model=trained, data=told.data, seed=told.seed))
     log_metrics(metrics)
     if set(plan.objectives) & set(LAWS):

@@ -9,8 +9,8 @@ from latentlaw.tuning.space import Space, parse_space
 from pipelines.cli.config import read_config
 from pipelines.cli.parameters import build
 from pipelines.discover import Discover
-from pipelines.steps.keeping import Keeping
-from pipelines.train import Train, check
+from pipelines.training.keeping import Keeping
+from pipelines.training.parameters import Train, check
 from pipelines.tuning.trial import OF_DISCOVER
 
 _FOLDER = Path(__file__).parent / "spaces"

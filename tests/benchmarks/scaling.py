@@ -27,7 +27,7 @@ from scipy.spatial.transform import Rotation
 
 from pipelines.cli.command import quiet
 from pipelines.cli.parameters import build
-from pipelines.train import Train
+from pipelines.training.parameters import Train
 
 EDGES = (96, 144, 216)  # voxels; 3.4 times as many each
 PARTICLES = (500, 2000, 8000)

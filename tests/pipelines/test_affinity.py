@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 
 from pipelines.affinity import Affinity, compute, run
 from pipelines.figures.affinity import affinity_heatmap
-from pipelines.steps.prior import Prior
+from pipelines.training.prior import Prior
 
 SHAPES = ("barrel", "capped_barrel", "rod")
 

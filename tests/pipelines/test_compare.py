@@ -18,7 +18,7 @@ from pipelines import evaluate
 from pipelines.compare import Compare, PresetName, as_markdown, run, summarise, supervised
 from pipelines.figures.affinity import prior_heatmaps
 from pipelines.presets import PRESETS, Order, rendered, shrec
-from pipelines.train import Train
+from pipelines.training.parameters import Train
 
 
 def test_table_is_mean_and_spread_over_seeds() -> None:

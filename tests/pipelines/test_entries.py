@@ -14,7 +14,7 @@ from pipelines.cli.parameters import parse, text_of, usage
 from pipelines.cli.reference import reference
 from pipelines.discover import Discover
 from pipelines.simulate import Simulate
-from pipelines.train import Train
+from pipelines.training.parameters import Train
 
 ROOT = Path(__file__).parents[2]
 

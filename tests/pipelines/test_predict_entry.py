@@ -12,7 +12,8 @@ from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.recording.runs import configure_tracking, stage_run
 
 from pipelines.cli.parameters import build
-from pipelines.train import Train, set_up
+from pipelines.training.fitting import set_up
+from pipelines.training.parameters import Train
 from tests.data.tomogram_samples import make_coordinates, make_tomogram, noise
 from tests.serving.small_bundles import BOX, SIZE_A, small_bundle, small_stack
 

@@ -1,6 +1,6 @@
 """What a training logs as its configuration trains the same again."""
 
-from pipelines.train import Train
+from pipelines.training.parameters import Train
 
 
 def test_a_configuration_keeps_the_seed_and_forgets_where_checkpoints_went():

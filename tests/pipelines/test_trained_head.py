@@ -7,7 +7,7 @@ from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.training.prepare import PreparedData
 
-from pipelines.train import trained_head
+from pipelines.training.fitting import trained_head
 
 
 def test_particles_of_unknown_kind_do_not_say_what_is_known() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.cli.mlproject import ENTRIES, entry_class
 from pipelines.cli.parameters import parse
-from pipelines.train import Train
+from pipelines.training.parameters import Train
 
 _BOMB = "a: &a [x, x]\n" + "".join(
     f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghi", "bcdefghij", strict=True)

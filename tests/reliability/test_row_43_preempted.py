@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from pipelines.cli.parameters import parse
-from pipelines.train import Train
+from pipelines.training.parameters import Train
 from tests.reliability.training_runs import only_run
 
 EPOCHS = 25
