@@ -36,7 +36,7 @@ class LatentSplit:
         return len(self.labels)
 
     def take(self, rows: NDArray[np.int64]) -> LatentSplit:
-        """Return the particles at `rows`."""
+        """Return the particles at `rows` `(k,)`."""
         groups = None if self.groups is None else self.groups[rows]
         return LatentSplit(self.latents[rows], self.labels[rows], groups)
 

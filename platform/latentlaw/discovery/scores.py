@@ -55,12 +55,15 @@ def balanced_log_loss(
 
 
 def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """Return the share of particles whose predicted class is theirs."""
+    """Return the share of particles whose predicted class is theirs; class indices `(n,)`."""
     return float((predicted == labels).mean())
 
 
 def macro_f1(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """Return the mean over classes seen in either array of `2 TP / (2 TP + FP + FN)`."""
+    """Return the mean over classes seen in either array of `2 TP / (2 TP + FP + FN)`.
+
+    Both arrays are class indices `(n,)`.
+    """
     scores = []
     for k in np.union1d(predicted, labels):
         hits = ((predicted == k) & (labels == k)).sum()
@@ -69,10 +72,10 @@ def macro_f1(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
 
 
 def balanced_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """Return the mean recall over the classes that `labels` holds."""
+    """Return the mean recall over the classes that `labels` holds; class indices `(n,)`."""
     return float(np.mean([(predicted[labels == k] == k).mean() for k in np.unique(labels)]))
 
 
 def one_vs_rest_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64], k: int) -> float:
-    """Return how often the decision "is class `k` or is not" is right."""
+    """Return how often the decision "is class `k` or is not" is right; class indices `(n,)`."""
     return float(((predicted == k) == (labels == k)).mean())

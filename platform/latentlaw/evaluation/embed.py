@@ -24,7 +24,7 @@ class Embedding:
     pose: Array
 
     def rows(self, rows: NDArray[np.integer[Any]]) -> "Embedding":
-        """Return the codes of `rows`."""
+        """Return the codes of the particles at `rows` `(k,)`."""
         return Embedding(self.mu[rows], self.logvar[rows], self.pose[rows])
 
     def followed_by(self, other: "Embedding") -> "Embedding":

@@ -62,7 +62,13 @@ class EmbeddedParticles:
         return np.asarray((self.split == HELD_OUT) | ((self.labels != "") & ~self.known))
 
     def and_training(self, codes: Embedding, labels: NDArray[np.str_]) -> "EmbeddedParticles":
-        """Return these particles and, behind them, training particles of another stack."""
+        """Return these particles and, behind them, training particles of another stack.
+
+        Parameters
+        ----------
+        labels
+            Class names `(n,)` of the `n` particles of `codes`.
+        """
         return EmbeddedParticles(
             head=self.head,
             codes=self.codes.followed_by(codes),

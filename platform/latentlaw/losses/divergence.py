@@ -87,5 +87,8 @@ def _log_weights(batch: int, dataset_size: int, estimator: TCEstimator) -> Tenso
 
 
 def gaussian_log_density(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """Log density of `z` under N(mu, exp(logvar)), element by element."""
+    """Log density of `z` under N(mu, exp(logvar)), element by element, in nats.
+
+    All have one shape, or shapes that broadcast.
+    """
     return -0.5 * (math.log(2 * math.pi) + logvar + (z - mu).square() * (-logvar).exp())

@@ -65,7 +65,7 @@ class Normalisation(BaseModel):
         return self.aligned(self.scaled(images))
 
     def scaled(self, images: Tensor) -> Tensor:
-        """Return smoothed images with their background, mean or least value at 0."""
+        """Return smoothed images `(n, c, [z,] y, x)` with background, mean or least value at 0."""
         images = self.smoothed(images)
         if self.kind == "global":
             return torch.asinh((images - _background(images)) / self.scale)
@@ -100,13 +100,13 @@ class Normalisation(BaseModel):
         return mean, torch.where(constant, 0.0, 1 / deviation.clamp_min(1e-12))
 
     def aligned(self, images: Tensor) -> Tensor:
-        """Return scaled images in their own frames."""
+        """Return scaled images `(n, c, [z,] y, x)` in their own frames."""
         if self.alignment == "none":
             return images
         return align_by_moments(images, flip=self.alignment == "rotate-flip")
 
     def smoothed(self, images: Tensor) -> Tensor:
-        """Return images with what lies beyond the resolution taken away."""
+        """Return images `(n, c, [z,] y, x)` with what lies beyond the resolution taken away."""
         if not self.smoothing:
             return images
         return gaussian_blur(images, images.new_tensor(self.smoothing))

@@ -40,7 +40,7 @@ def pose_matrix(pose: Tensor) -> Tensor:
 
 
 def matrix_pose(matrix: Tensor) -> Tensor:
-    """Turn rotations into poses, the inverse of `pose_matrix`."""
+    """Turn rotations `(..., 3, 3)` or `(..., 2, 2)` into poses, the inverse of `pose_matrix`."""
     return matrix_to_quaternion(matrix) if matrix.shape[-1] == 3 else matrix[..., :, 0]
 
 

@@ -62,7 +62,10 @@ class AutoEncoder(nn.Module):
         return encoding
 
     def infer(self, images: Tensor) -> Encoding:
-        """Encode normalised images; an explicit pose is searched from the encoder's guess."""
+        """Encode normalised images `(n, c, [z,] y, x)`.
+
+        An explicit pose is searched from the encoder's guess.
+        """
         encoding = self.encode(images)
         return replace(encoding, pose=self.find_pose(encoding.mu, images, encoding.pose))
 
@@ -71,7 +74,16 @@ class AutoEncoder(nn.Module):
     ) -> Tensor:
         """Return the pose that shows `z` most like the images; the guess where pose is free.
 
-        `wedges` are those of the images; None: as they were recorded.
+        Parameters
+        ----------
+        z
+            Latents `(n, d)`.
+        images
+            Normalised, `(n, c, [z,] y, x)`.
+        guess
+            Poses `(n, p)`, as the answer.
+        wedges
+            Those of the images; None: as they were recorded.
         """
         if not (isinstance(self.decoder, SplatDecoder) and self.config.explicit_pose):
             return guess

@@ -74,7 +74,9 @@ class Bundle:
         Raises
         ------
         DataError
-            If the shape is another, the batch is empty, or a value or a latent is not finite.
+            If the shape is another, or the batch is empty.
+        NotFiniteError
+            If a value is not finite, or is so large that a latent is not.
         """
         codes = embed(self.model, check_images(images, self.image_shape))
         if not (np.isfinite(codes.mu).all() and np.isfinite(codes.pose).all()):

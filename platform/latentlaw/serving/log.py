@@ -109,5 +109,5 @@ def _pin(package: str) -> str:
 
 
 def example_images(images: Images) -> NDArray[np.float32]:
-    """Keep at most two images for the input example."""
+    """Keep at most two of the images `(n, c, [z,] y, x)` for the input example."""
     return np.asarray(images[:2], dtype=np.float32)

@@ -26,7 +26,24 @@ class LatentlawModel(PythonModel):
         model_input: np.ndarray,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Answer for each image with the parts that `params["returns"]` names, or all."""
+        """Answer for each image with the parts that `params["returns"]` names, or all.
+
+        Parameters
+        ----------
+        model_input
+            Raw images `(n, c, [z,] y, x)` of the trained box.
+
+        Returns
+        -------
+        DataFrame
+            A row an image.
+
+        Raises
+        ------
+        MlflowException
+            If the images or the names are not what the model takes; the text is that of the
+            `DataError`, which MLflow's server would not tell.
+        """
         try:
             images = np.asarray(model_input, dtype=np.float32)
             records = self._bundle.predict(images, returns=(params or {}).get("returns"))

@@ -80,7 +80,13 @@ class Record(BaseModel):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run between two steps; tensors by `part/name`."""
+    """The state of a run between two steps.
+
+    Attributes
+    ----------
+    tensors
+        By `part/name`, of the shapes that the parts give them.
+    """
 
     record: Record
     tensors: Mapping[str, Tensor]
@@ -225,5 +231,8 @@ def _sync(folder: Path) -> None:
 
 
 def same_layout(saved: Tensor, like: Tensor) -> Tensor:
-    """Return `saved` on the device of `like` and with its strides, which fused steps rely on."""
+    """Return `saved`, of the shape of `like`, on the device of `like` and with its strides.
+
+    Fused steps of optimisers rely on the strides.
+    """
     return torch.empty_like(like, dtype=saved.dtype).copy_(saved)

@@ -42,21 +42,21 @@ class PreparedData:
     voxel_size_a: float | None = None
 
     def rows(self, name: str, *, labelled: bool = False) -> NDArray[np.integer[Any]]:
-        """Return the indices of a split, of labelled particles only if so asked."""
+        """Return the indices `(k,)` of a split, of labelled particles only if so asked."""
         chosen = self.split == name
         return np.flatnonzero(chosen & (self.labels != "") if labelled else chosen)
 
     def known_rows(self, name: str) -> NDArray[np.integer[Any]]:
-        """Return the indices of a split's particles whose class is trained on."""
+        """Return the indices `(k,)` of a split's particles whose class is trained on."""
         return np.flatnonzero((self.split == name) & np.isin(self.labels, self.class_names))
 
     def indices(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        """Class indices of `rows`, `UNLABELLED` where a label is unknown."""
+        """Class indices `(k,)` of `rows` `(k,)`, `UNLABELLED` where a label is unknown."""
         place = {name: i for i, name in enumerate(self.class_names)}
         return np.array([place.get(label, UNLABELLED) for label in self.labels[rows]], np.int64)
 
     def particles(self, rows: NDArray[np.integer[Any]]) -> Particles:
-        """Images and class indices of `rows`."""
+        """Images and class indices of the particles at `rows` `(k,)`."""
         return Particles(self.images, rows, torch.from_numpy(self.indices(rows)))
 
     def fit_normalisation(
@@ -99,7 +99,7 @@ def prepare(
 
 
 def not_finite(images: ImageChunks) -> NDArray[np.intp]:
-    """Return the rows of images that hold NaN or infinite values, reading chunk by chunk."""
+    """Return the rows `(k,)` of images with NaN or infinite values, reading chunk by chunk."""
     found = []
     for index in range(-(-len(images) // images.rows_per_chunk)):
         chunk = images.chunk(index)

@@ -50,7 +50,10 @@ class Ranks:
         return _gather(own, self)
 
     def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its mean over the processes, all of them by one message."""
+        """Replace each tensor by its mean over the processes, all of them by one message.
+
+        The tensors have any shapes, the same in each process.
+        """
         if self.size == 1:
             return
         with torch.no_grad():

@@ -43,7 +43,17 @@ class RegionTask:
 
 @dataclass(frozen=True)
 class Piece:
-    """Part of a box that reaches into other regions: `values` belong at `where` of its margin."""
+    """Part of a box that reaches into other regions.
+
+    Attributes
+    ----------
+    number
+        What the caller calls the box.
+    where
+        Slices of z, y, x in the box with its margin.
+    values
+        Voxels `(z, y, x)` that belong there.
+    """
 
     number: int
     where: tuple[slice, ...]
@@ -61,7 +71,15 @@ class RegionBoxes:
 
 @dataclass
 class OpenBox:
-    """A box being put together from `due` regions."""
+    """A box being put together.
+
+    Attributes
+    ----------
+    voxels, filled
+        The box with its margin, and which of its voxels are known, `(z, y, x)` both.
+    due
+        Regions that have still to give a piece.
+    """
 
     voxels: Box
     filled: NDArray[np.bool_]
@@ -84,6 +102,11 @@ def plan_regions(
     """Yield a task for each region that a box touches, z slowest.
 
     Regions are whole chunks and do not overlap, so each chunk is read by one task, once.
+
+    Parameters
+    ----------
+    corners, fractions, wide
+        As in `RegionTask`, of all boxes: `(n, 3)` zyx in voxels, and the edge with its margin.
     """
     chunks, shape = tomogram.levels[0].chunks, tomogram.shape
     edges = [chunk * max(1, _REGION_EDGE // chunk) for chunk in chunks]
@@ -136,6 +159,11 @@ def pad_value(voxels: Box, filled: NDArray[np.bool_]) -> Box:
 
     The outermost layer is a margin for interpolation only: where it alone is outside, it repeats
     the face, so that a box which just fits is not changed by what is beyond it.
+
+    Parameters
+    ----------
+    voxels, filled
+        As in `OpenBox`, `(z, y, x)` both.
     """
     if filled.all():
         return voxels

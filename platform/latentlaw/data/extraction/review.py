@@ -41,7 +41,13 @@ class Review:
         return images, rows
 
     def finish(self, source: str | Path) -> None:
-        """Refuse boxes that are not finite, if the policy is to fail, when all are known."""
+        """Refuse boxes that are not finite, if the policy is to fail, when all are known.
+
+        Raises
+        ------
+        DataError
+            If there is one, naming the particles.
+        """
         if self.policy == "fail" and self.nonfinite:
             more = len(self.nonfinite) - _LISTED
             raise DataError(
@@ -51,5 +57,5 @@ class Review:
             )
 
     def written(self) -> NDArray[np.int64]:
-        """Return the numbers that the particles of the stack have in the list, in its order."""
+        """Return the numbers `(n,)` that the stack's particles have in the list, in its order."""
         return np.concatenate(self._written)

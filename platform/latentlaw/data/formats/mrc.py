@@ -97,6 +97,13 @@ def write_mrc(
     ----------
     start_voxels
         Place `(z, y, x)` of the first voxel in the map's own coordinates (`nstart`).
+
+    Raises
+    ------
+    DataError
+        If `data` is no volume or the voxel size is not positive.
+    ConfigError
+        If `path` exists and `overwrite` is false, or its folder cannot be written to.
     """
     if data.ndim != 3 or voxel_size_a <= 0:
         raise DataError(f"{path}: cannot write shape {data.shape} at {voxel_size_a} angstrom")

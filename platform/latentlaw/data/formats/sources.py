@@ -28,7 +28,7 @@ class Voxels(Protocol):
     """Voxels `(z, y, x)` that any process can read a region of; small enough to be sent to it."""
 
     def read(self, region: Region) -> NDArray[Any]:
-        """Return the voxels of `region`."""
+        """Return the voxels `(z, y, x)` of `region`, a slice for each of the axes z, y, x."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,10 @@ class MappedVoxels:
     axes: tuple[int, ...] = (0, 1, 2)
 
     def read(self, region: Region) -> NDArray[Any]:
-        """Return a copy of `region`; the file is mapped anew, so that its pages are let go."""
+        """Return a copy `(z, y, x)` of `region`, slices of z, y, x.
+
+        The file is mapped anew, so that its pages are let go.
+        """
         mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.stored_shape)
         native = self.dtype.newbyteorder("=")
         return np.array(mapped.transpose(self.axes)[region], dtype=native, order="C")
@@ -104,7 +107,7 @@ class ZarrVoxels:
     location: str
 
     def read(self, region: Region) -> NDArray[Any]:
-        """Return `region`, 64-bit values as float32."""
+        """Return the voxels `(z, y, x)` of `region`, slices of zyx; 64-bit as float32."""
         array = zarr.open_array(self.location, mode="r")
         values = np.asarray(array[(0,) * (array.ndim - 3) + region])
         return values.astype(kept_type(values.dtype), copy=False)

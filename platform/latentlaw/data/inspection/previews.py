@@ -75,7 +75,7 @@ def central_slice(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def tile_rows(rows: list[list[NDArray[Any]]]) -> Image:
-    """Lay slices out in rows, each row scaled to its own 1st to 99th percentile.
+    """Lay slices `(y, x)` of one shape out in rows, each row scaled to its 1st to 99th percentile.
 
     A row of fewer slices than the first ends in white.
     """
@@ -90,6 +90,6 @@ def tile_rows(rows: list[list[NDArray[Any]]]) -> Image:
 
 
 def to_grey(values: NDArray[Any], low: float, high: float) -> Image:
-    """Scale values from `low` to `high` to 0 to 255."""
+    """Scale values of any shape so that `low` is 0 and `high` 255; what is beyond is clipped."""
     span = max(float(high - low), 1e-9)
     return np.asarray(np.clip((values - low) / span, 0, 1) * 255, dtype=np.uint8)

@@ -100,14 +100,22 @@ class ImageChunks:
         return self.read(np.arange(len(self))[part])
 
     def read(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Return the images of `rows`, in their order, as float32 `(len(rows), c, [z,] y, x)`."""
+        """Return the images of `rows` `(k,)`, in their order, as float32 `(k, c, [z,] y, x)`."""
         # From NumPy, because it asks for huge pages: torch.empty is three times slower to fill.
         out = np.empty((len(rows), *self.shape[1:]), np.float32)
         self.read_into(out, rows)
         return out
 
     def read_into(self, out: NDArray[np.float32], rows: NDArray[np.integer[Any]]) -> None:
-        """Write the images of `rows` into `out` `(len(rows), c, [z,] y, x)`."""
+        """Write the images of `rows` `(k,)` into `out` `(k, c, [z,] y, x)`.
+
+        Raises
+        ------
+        IndexError
+            If a row is negative or beyond the last image.
+        DataError
+            If a chunk is missing, or is not what its checksum says.
+        """
         rows = np.asarray(rows)
         if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
             raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)} images")
@@ -119,7 +127,7 @@ class ImageChunks:
                 out[target] = chunks[owner][place]
 
     def hold(self, rows: NDArray[np.integer[Any]]) -> None:
-        """Load the chunks of `rows`; another thread can read meanwhile what is loaded."""
+        """Load the chunks of `rows` `(k,)`; another thread can read meanwhile what is loaded."""
         self._get(np.unique(rows // self.rows_per_chunk).tolist())
 
     def chunk(self, index: int) -> NDArray[Any]:

@@ -36,7 +36,7 @@ class ImageSource(Protocol):
         """Load the chunks of `rows`, so that they can be read at once."""
 
     def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
-        """Write the images of `rows` into `out` `(len(rows), c, [z,] y, x)`."""
+        """Write the images of `rows` `(k,)` into `out` `(k, c, [z,] y, x)`."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ArrayImages:
         """They are there."""
 
     def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
-        """Write the images of `rows` into `out`."""
+        """Write the images of `rows` `(k,)` into `out` `(k, c, [z,] y, x)`."""
         out[:] = self.images[rows]
 
 

@@ -93,7 +93,7 @@ def split_particles(
 
 
 def class_counts(labels: NDArray[np.str_]) -> dict[str, int]:
-    """Count the particles of each class, and those without a label."""
+    """Count the particles of each class in `labels` `(n,)`, and those without a label."""
     names, counts = np.unique(labels, return_counts=True)
     return {
         name or "unlabelled": n for name, n in zip(names.tolist(), counts.tolist(), strict=True)
@@ -108,7 +108,20 @@ def listed(counts: dict[str, int]) -> str:
 def validation_fold(
     labels: NDArray[np.str_], groups: NDArray[np.str_], seed: int, folds: int = 5
 ) -> NDArray[Any]:
-    """Choose a part: whole groups, or particles where groups would cost a side a class."""
+    """Choose a part: whole groups, or particles where groups would cost a side a class.
+
+    Parameters
+    ----------
+    labels, groups
+        Class names, and what a split keeps together, `(n,)`.
+    folds
+        Into how many parts the particles are cut.
+
+    Returns
+    -------
+    NDArray
+        Indices `(k,)` of the particles of the part.
+    """
     if len(set(groups)) >= 3:
         chosen = _best_fold(labels, _cut(labels, groups, folds, seed))
         if not _missing(labels, np.delete(labels, chosen)) + _missing(labels, labels[chosen]):

@@ -18,7 +18,7 @@ NAME = "particles.star"
 
 
 def keep_star(folder: Path, source: StarText, rows: NDArray[np.integer[Any]]) -> None:
-    """Write a STAR file into a stack's folder, with its particles `rows` in the stack's order."""
+    """Write a STAR file into a stack's folder, with its particles `rows` `(n,)`, in this order."""
     kept = source.with_particles(source.particles.select(rows))
     (folder / NAME).write_bytes(encode_star(kept))
 
@@ -48,7 +48,7 @@ def check_star(stack: ParticleStack, source: StarText | None, name: str | Path) 
 
 
 def extend_star(stack: ParticleStack, source: StarText, rows: NDArray[np.integer[Any]]) -> None:
-    """Add particles `rows` of a STAR file to the one that a local stack keeps.
+    """Add particles `rows` `(k,)` of a STAR file to the one that a local stack keeps.
 
     It replaces the one there at once; a stack that does not grow after all takes no more of its
     rows than it has particles.
@@ -115,8 +115,10 @@ def write_selected(
 
     Parameters
     ----------
+    rows
+        Places `(k,)` of the particles in the stack, in the order to write.
     columns
-        Further values of the particles, `(len(rows),)` each, written as `latentlaw…`.
+        Further values of the particles, `(k,)` each, written as `latentlaw…`.
 
     Raises
     ------

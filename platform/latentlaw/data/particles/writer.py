@@ -85,7 +85,13 @@ class ParticleWriter:
         self._written += len(block)
 
     def finish(self) -> None:
-        """Write what is pending, the table and, last, the header that makes all of it count."""
+        """Write what is pending, the table and, last, the header that makes all of it count.
+
+        Raises
+        ------
+        DataError
+            If no particle was written.
+        """
         if self._pending and sum(map(len, self._pending)):
             self._write(np.concatenate(self._pending))
         if not self._written:

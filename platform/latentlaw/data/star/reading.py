@@ -71,7 +71,13 @@ def read_star(
 def particles_of(
     star: StarText, *, label: str | None = None, pixel_size_a: float | None = None
 ) -> pd.DataFrame:
-    """Return the particles of a STAR file that is read, as `read_star` does."""
+    """Return the particles of a STAR file that is read; parameters and table as in `read_star`.
+
+    Raises
+    ------
+    DataError
+        If a column or a pixel size that is needed is not there, or a cell is not a number.
+    """
     source = star.source
     particles = known_columns(star, label)
     names = _tomograms(source, star, particles)

@@ -71,7 +71,7 @@ class StarBlock:
                 )
 
     def select(self, rows: NDArray[np.integer]) -> "StarBlock":
-        """Return the block with these rows, in this order."""
+        """Return the block with the rows at `rows` `(k,)`, in this order."""
         return replace(self, rows=tuple(self.rows[row] for row in rows))
 
     def with_columns(self, values: Mapping[str, Sequence[object]]) -> "StarBlock":

@@ -63,7 +63,13 @@ def column_tokens(values: Iterable[Any]) -> list[str]:
 
 
 def token_of(value: object) -> str:
-    """Write a value as a token."""
+    """Write a value as a token.
+
+    Raises
+    ------
+    DataError
+        If its text has a line break or both kinds of quote, which no token can hold.
+    """
     if value is None or value is pd.NA or value != value:
         return _MISSING
     if isinstance(value, float | np.floating):

@@ -56,7 +56,13 @@ def shard_tasks(store: Path, voxels: Voxels | None) -> list[list[ShardTask]]:
 
 
 def make_shard(task: ShardTask) -> ShardSum:
-    """Write a whole shard, which no other task touches."""
+    """Write a whole shard, which no other task touches.
+
+    Raises
+    ------
+    ValueError
+        If the shard is of the finest level and the task has no voxels.
+    """
     array = zarr.open_array(task.store / f"s{task.level}", mode="r")
     edges = array.shards or array.chunks
     if task.level:

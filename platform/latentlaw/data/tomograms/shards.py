@@ -52,8 +52,8 @@ def write_shard(path: Path, chunks: Iterable[NDArray[Any] | None]) -> ShardSum:
     Parameters
     ----------
     chunks
-        Every chunk of the shard, whole, in C order of the chunk grid; None where the grid
-        reaches beyond the array.
+        Every chunk `(z, y, x)` of the shard, whole, in C order of the chunk grid; None where the
+        grid reaches beyond the array.
     """
     blosc = numcodecs.Blosc(shuffle=numcodecs.Blosc.SHUFFLE, **_BLOSC)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")

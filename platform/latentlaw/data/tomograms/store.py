@@ -250,7 +250,7 @@ def unfinished_plan(path: Path) -> dict[str, Any] | None:
 
 
 def local_levels(path: Path) -> list[zarr.Array[Any]]:
-    """Open the arrays of a local store, complete or not, finest first."""
+    """Open the arrays `(z, y, x)` of a local store, complete or not, finest first."""
     return [zarr.open_array(file.parent, mode="r") for file in sorted(path.glob("s*/zarr.json"))]
 
 

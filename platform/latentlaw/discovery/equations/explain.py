@@ -183,7 +183,7 @@ def smallest_flip(model: EquationModel, latents: Array, sigma: Array) -> Flip | 
     Parameters
     ----------
     latents, sigma
-        As in `explain`.
+        `(d,)`, as in `explain`.
     """
     used = np.array([name in model.latents for name in model.latent_names])
     if not used.any():

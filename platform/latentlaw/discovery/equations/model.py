@@ -92,7 +92,13 @@ class EquationModel:
         return evaluate_logits(self._programs, latent_columns(latents, self.latent_names))[0]
 
     def nan_rate(self, latents: NDArray[np.floating]) -> float:
-        """Return the largest share of particles for which an expression is undefined."""
+        """Return the largest share of particles for which an expression is undefined.
+
+        Parameters
+        ----------
+        latents
+            `(n, d)`.
+        """
         return evaluate_logits(self._programs, latent_columns(latents, self.latent_names))[1]
 
     def predict_proba(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:

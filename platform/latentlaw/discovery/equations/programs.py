@@ -202,14 +202,17 @@ def _slopes(step: Step, parts: list[Any], value: Any) -> list[Any]:
 
 
 def bounded(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Return values clipped to `+-LIMIT` with NaN as 0 (no evidence), and the NaN share."""
+    """Return values of any shape clipped to `+-LIMIT`, and the share of them that is NaN.
+
+    NaN becomes 0: no evidence for the class or against it.
+    """
     undefined = np.isnan(values)
     safe = np.clip(np.where(undefined, 0.0, values), -LIMIT, LIMIT)
     return safe, float(undefined.mean()) if undefined.size else 0.0
 
 
 def bounded_torch(values: torch.Tensor) -> torch.Tensor:
-    """Return what `bounded` does, differentiable."""
+    """Return the values of `bounded`, of the same shape, differentiably."""
     import torch
 
     return torch.nan_to_num(values, nan=0.0, posinf=LIMIT, neginf=-LIMIT).clamp(-LIMIT, LIMIT)

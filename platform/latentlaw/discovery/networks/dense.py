@@ -151,7 +151,7 @@ def train_network(
 
 
 def apply_masks(net: LatentNetwork, masks: Sequence[Tensor] | None) -> None:
-    """Set weights to zero where their mask is 0."""
+    """Set weights to zero where their mask, `(out, in)` of each layer, is 0; None: leave all."""
     if masks is None:
         return
     with torch.no_grad():
@@ -190,6 +190,11 @@ def fit_logistic(data: LatentData, scaling: LatentScaling, *, seed: int = 0) -> 
     """Fit multinomial logistic regression, its L2 strength chosen by validation log-loss.
 
     Returned as a network without hidden layers on raw latents.
+
+    Raises
+    ------
+    ArithmeticError
+        If no strength gives a finite validation loss.
     """
     inputs, val = scaling.apply(data.train.latents), scaling.apply(data.val.latents)
     best: LogisticRegression | None = None

@@ -152,7 +152,10 @@ def rewire(
 def grow(masks: Sequence[Tensor], scores: Sequence[Tensor], budget: int) -> list[Tensor]:
     """Add absent weights that would be live, largest `|scores|` first, up to `budget` in all.
 
-    Weights whose score is zero are not added.
+    Parameters
+    ----------
+    masks, scores
+        `(out, in)` of each layer; weights whose score is zero are not added.
     """
     return _grown(masks, scores, joinable(masks), budget)
 

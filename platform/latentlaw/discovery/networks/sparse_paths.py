@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 def weight_matrices(net: LatentNetwork) -> list[Tensor]:
-    """Return the weights of each layer; they share memory with `net`."""
+    """Return the weights `(out, in)` of each layer; they share memory with `net`."""
     return [layer.weight.detach() for layer in net.linears]
 
 
 def count(masks: Sequence[Tensor]) -> int:
-    """Return how many weights the masks let through."""
+    """Return how many weights the masks, `(out, in)` of each layer, let through."""
     return int(sum(int(torch.count_nonzero(mask)) for mask in masks))
 
 
 def flat(matrices: Sequence[Tensor]) -> Tensor:
-    """Return the entries of all layers in one vector."""
+    """Return the entries of the matrices `(out, in)` of all layers in one vector `(weights,)`."""
     return torch.cat([matrix.flatten() for matrix in matrices])
 
 
@@ -42,13 +42,13 @@ def like(vector: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
 
 
 def live_masks(masks: Sequence[Tensor]) -> list[Tensor]:
-    """Return the entries of `masks` that lie on a path from an input to an output."""
+    """Return the entries of masks `(out, in)` that lie on a path from an input to an output."""
     fed, read = _fed(masks), _read(masks)
     return [m * r[:, None] * f[None, :] for m, f, r in zip(masks, fed, read, strict=True)]
 
 
 def joinable(masks: Sequence[Tensor]) -> list[Tensor]:
-    """Return masks of the weights that are absent and would be live if they were there."""
+    """Return masks `(out, in)` of weights that are absent and would be live if they were there."""
     fed, read = _fed(masks), _read(masks)
     return [(1 - m) * r[:, None] * f[None, :] for m, f, r in zip(masks, fed, read, strict=True)]
 
@@ -56,7 +56,8 @@ def joinable(masks: Sequence[Tensor]) -> list[Tensor]:
 def strongest_paths(weights: Sequence[Tensor], masks: Sequence[Tensor], keep: int) -> list[Tensor]:
     """Return masks of the path with the largest product of weights to each class, best first.
 
-    A path that would make them more than `keep` weights is left out.
+    A path that would make them more than `keep` weights is left out. Weights and masks are
+    `(out, in)` of each layer.
     """
     chosen = [torch.zeros_like(m) for m in masks]
     best = [torch.ones(weights[0].shape[1])]  # strongest product reaching each unit

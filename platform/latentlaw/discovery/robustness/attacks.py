@@ -54,7 +54,7 @@ class Target:
         return replace(self, images=self.images[mask], labels=self.labels[mask])
 
     def at(self, moved: Tensor) -> Attacked:
-        """Return the state at moved images."""
+        """Return the state at moved images `(n, c, [z,] y, x)`."""
         with torch.no_grad():
             parts = [
                 _margins(self.logits_fn(images), labels) for images, labels in self._batches(moved)
@@ -63,7 +63,10 @@ class Target:
         return Attacked(moved, margins, errs)
 
     def slopes(self, moved: Tensor) -> tuple[Attacked, Tensor]:
-        """Return the state at moved images, and its gradient, 0 where it is undefined."""
+        """Return the state at moved images, and the gradient of its margins, 0 where undefined.
+
+        Both images and gradient are `(n, c, [z,] y, x)`.
+        """
         states, slopes = [], []
         for images, labels in self._batches(moved):
             leaf = images.detach().requires_grad_(True)
@@ -202,7 +205,13 @@ def project(change: Tensor, radius: Tensor, norm: Norm) -> Tensor:
 
 
 def steepest(slope: Tensor, norm: Norm) -> Tensor:
-    """Return the changes of norm 1 along which functions with gradients `slope` grow most."""
+    """Return the changes of norm 1 along which functions of images grow most.
+
+    Parameters
+    ----------
+    slope
+        Gradients `(n, c, [z,] y, x)` of the functions; the changes have this shape.
+    """
     if norm == "linf":
         return slope.sign()
     return slope / as_images(sizes(slope, norm), slope).clamp_min(1e-30)

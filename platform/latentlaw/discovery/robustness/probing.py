@@ -58,7 +58,7 @@ class ProbeImages:
 
     @cached_property
     def normalised(self) -> Tensor:
-        """The images as models take them."""
+        """The images `(n, c, [z,] y, x)` as models take them."""
         return self.normalisation(torch.from_numpy(self.raw))
 
     @cached_property
@@ -67,7 +67,10 @@ class ProbeImages:
         return foregrounds(self.in_grey_levels(self.normalised))
 
     def in_grey_levels(self, normalised: Tensor) -> NDArray[np.float32]:
-        """Return normalised images, moved or not, in the grey levels of the raw ones."""
+        """Return normalised images, moved or not, in the grey levels of the raw ones.
+
+        Both are `(n, c, [z,] y, x)`.
+        """
         grey = self.normalisation.undo(normalised, torch.from_numpy(self.raw))
         return np.asarray(grey.numpy(), dtype=np.float32)
 

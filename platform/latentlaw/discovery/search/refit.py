@@ -89,7 +89,8 @@ class Sample:
     def objective(self, values: NDArray[np.float64]) -> float:
         """Return what constants are fitted to: the mean loss, and on labels a small penalty.
 
-        The penalty `s mean(f^2)` keeps constants finite where classes can be separated.
+        The penalty `s mean(f^2)` of the values `f` `(n, H)` of the heads keeps constants finite
+        where classes can be separated.
         """
         loss = float(self.losses(values).mean())
         if self.logits is not None:
@@ -225,7 +226,7 @@ class Objective:
         return levenberg_marquardt(self.expand, self.loss, theta, iterations)
 
     def fill(self, theta: NDArray[np.float64]) -> Heads:
-        """Return the heads with the constants `theta`."""
+        """Return the heads with the constants `theta` `(m,)`."""
         swap = {s: sympy.Float(float(v)) for s, v in zip(self.symbols, theta, strict=True)}
         return tuple(tidy(s.xreplace(swap)) for s in self.structures)
 

@@ -101,7 +101,18 @@ def compare(
     *,
     seed: int = 0,
 ) -> Comparison:
-    """Measure two models on the same particles and draws; parameters and errors as `score`."""
+    """Measure two models on the same particles and draws.
+
+    Parameters
+    ----------
+    truth, groups
+        Class names, and what is drawn as a whole, `(n,)`.
+
+    Raises
+    ------
+    DataError
+        If there is no particle, or a silhouette is asked for of fewer than two classes.
+    """
     scores, draws = _scores(measure, truth, [first, second], groups, seed)
     apart = scores[0].value.mean - scores[1].value.mean
     difference = percentile_interval(apart, draws[:, 0] - draws[:, 1], units=scores[0].units)

@@ -12,7 +12,13 @@ STATED_RATE = 0.05  # of known particles that are called new
 
 
 def novelty_auroc(known: Array, unseen: Array) -> float | None:
-    """Probability that an unseen-class particle scores as more novel than a known one."""
+    """Probability that a particle of an unseen class scores as more novel than a known one.
+
+    Parameters
+    ----------
+    known, unseen
+        Novelty scores `(n,)` and `(m,)`; None is returned where one is empty.
+    """
     if not len(known) or not len(unseen):
         return None
     truth = np.concatenate((np.zeros(len(known)), np.ones(len(unseen))))

@@ -45,9 +45,13 @@ def learned_affinity(mu: Array, labels: NDArray[np.str_], class_names: list[str]
 
 
 def affinity_spearman(learned: Array, prior: Array) -> float | None:
-    """Rank correlation of learned and prior similarity over pairs of different classes.
+    """Spearman's rank correlation of learned and prior similarity over pairs of different classes.
 
-    None with fewer than three defined pairs.
+    Parameters
+    ----------
+    learned, prior
+        `(classes, classes)`, in one order; NaN in `learned` where a class has no particle. None is
+        returned with fewer than three defined pairs, or a prior that is constant over them.
     """
     upper = np.triu_indices(len(prior), k=1)
     found, wanted = learned[upper], prior[upper]
@@ -62,6 +66,11 @@ def affinity_residual(learned: Array, prior: Array) -> float | None:
 
     Over pairs of different classes of which both have particles, None without any. It compares
     with `AffinityTable.floor`, below which no latents come.
+
+    Parameters
+    ----------
+    learned, prior
+        `(classes, classes)`, in one order; NaN in `learned` where a class has no particle.
     """
     pairs = ~np.eye(len(prior), dtype=bool) & np.isfinite(learned)
     return float(np.abs(learned - prior)[pairs].mean()) if pairs.any() else None

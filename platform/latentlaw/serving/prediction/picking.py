@@ -68,7 +68,7 @@ class Search:
 
     @property
     def axes(self) -> list[NDArray[np.int64]]:
-        """Voxels z, y, x of the windows' centres, the grid in the middle of each axis."""
+        """Voxels z, y, x of the windows' centres, `(k,)` each; the grid is in the middle."""
         starts = [(size - 1) % self.stride // 2 for size in self.tomogram.shape]
         return [
             np.arange(start, size, self.stride)
@@ -159,7 +159,13 @@ def plan_searches(stores: Mapping[str, Tomogram], box: int, picking: Picking) ->
 
 
 def find_particles(work: Work, search: Search, progress: Progress) -> pd.DataFrame:
-    """Return `tomogram, z, y, x` (angstrom) and `score` of a tomogram's picks, best first."""
+    """Return `tomogram, z, y, x` (angstrom) and `score` of a tomogram's picks, best first.
+
+    Raises
+    ------
+    DataError
+        If no window has finite voxels only.
+    """
     scores = _scan(work, search, progress)
     if not np.isfinite(scores).any():
         raise DataError(

@@ -45,7 +45,7 @@ def file_name(tensor: str) -> str:
 
 
 def save_tensors(tensors: Mapping[str, NDArray[np.float32]], folder: Path) -> dict[str, str]:
-    """Write each tensor as an `.npy` file, and return the SHA-256 of each."""
+    """Write each tensor, of any shape, as an `.npy` file, and return the SHA-256 of each."""
     digests = {}
     for name, tensor in tensors.items():
         path = folder / file_name(name)

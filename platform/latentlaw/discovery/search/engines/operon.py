@@ -69,6 +69,11 @@ class OperonEngine:
         The same seed gives the same front for any number of threads, unless `spec.time_s` ends
         the search early. Operon has no logistic loss: labels of 1 and 0 are fitted as log-odds of
         1 and -1 by least squares, and constants are left to be refitted.
+
+        Raises
+        ------
+        EngineError
+            If Operon fails.
         """
         if spec.loss == "logistic":
             target = 2.0 * target - 1.0
@@ -93,7 +98,13 @@ class OperonEngine:
 
 
 def to_sympy(tree: Any, variables: dict[int, str], names: Sequence[str]) -> sympy.Expr:
-    """Return an Operon tree (postfix nodes, first child last) as an expression of `names`."""
+    """Return an Operon tree (postfix nodes, first child last) as an expression of `names`.
+
+    Raises
+    ------
+    EngineError
+        If the tree holds an operator that none was asked for.
+    """
     index = {key: i for i, key in enumerate(variables)}
     stack: list[sympy.Expr] = []
     for node in tree.Nodes:

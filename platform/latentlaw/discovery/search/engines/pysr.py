@@ -73,7 +73,13 @@ class PySREngine:
         names: Sequence[str],
         spec: SearchSpec,
     ) -> Front:
-        """Return PySR's hall of fame for `target` `(n,)` on `latents` `(n, d)`."""
+        """Return PySR's hall of fame for `target` `(n,)` on `latents` `(n, d)`.
+
+        Raises
+        ------
+        EngineError
+            If PySR or Julia fails, or the table of equations is not one of PySR's.
+        """
         model = self._regressor(spec)
         try:
             model.fit(latents, target, variable_names=list(names))
