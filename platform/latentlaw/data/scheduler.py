@@ -103,7 +103,7 @@ def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
     Parameters
     ----------
     scheduler
-        `local`: a Dask worker process a core of this machine, up to eight; `threads`: as many
+        `local`: a Dask worker process per core of this machine, up to eight; `threads`: as many
         threads of this process; `tcp://host:port`: a Dask scheduler that runs already, whose
         workers see the same files.
 

@@ -165,7 +165,7 @@ def _check_split(name: str, split: LatentSplit, data: LatentData) -> None:
     if latents.ndim != 2 or latents.shape != (len(labels), data.dims):
         raise DataError(
             f"{name} latents have shape {latents.shape}, expected ({len(labels)}, {data.dims}): "
-            "one row a particle and one column a latent name"
+            "one row per particle and one column per latent name"
         )
     if len(labels) == 0:
         raise DataError(f"the {name} split is empty: give more particles or other fractions")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def head_logits(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return class logits `(n, K)` of values `(n, H)` of the heads.
 
-    One head a class is its logit; a single head is the log-odds of the second of two classes.
+    One head per class is its logit; a single head is the log-odds of the second of two classes.
     """
     return np.concatenate([-values, values], 1) / 2 if values.shape[1] == 1 else values
 
@@ -33,7 +33,7 @@ def log_losses(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArr
 
 
 def particle_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a weight `(n,)` a particle, `n / (K n_k)`: the `K` classes seen count alike."""
+    """Return a weight `(n,)` per particle, `n / (K n_k)`: the `K` classes seen count alike."""
     _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weights: NDArray[np.float64] = len(labels) / (len(counts) * counts[classes])
     return weights

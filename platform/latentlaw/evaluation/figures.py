@@ -69,7 +69,7 @@ def interpolation_strip(
     steps: int = 9,
     most: int = 8,
 ) -> Image:
-    """Decode the way from each class to the next one, a row a pair, at the pose of its start.
+    """Decode the way from each class to the next one, one row per pair, at the pose of its start.
 
     A class is its particle nearest to the class mean, since the mean of latents may be no latent.
 

@@ -14,14 +14,15 @@ _SWEEPS = 5
 
 
 def align_by_moments(images: Tensor, *, flip: bool) -> Tensor:
-    """Centre each image on its light, and turn its longest axis to x and its next to y.
+    """Centre each image on its intensity, and turn its longest axis to x and its next to y.
 
-    Light is what is brighter than the image's mean, summed over channels. Its first moments are
-    the centre, the eigenvectors of its second the axes (Hu 1962, doi 10.1109/TIT.1962.1057692),
-    and the third moment along an axis, its skewness, says which way it points. A Gaussian window
-    that moves to the centre of what it shows (mean shift, doi 10.1109/34.400568) keeps neighbours
-    at the edge from pulling. So an image and its turned copy become one, but for interpolation;
-    of a disk, which has no longest axis, the direction is noise.
+    What counts is the intensity above the image's mean, summed over channels. Its first moments
+    are the centre, the eigenvectors of its second the axes (Hu 1962, doi
+    10.1109/TIT.1962.1057692), and the third moment along an axis, its skewness, says which way it
+    points. A Gaussian window that moves to the centre of what it shows (mean shift, doi
+    10.1109/34.400568) keeps neighbours at the edge from pulling. So an image and its rotated copy
+    become one, but for interpolation; of a disk, which has no longest axis, the direction is
+    noise.
 
     Parameters
     ----------
@@ -30,6 +31,11 @@ def align_by_moments(images: Tensor, *, flip: bool) -> Tensor:
     flip
         Whether a mirror image is the same too. If not, the last axis points where it makes the
         frame right-handed.
+
+    Returns
+    -------
+    Tensor
+        Images of the same shape.
     """
     points, light = _positions(images), images.sum(1)
     light = (light - light.mean(tuple(range(1, light.ndim)), keepdim=True)).clamp_min(0)
@@ -67,7 +73,7 @@ def principal_axes(matrices: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Rotations of the same shape. Axes of equal eigenvalues are any.
+        Rotations of the same shape. Axes of equal eigenvalues are arbitrary.
     """
     dims = matrices.shape[-1]
     axes = torch.eye(dims).to(matrices).expand_as(matrices)
@@ -100,7 +106,7 @@ def _jacobi_rotation(matrices: Tensor, p: int, q: int) -> Tensor:
 
 
 def _share(light: Tensor, centres: Tensor) -> Tensor:
-    """Share of each voxel `(n, voxels)` in the light of a window about `centres` `(n, dims)`.
+    """Share of each voxel `(n, voxels)` in the intensity of a window about `centres` `(n, dims)`.
 
     `light` is `(n, [z,] y, x)`; the window is a product of one along each axis.
     """

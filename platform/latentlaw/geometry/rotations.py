@@ -26,7 +26,7 @@ def random_quaternions(n: int, generator: torch.Generator) -> Tensor:
 
 
 def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
-    """Turn unit quaternions `(..., 4)` into rotation matrices `(..., 3, 3)`."""
+    """Convert unit quaternions `(..., 4)` to rotation matrices `(..., 3, 3)`."""
     w, x, y, z = normalise_quaternion(quaternion).unbind(-1)
     rows = (
         torch.stack((1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)), -1),
@@ -37,7 +37,7 @@ def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
 
 
 def matrix_to_quaternion(matrix: Tensor) -> Tensor:
-    """Turn rotation matrices `(..., 3, 3)` into unit quaternions `(..., 4)` with w >= 0.
+    """Convert rotation matrices `(..., 3, 3)` to unit quaternions `(..., 4)` with w >= 0.
 
     Each row of `4 q q^T` is the quaternion up to a factor; the row of the largest component
     (Shepperd 1978) never divides by something small.
@@ -57,7 +57,7 @@ def matrix_to_quaternion(matrix: Tensor) -> Tensor:
 
 
 def frame_to_matrix(vectors: Tensor) -> Tensor:
-    """Turn six numbers `(..., 6)`, two columns, into the rotations `(..., 3, 3)` next to them.
+    """Convert six numbers `(..., 6)`, two columns, to the rotations `(..., 3, 3)` next to them.
 
     Gram-Schmidt on two vectors is a map onto SO(3) that has a continuous inverse, which no map
     from four numbers has (Zhou et al. 2019, arXiv 1812.07035), so a network can learn it.
@@ -70,7 +70,7 @@ def frame_to_matrix(vectors: Tensor) -> Tensor:
 
 
 def spread_rotations(n: int, dims: int) -> Tensor:
-    """Return `n` rotation matrices `(n, dims, dims)` that cover all turns evenly.
+    """Return `n` rotation matrices `(n, dims, dims)` that cover all rotations evenly.
 
     In 3-D a super-Fibonacci spiral on the quaternions (Alexa 2022, CVPR, algorithm 1).
     """
@@ -106,7 +106,7 @@ def small_rotations(angle_deg: float, dims: int) -> Tensor:
 
 
 def angle_to_matrix(angle: Tensor) -> Tensor:
-    """Turn angles `(...)` in radians, from x towards y, into matrices `(..., 2, 2)`."""
+    """Convert angles `(...)` in radians, from x towards y, to matrices `(..., 2, 2)`."""
     cos, sin = angle.cos(), angle.sin()
     return torch.stack((torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)), dim=-2)
 

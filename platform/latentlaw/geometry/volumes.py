@@ -118,7 +118,7 @@ def _tilts(tilt_range_deg: float, tilt_step_deg: float) -> list[float]:
 
 
 def frequencies_squared(shape: tuple[int, int, int]) -> Tensor:
-    """Squared distance from the origin `(z, y, x//2 + 1)`, in cycles a voxel, of an rfftn."""
+    """Squared distance from the origin `(z, y, x//2 + 1)`, in cycles per voxel, of an rfftn."""
     kz, ky = torch.fft.fftfreq(shape[0]), torch.fft.fftfreq(shape[1])
     kx = torch.fft.rfftfreq(shape[2])
     squared: Tensor = kz[:, None, None] ** 2 + ky[:, None] ** 2 + kx**2

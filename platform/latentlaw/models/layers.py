@@ -11,8 +11,8 @@ from latentlaw.models.config import ModelConfig, NormKind
 class UpConv3d(nn.ConvTranspose3d):
     """A transposed convolution of kernel and stride 2, whose outputs do not overlap.
 
-    So it is one matrix product a voxel. PyTorch's own is several times slower on a CPU, and loses
-    the channels-last layout, which slows down the layers around it.
+    So it is one matrix product per voxel. PyTorch's own is several times slower on a CPU, and
+    loses the channels-last layout, which slows down the layers around it.
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:

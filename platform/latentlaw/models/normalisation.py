@@ -25,8 +25,8 @@ class Normalisation(BaseModel):
 
     Before any of them, images are blurred by a Gaussian of `smoothing` voxels: noise beyond the
     resolution of a specimen says nothing of it. After it, they may be aligned, each in the
-    frame of its own light (`align_by_moments`): then latents need not say where a cell lies in its
-    box and which way. `rotate-flip` takes mirror images for the same.
+    frame of its own moments (`align_by_moments`): then latents need not say where a cell lies in
+    its box and which way. `rotate-flip` takes mirror images for the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

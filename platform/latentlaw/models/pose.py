@@ -32,7 +32,7 @@ class PoseHead(nn.Module):
 
 
 def pose_matrix(pose: Tensor) -> Tensor:
-    """Turn poses `(..., 4)` or `(..., 2)` into rotations `(..., 3, 3)` or `(..., 2, 2)`."""
+    """Convert poses `(..., 4)` or `(..., 2)` to rotations `(..., 3, 3)` or `(..., 2, 2)`."""
     if pose.shape[-1] == 4:
         return quaternion_to_matrix(pose)
     cos, sin = _on_circle(pose).unbind(-1)
@@ -40,7 +40,7 @@ def pose_matrix(pose: Tensor) -> Tensor:
 
 
 def matrix_pose(matrix: Tensor) -> Tensor:
-    """Turn rotations `(..., 3, 3)` or `(..., 2, 2)` into poses, the inverse of `pose_matrix`."""
+    """Convert rotations `(..., 3, 3)` or `(..., 2, 2)` to poses, the inverse of `pose_matrix`."""
     return matrix_to_quaternion(matrix) if matrix.shape[-1] == 3 else matrix[..., :, 0]
 
 

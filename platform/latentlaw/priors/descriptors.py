@@ -12,6 +12,11 @@ def power_spectrum(coefficients: Coefficients, shells: Shells) -> NDArray[np.flo
 
     `sqrt(sum_m |c_lm|^2)` does not change under rotation (Kazhdan et al. 2003). A shell counts by
     its area.
+
+    Parameters
+    ----------
+    coefficients
+        Of spherical harmonics, `(shells, degrees^2)`, as `expand` returns.
     """
     powers = [
         np.linalg.norm(coefficients[:, orders], axis=1) for orders in degree_slices(shells.degrees)
@@ -26,6 +31,11 @@ def real_space(coefficients: Coefficients, shells: Shells) -> Coefficients:
 
     The mean over the ball that the shells fill is taken out, as a correlation coefficient asks;
     else two maps would be alike for the solvent that both do not show.
+
+    Parameters
+    ----------
+    coefficients
+        `(shells, degrees^2)`, as `expand` returns; the result has this shape.
     """
     volumes = shells.radii_a**2
     fluctuations = coefficients.copy()
@@ -41,6 +51,16 @@ def fourier_shells(coefficients: Coefficients, shells: Shells) -> Coefficients:
     The Fourier transform of `c_lm(r)` at frequency s is `4 pi (-i)^l` times its spherical Bessel
     transform; the factor is the same in both maps, and so left out. Shells run to the resolution,
     twice as fine as the ball can tell apart, and count alike.
+
+    Parameters
+    ----------
+    coefficients
+        `(shells, degrees^2)`, as `expand` returns.
+
+    Returns
+    -------
+    ndarray
+        `(frequencies, degrees^2)`.
     """
     diameter = 2 * shells.radii_a[-1]
     count = int(np.ceil(2 * diameter / shells.resolution_a))

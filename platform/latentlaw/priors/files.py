@@ -20,7 +20,7 @@ def read_affinity(path: str | Path) -> AffinityTable:
 
     A CSV has a header of class names and a square of numbers; a first column of row names is
     accepted, and then rows are put into the header's order. A `.npy` array goes with a text file
-    of the same name, `NAME.txt`, one class a line.
+    of the same name, `NAME.txt`, one class per line.
 
     Asymmetry within `ASYMMETRY_LIMIT` is kept; `project` takes it out.
 
@@ -63,7 +63,7 @@ def _read_csv(path: Path) -> tuple[list[str], NDArray[Any]]:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: not a readable affinity CSV ({error}); expected a header of class names and "
-            "a row of numbers a class"
+            "a row of numbers per class"
         ) from error
     text = frame.to_numpy(dtype=str)
     header, cells = text[0].tolist(), text[1:]
@@ -105,7 +105,7 @@ def _read_array(path: Path) -> tuple[list[str], NDArray[Any]]:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: not a readable affinity ({error}); expected an array of numbers, and its "
-            f"class names, one a line, in {names.name}"
+            f"class names, one per line, in {names.name}"
         ) from error
 
 

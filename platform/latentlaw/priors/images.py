@@ -1,4 +1,4 @@
-"""Affinity of planar shapes: correlation of the best turn."""
+"""Affinity of planar shapes: correlation at the best rotation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,8 +29,8 @@ def image_affinity(names: Sequence[str], images: NDArray[Any], *, blur: float) -
         Samples `(samples, classes, y, x)` of the classes, square; classes are compared within a
         sample (a font, say), and the mean over samples counts.
     blur
-        Deviation in voxels of the Gaussian that images are blurred with, so that fine strokes
-        that lie side by side are alike.
+        Standard deviation in voxels of the Gaussian that images are blurred with, so that fine
+        strokes that lie side by side are alike.
 
     Raises
     ------

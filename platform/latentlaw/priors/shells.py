@@ -58,7 +58,18 @@ def common_shells(maps: Sequence[DensityMap], resolution_a: float) -> Shells:
 
 
 def expand(density_map: DensityMap, shells: Shells) -> Coefficients:
-    """Expand a map, blurred to the resolution, in spherical harmonics about its centre of mass."""
+    """Expand a map, blurred to the resolution, in spherical harmonics about its centre of mass.
+
+    Returns
+    -------
+    ndarray
+        Complex coefficients `(shells, degrees^2)`: by degree l, then by order from -l to l.
+
+    Raises
+    ------
+    DataError
+        If the map is no volume, or holds no positive density or values that are not finite.
+    """
     density = _positive(density_map)
     voxel = density_map.voxel_size_a
     blur = gaussian_sigma(shells.resolution_a) / voxel

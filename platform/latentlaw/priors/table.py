@@ -61,7 +61,7 @@ class AffinityTable:
 
 
 def symmetrise(values: Matrix) -> Matrix:
-    """Return the mean of a matrix and its transpose, with diagonal 1."""
+    """Return the mean of a matrix `(classes, classes)` and its transpose, with diagonal 1."""
     symmetric = (values + values.T) / 2
     np.fill_diagonal(symmetric, 1.0)
     return symmetric

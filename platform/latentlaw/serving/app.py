@@ -38,7 +38,7 @@ class Servable(Protocol):
 
     @property
     def latent_dims(self) -> int:
-        """Latents a particle."""
+        """Latents per particle."""
         ...
 
     @property
@@ -47,7 +47,7 @@ class Servable(Protocol):
         ...
 
     def respond(self, request: Request) -> list[dict[str, Any]]:
-        """Return a record a particle."""
+        """Return one record per particle."""
         ...
 
 

@@ -14,7 +14,7 @@ from latentlaw.serving.bundle import load_bundle
 
 
 class LatentlawModel(PythonModel):
-    """Images `(n, c, [z,] y, x)` in; a record a particle out."""
+    """Images `(n, c, [z,] y, x)` in; one record per particle out."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the bundle that was logged beside this code."""
@@ -36,7 +36,7 @@ class LatentlawModel(PythonModel):
         Returns
         -------
         DataFrame
-            A row an image.
+            One row per image.
 
         Raises
         ------

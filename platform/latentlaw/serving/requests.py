@@ -216,7 +216,7 @@ def _packed(name: str, given: Mapping[str, Any], most: int | None) -> NDArray[An
 def _check_count(name: str, count: int, most: int | None) -> None:
     if most is not None and count > most:
         raise TooManyError(
-            f"{name}: found {count} particles, expected at most {most} a request; send batches, "
+            f"{name}: found {count} particles, expected at most {most} per request; send batches, "
             "or use the entry predict"
         )
 

@@ -92,7 +92,7 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """Return the tensors of a part by their names in it."""
+        """Return the tensors of a part by their names in it, of the shapes that it gives them."""
         start = f"{name}/"
         found = self.tensors.items()
         return {key.removeprefix(start): each for key, each in found if key.startswith(start)}

@@ -40,7 +40,7 @@ def identify(
 
 
 def check_identity(then: Mapping[str, Any], now: Mapping[str, Any], *, allow: bool) -> list[str]:
-    """Return what changed, a line each: `name: before -> now`.
+    """Return what changed, one line each: `name: before -> now`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The training loop: one pass over augmented batches an epoch, the best weights kept."""
+"""The training loop: one pass over augmented batches per epoch, the best weights kept."""
 
 import math
 import time

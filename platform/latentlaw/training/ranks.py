@@ -83,7 +83,7 @@ class Ranks:
         return cast("T", made[0])
 
     def leave(self) -> None:
-        """End the talks, as all do once the model is trained."""
+        """Leave the process group, as all do once the model is trained."""
         if self.size > 1:
             dist.destroy_process_group()
 
@@ -171,13 +171,13 @@ def _variable(name: str, default: str = "") -> int:
 
 
 def _own_gpu() -> int:
-    """Return this process's GPU: the only one that it sees, or one a process of this machine."""
+    """Return this process's GPU: the only one that it sees, or one per process of this machine."""
     local, count = _variable("LOCAL_RANK", "0"), torch.cuda.device_count()
     if count == 1 and _variable("LOCAL_WORLD_SIZE", "1") == 1:
         return 0
     if local >= count:
         raise ConfigError(
-            f"environment: LOCAL_RANK={local} and {count} GPUs here; start one process a GPU, as "
-            f"torchrun --nproc-per-node={count}"
+            f"environment: found LOCAL_RANK={local} and {count} GPUs, expected a GPU for each "
+            f"process; start one process per GPU, as torchrun --nproc-per-node={count}"
         )
     return local

@@ -52,7 +52,7 @@ def local_pool(workers: int) -> Iterator[Pool]:
     """
     if workers > cores():
         raise ConfigError(
-            f"workers: found {workers}, expected at most {cores()}, a core each; use "
+            f"workers: found {workers}, expected at most {cores()}, one core each; use "
             f"workers={cores()}, or a cluster by scheduler=tcp://…"
         )
     slots, gpus = itertools.count(), visible_gpus()
@@ -71,7 +71,7 @@ def local_pool(workers: int) -> Iterator[Pool]:
 
 @contextmanager
 def cluster_pool(address: str) -> Iterator[Pool]:
-    """Yield a pool of a trial a thread of each worker of a Dask cluster.
+    """Yield a pool of one trial per thread of each worker of a Dask cluster.
 
     Raises
     ------

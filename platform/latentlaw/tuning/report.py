@@ -41,7 +41,7 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
 
 
 def trial_table(study: optuna.Study) -> pd.DataFrame:
-    """Return a row a trial: number, state, seconds, objectives, parameters, run and error."""
+    """Return one row per trial: number, state, seconds, objectives, parameters, run and error."""
     names = study.metric_names or []
     rows = []
     for trial in study.get_trials(deepcopy=False):

@@ -1,4 +1,4 @@
-"""The MLflow runs of a study: one a trial, children of the run of `tune`; none left RUNNING."""
+"""The MLflow runs of a study: one per trial, children of the run of `tune`; none left RUNNING."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a study searches: a range a parameter, typed and checked."""
+"""What a study searches: one range per parameter, typed and checked."""
 
 from typing import Annotated, Any, Literal
 

@@ -51,7 +51,7 @@ class StudyRef(NamedTuple):
 
 @functools.cache
 def open_storage(storage: str, beat_s: int, retries: int, tracking_uri: str) -> RDBStorage:
-    """Open a database of studies, once a process.
+    """Open a database of studies, once per process.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def storage_of(ref: StudyRef) -> RDBStorage:
 
 @functools.cache
 def open_study(ref: StudyRef) -> optuna.Study:
-    """Open a study that was begun, once a process: trials that have ended are read once."""
+    """Open a study that was begun, once per process: trials that have ended are read once."""
     pruner = make_pruner(ref.pruner, ref.epochs)
     return optuna.load_study(study_name=ref.name, storage=storage_of(ref), pruner=pruner)
 

@@ -185,5 +185,5 @@ def _is_within(name: str) -> bool:
 
 
 def _text(values: NDArray[Any]) -> "pd.Series[str]":
-    """Turn values into names; an empty one is null."""
+    """Convert values to names; an empty one is null."""
     return pd.Series(values.astype(str), dtype="string").replace("", pd.NA)

@@ -108,7 +108,7 @@ def _read_picks(path: Path) -> pd.DataFrame:
 
 
 def _pick(picks: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
-    """Turn a point into a row; its 4x4 matrix turns the reference and shifts it, in angstrom."""
+    """Convert a point to a row; its 4x4 matrix rotates and shifts the reference, in angstrom."""
     matrix = np.asarray(point.get("transformation_", np.eye(4)), dtype=np.float64)
     if picks.get("unit", "angstrom") != "angstrom":
         raise ValueError(f"unit {picks['unit']!r} is not angstrom")
@@ -141,7 +141,7 @@ def _read_locations(path: Path, pixel_size_a: float | None) -> pd.DataFrame:
         raise DataError(f"{path}: not a list of SHREC particles ({error})") from error
     if not len(table) or not np.isfinite(numbers).all():
         raise DataError(
-            f"{path}: expected `class x y z Z1 X Z2` a line, found a line with fewer, or no line"
+            f"{path}: expected `class x y z Z1 X Z2` per line, found a line with fewer, or no line"
         )
     quaternion = Rotation.from_euler("ZXZ", numbers[:, 3:], degrees=True).as_quat(
         scalar_first=True

@@ -89,8 +89,8 @@ def extract_particles(
     """Cut a cubic box about each particle into a stack, grouped by tomogram.
 
     A particle's position falls on voxel box//2: boxes are cut about the nearest voxel, and what
-    is left, less than half a voxel an axis, is taken out by linear interpolation. A stack cut
-    from a STAR file keeps it, with the rows of its own particles (`stack_star.kept_star`).
+    is left, less than half a voxel per axis, is taken out by linear interpolation. A stack cut
+    from a STAR file keeps it, with the rows of its own particles (`star_rows.kept_star`).
 
     Parameters
     ----------

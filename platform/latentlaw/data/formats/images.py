@@ -61,9 +61,9 @@ def channels_first(data: NDArray[Any], axes: str) -> NDArray[Any]:
     Parameters
     ----------
     axes
-        A letter an axis, as tifffile names them: `C` and `S` (colours) are channels. One that is
-        none of C, S, Z, Y, X is channels if it is of at most four and there are no others,
-        else z.
+        One letter per axis, as tifffile names them: `C` and `S` (colours) are channels. One that
+        is none of C, S, Z, Y, X is channels if it is of at most four and there are no others, else
+        z.
 
     Raises
     ------

@@ -54,7 +54,10 @@ class TomogramSource:
     header: MrcHeader | Multiscale | None = None
 
     def voxels(self, spill: Path) -> Voxels:
-        """Return the voxels; what cannot be read by region is first unpacked into `spill`."""
+        """Return the voxels `(z, y, x)`.
+
+        What no region can be read of is first unpacked into the folder `spill`.
+        """
         path = self.path.resolve()
         if isinstance(self.header, Multiscale):
             return ZarrVoxels(str(path / self.header.path))

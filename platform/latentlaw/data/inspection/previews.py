@@ -18,7 +18,12 @@ _SLAB = 3  # planes averaged, since one plane of a tomogram is mostly noise
 def orthogonal_slices(tomogram: Tomogram) -> Image:
     """Show the central xy slice with yz on its right and xz below, three planes averaged each.
 
-    Of the pyramid, the finest level is taken that is not larger than 512 voxels an edge.
+    Of the pyramid, the finest level is taken that is not larger than 512 voxels along an edge.
+
+    Returns
+    -------
+    ndarray
+        Grey `(y + gap + z, x + gap + z)`, white where nothing is.
     """
     volume = tomogram_volume(tomogram)
     shape = volume.shape
@@ -56,7 +61,13 @@ def orthogonal_planes(image: NDArray[Any]) -> dict[str, Image]:
 
 
 def particle_gallery(stack: ParticleStack, *, columns: int = 8, rows: int = 4) -> Image:
-    """Show central z slices of particles evenly spread over a stack, sorted by class."""
+    """Show central z slices of particles evenly spread over a stack, sorted by class.
+
+    Returns
+    -------
+    ndarray
+        Grey `(y, x)`, as `gallery` lays out.
+    """
     order = np.argsort(stack.table["label"].fillna("").to_numpy(dtype=str), kind="stable")
     count = min(columns * rows, len(stack))
     chosen = order[np.linspace(0, len(order) - 1, count).round().astype(int)]

@@ -71,7 +71,7 @@ class Volume:
 
 
 def level_within(tomogram: Tomogram, edge: int = _EDGE) -> int:
-    """Return the finest level whose planes have at most `edge` voxels an edge, else the last."""
+    """Return the finest level whose planes have edges of at most `edge` voxels, else the last."""
     fits = [i for i, a in enumerate(tomogram.levels) if max(a.shape) <= edge]
     return fits[0] if fits else len(tomogram.levels) - 1
 

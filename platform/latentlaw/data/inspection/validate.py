@@ -60,7 +60,7 @@ def validate_tomogram(
 
 
 def validate_stack(path: str | Path, *, progress: Progress = silent) -> list[str]:
-    """Read every chunk of a particle stack; return what is wrong, a sentence a chunk.
+    """Read every chunk of a particle stack; return what is wrong, one sentence per chunk.
 
     Raises
     ------

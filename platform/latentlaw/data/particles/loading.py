@@ -33,7 +33,7 @@ class ImageSource(Protocol):
         """Chunks that fit into memory at once, with as many again."""
 
     def hold(self, rows: Places) -> None:
-        """Load the chunks of `rows`, so that they can be read at once."""
+        """Load the chunks of `rows` `(k,)`, so that they can be read at once."""
 
     def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
         """Write the images of `rows` `(k,)` into `out` `(k, c, [z,] y, x)`."""
@@ -57,7 +57,7 @@ class ArrayImages:
         return len(self.images)
 
     def hold(self, rows: Places) -> None:
-        """They are there."""
+        """They are there, whatever `rows` `(k,)` are asked for."""
 
     def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
         """Write the images of `rows` `(k,)` into `out` `(k, c, [z,] y, x)`."""
@@ -117,7 +117,7 @@ class Particles:
 
     @classmethod
     def unlabelled(cls, source: ImageSource, rows: Places) -> "Particles":
-        """Return `rows` of a source whose classes do not matter."""
+        """Return `rows` `(n,)` of a source whose classes do not matter."""
         return cls(source, rows, torch.full((len(rows),), _UNLABELLED))
 
     def __len__(self) -> int:
@@ -133,7 +133,7 @@ class Particles:
         Parameters
         ----------
         places
-            Positions within `rows`.
+            Positions within `rows`, `(k,)`.
         pin
             Read into page-locked memory, from which a GPU copies by itself.
         """
@@ -151,7 +151,7 @@ class Particles:
 def read_ahead(
     particles: Particles, batches: Iterable[Places], *, pin: bool = False
 ) -> Iterator[LabelledImages]:
-    """Yield a batch for each array of places, while a thread loads chunks of those to come.
+    """Yield a batch for each array of places `(k,)`; a thread loads chunks of those to come.
 
     It is up to a window ahead. Images are taken out of chunks where they are used, since that is
     as quick as from an array, and a batch that waits falls out of the processor's cache.
@@ -177,5 +177,5 @@ def read_ahead(
 
 
 def in_order(n: int, batch_size: int) -> list[Places]:
-    """Cut `n` places into batches, in order."""
+    """Cut `n` places into batches `(batch_size,)`, in order; the last may be shorter."""
     return [np.arange(start, min(start + batch_size, n)) for start in range(0, n, batch_size)]

@@ -29,6 +29,11 @@ def shuffled_places(
         Rows of the stack, `(n,)`.
     window
         Chunks that places are drawn from at once.
+
+    Returns
+    -------
+    ndarray
+        Positions within `rows`, `(n,)`.
     """
     owners, chunk_of = np.unique(rows // rows_per_chunk, return_inverse=True)
     window_of = generator.permutation(len(owners))[chunk_of] // window
@@ -106,7 +111,7 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
         self._epoch, self._taken = self._epoch + 1, 0
 
     def plan(self) -> list[Places]:
-        """Return the places of each batch of this epoch, of all ranks."""
+        """Return the places `(k,)` of each batch of this epoch, of all ranks."""
         # SeedSequence takes no negative numbers; torch's seeds are modulo 2^64 likewise.
         generator = np.random.default_rng((self._seed % 2**64, self._epoch))
         passes = [

@@ -40,7 +40,7 @@ def split_particles(
     Returns
     -------
     ndarray
-        One name a row, `(n,)`.
+        One name per row, `(n,)`.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def listed(counts: dict[str, int]) -> str:
 def validation_fold(
     labels: NDArray[np.str_], groups: NDArray[np.str_], seed: int, folds: int = 5
 ) -> NDArray[Any]:
-    """Choose a part: whole groups, or particles where groups would cost a side a class.
+    """Choose a part: whole groups, or particles where groups would cost a side one of its classes.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ class ParticleStack:
     images
         `(n, c, [z,] y, x)`, read chunk by chunk.
     table
-        One row a particle, columns `COLUMNS`.
+        One row per particle, columns `COLUMNS`.
     voxel_size_a
         Edge of a voxel in angstrom, or None where it is not known.
     digest

@@ -64,7 +64,7 @@ def extend_star(stack: ParticleStack, source: StarText, rows: NDArray[np.integer
 
 
 def kept_star(stack: ParticleStack) -> StarText | None:
-    """Return the STAR file that a stack was cut from, a row a particle; None without one.
+    """Return the STAR file that a stack was cut from, one row per particle; None without one.
 
     Raises
     ------

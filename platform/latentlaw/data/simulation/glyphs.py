@@ -114,9 +114,9 @@ def write_glyphs(
 ) -> None:
     """Write a particle stack of every symbol in every font, `each` times, in random order.
 
-    Angles are uniform, scales log-uniform from 0.8 to 1.25, shifts normal with a deviation of a
-    sixty-fourth of the box. `group` is the font, so that a split tests on fonts never seen; the
-    quaternion is the turn about z.
+    Angles are uniform, scales log-uniform from 0.8 to 1.25, shifts normal with a standard
+    deviation of a sixty-fourth of the box. `group` is the font, so that a split tests on fonts
+    never seen; the quaternion is the turn about z.
 
     Raises
     ------

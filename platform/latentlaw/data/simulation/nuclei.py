@@ -33,7 +33,7 @@ _BATCH = 64
 
 
 def draw_factors(n: int, generator: torch.Generator) -> pd.DataFrame:
-    """Draw each of `FACTORS` by itself, uniformly: `n` rows, a column a factor."""
+    """Draw each of `FACTORS` by itself, uniformly: `n` rows, one column per factor."""
     shares = torch.rand(n, len(FACTORS), generator=generator, dtype=torch.float64).numpy()
     low, high = np.array(list(FACTORS.values())).T
     return pd.DataFrame(low + shares * (high - low), columns=list(FACTORS))
@@ -65,7 +65,7 @@ def render_nuclei(factors: pd.DataFrame, box: int) -> Images:
 
 
 def _light(factors: pd.DataFrame, grid: Array) -> Array:
-    """Light `(n, m, m)` of nuclei at points of a square grid `(m,)`, in parts of the box."""
+    """Intensity `(n, m, m)` of nuclei at points of a square grid `(m,)`, in parts of the box."""
     columns = {name: factors[name].to_numpy()[:, None, None] for name in FACTORS}
     x, y = grid[None, None, :] - columns["x"], grid[None, :, None] - columns["y"]
     cos, sin = np.cos(columns["orientation"]), np.sin(columns["orientation"])

@@ -58,7 +58,7 @@ def _free_place(
 ) -> NDArray[np.float64] | None:
     """Return the first of many random places that clears all spheres, or None."""
     low = np.ceil(radius)
-    places = np.array(shape) - 2 * low  # whole voxels an axis on which a centre may lie
+    places = np.array(shape) - 2 * low  # whole voxels per axis on which a centre may lie
     if (places < 1).any():
         raise DataError(
             f"simulate: a particle of radius {radius:.1f} voxels does not fit in {shape}; "

@@ -19,18 +19,18 @@ def _line(start: tuple[float, float, float], end: tuple[float, float, float]) ->
 
 
 def barrel() -> Points:
-    """Return four stacked seven-fold rings, like a proteasome core."""
+    """Return the points `(n, 3)` of four stacked seven-fold rings, like a proteasome core."""
     return np.concatenate([_ring(45.0, 14, z) for z in (-60.0, -20.0, 20.0, 60.0)])
 
 
 def capped_barrel() -> Points:
-    """Return the barrel with a lid on one end: its near-relative."""
+    """Return the points `(n, 3)` of the barrel with a lid on one end, its near-relative."""
     lid = [_ring(30.0, 9, 85.0), _ring(12.0, 4, 98.0)]
     return np.concatenate([barrel(), *lid])
 
 
 def shell() -> Points:
-    """Return a hollow sphere, like apoferritin."""
+    """Return the points `(n, 3)` of a hollow sphere, like apoferritin."""
     count = 90
     z = 1 - (2 * np.arange(count) + 1) / count
     azimuth = np.pi * (1 + 5**0.5) * np.arange(count)
@@ -39,7 +39,7 @@ def shell() -> Points:
 
 
 def antibody() -> Points:
-    """Return three arms in a Y, like an immunoglobulin."""
+    """Return the points `(n, 3)` of three arms in a Y, like an immunoglobulin."""
     return np.concatenate(
         (
             _line((0, 0, 0), (0, 0, -85)),
@@ -53,14 +53,14 @@ def antibody() -> Points:
 
 
 def rod() -> Points:
-    """Return a two-stranded helix, like a short filament."""
+    """Return the points `(n, 3)` of a two-stranded helix, like a short filament."""
     t = np.linspace(-95, 95, 60)
     strand = np.stack((16 * np.cos(t / 15), 16 * np.sin(t / 15), t), axis=1)
     return np.concatenate((strand, strand * np.array((-1, -1, 1))))
 
 
 def bilobe() -> Points:
-    """Return two unequal globular lobes joined by a neck, like ribosomal subunits."""
+    """Return the points `(n, 3)` of two unequal lobes joined by a neck, like a ribosome."""
     generator = np.random.default_rng(7)
     large = generator.normal(size=(90, 3))
     large *= 52 * generator.random((90, 1)) ** (1 / 3) / np.linalg.norm(large, axis=1)[:, None]

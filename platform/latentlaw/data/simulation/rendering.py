@@ -16,7 +16,13 @@ _MARGIN = 4  # voxels of nothing about a map, so that splines die off before its
 
 
 def support_radius(template: Volume, *, level: float = _BRIGHT) -> float:
-    """Radius in voxels about voxel n//2 of the sphere that holds all above `level` of the peak."""
+    """Radius in voxels about voxel n//2 of the sphere that holds all above `level` of the peak.
+
+    Parameters
+    ----------
+    template
+        Density map `(z, y, x)`.
+    """
     size = np.abs(template)
     bright = np.argwhere(size > level * size.max())
     distances = np.linalg.norm(bright - np.array(template.shape) // 2, axis=1)

@@ -117,6 +117,13 @@ def draw_particles(
 
     Poses are uniform on SO(3); places are whole voxels such that no two particles overlap.
 
+    Parameters
+    ----------
+    templates
+        Density maps `(z, y, x)` by class name, whose extent is what must not overlap.
+    generator
+        Source of the poses and places.
+
     Raises
     ------
     DataError

@@ -93,7 +93,7 @@ def template_paths(folder: str | Path) -> dict[str, Path]:
         name = path.name.split(".")[0]
         if name in paths:
             raise DataError(
-                f"{path}: class {name!r} has {paths[name].name} too, expected one file a class; "
+                f"{path}: class {name!r} has {paths[name].name} too, expected one file per class; "
                 "move one of them away"
             )
         paths[name] = path

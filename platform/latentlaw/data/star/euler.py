@@ -19,13 +19,13 @@ from scipy.spatial.transform import Rotation
 
 
 def euler_to_quaternion(angles_deg: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Turn RELION `rot, tilt, psi` `(n, 3)` in degrees into quaternions `(n, 4)`, scalar first."""
+    """Convert RELION `rot, tilt, psi` `(n, 3)`, degrees, to quaternions `(n, 4)`, scalar first."""
     turned = Rotation.from_euler("ZYZ", angles_deg, degrees=True).inv()
     return np.asarray(turned.as_quat(scalar_first=True))
 
 
 def quaternion_to_euler(quaternions: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Turn quaternions `(n, 4)`, scalar first, into RELION angles `(n, 3)` in degrees."""
+    """Convert quaternions `(n, 4)`, scalar first, to RELION angles `(n, 3)` in degrees."""
     turned = Rotation.from_quat(quaternions, scalar_first=True).inv()
     return np.asarray(turned.as_euler("ZYZ", degrees=True, suppress_warnings=True))
 
@@ -48,7 +48,7 @@ def relative(
 def rotate_xyz(
     quaternions: NDArray[np.floating[Any]], vectors: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:
-    """Turn vectors `(n, 3)`, x first, each by its quaternion `(n, 4)`."""
+    """Rotate vectors `(n, 3)`, x first, each by its quaternion `(n, 4)`."""
     return np.asarray(_rotation(quaternions).apply(vectors))
 
 

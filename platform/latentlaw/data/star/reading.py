@@ -1,4 +1,4 @@
-"""RELION particle STAR files as particle tables; `star_writing` writes them.
+"""RELION particle STAR files as particle tables; `writing` writes them.
 
 Positions are `(coordinate - origin)` in angstrom. RELION 5's centred coordinates count from half
 the tomogram's size, `(nx/2, ny/2, nz/2)` voxels, not rounded (`TomogramSet::loadTomogram` and
@@ -54,11 +54,11 @@ def read_star(
     Returns
     -------
     DataFrame
-        A row a particle, in the file's order: `tomogram`, position `z y x` in angstrom less the
-        origin shift, quaternion `qw qx qy qz`, `label`, `particle_id`, and `centred` where
-        positions are from the tomogram's centre. `z` is null in single-particle files, which
-        have no `rlnCoordinateZ` and no `rlnTomoName`; the quaternion is not there where the
-        file has no angles.
+        One row per particle, in the file's order: `tomogram`, position `z y x` in angstrom less
+        the origin shift, quaternion `qw qx qy qz`, `label`, `particle_id`, and `centred` where
+        positions are from the tomogram's centre. `z` is null in single-particle files, which have
+        no `rlnCoordinateZ` and no `rlnTomoName`; the quaternion is not there where the file has no
+        angles.
 
     Raises
     ------

@@ -23,7 +23,7 @@ _BATCH = 10_000
 
 @dataclass(frozen=True)
 class StarBlock:
-    """A block: lines before its rows, one line a row, lines after.
+    """A block: lines before its rows, one line per row, lines after.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class StarBlock:
             if len(row) != width:
                 raise DataError(
                     f"{self.source}: block {self.name or '(no name)'}: row {number} has "
-                    f"{len(row)} values, expected {width}, one a column: {' '.join(row)[:60]!r}"
+                    f"{len(row)} values, expected {width}, one per column: {' '.join(row)[:60]!r}"
                 )
 
     def select(self, rows: NDArray[np.integer]) -> "StarBlock":

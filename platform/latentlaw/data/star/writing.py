@@ -56,7 +56,7 @@ def write_star(
     pixel_size_a
         Angstrom a pixel of the tomograms, where there is no `source`.
     source
-        The STAR file that the rows came from, a row each in the same order. Its blocks and
+        The STAR file that the rows came from, one row each in the same order. Its blocks and
         columns are kept, token for token; only what `updated` names is written anew.
     updated
         Of `pose` and `label`, what is to replace the source's.

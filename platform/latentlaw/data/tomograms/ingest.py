@@ -1,4 +1,4 @@
-"""Ingest: tomogram files become tomogram stores, one Dask task a shard."""
+"""Ingest: tomogram files become tomogram stores, one Dask task per shard."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

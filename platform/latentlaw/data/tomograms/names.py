@@ -57,7 +57,7 @@ def common_voxel_size(stores: Mapping[str, Tomogram]) -> float:
     low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     if sizes[high] - sizes[low] > _SAME_SIZE * sizes[low]:
         raise DataError(
-            f"tomograms: {low} has {sizes[low]:g} angstrom a voxel, {high} has {sizes[high]:g}; "
+            f"tomograms: {low} has {sizes[low]:g} angstrom per voxel, {high} has {sizes[high]:g}; "
             "expected one size in a stack; extract them apart"
         )
     return sizes[low]

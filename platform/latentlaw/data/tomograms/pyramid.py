@@ -44,7 +44,7 @@ class ShardTask:
 
 
 def shard_tasks(store: Path, voxels: Voxels | None) -> list[list[ShardTask]]:
-    """Return a task for each shard of a store, a list a level."""
+    """Return a task for each shard of a store, one list per level."""
     root = store.resolve()
     return [
         [

@@ -1,9 +1,9 @@
 """Shards of Zarr 3 written a chunk at a time, so that memory is bounded by chunks, not shards.
 
 zarr-python holds a shard and all its encoded chunks in memory until it is whole: for float32 and
-512 voxels an edge, more than a gigabyte a worker. The layout is that of the Zarr 3 sharding codec
-(zarr-specs, codecs/sharding-indexed v1.0): encoded chunks, then an index of `(offset, bytes)` in
-C order of the chunk grid as little-endian uint64, then the index's CRC-32C.
+512 voxels along an edge, more than a gigabyte per worker. The layout is that of the Zarr 3
+sharding codec (zarr-specs, codecs/sharding-indexed v1.0): encoded chunks, then an index of
+`(offset, bytes)` in C order of the chunk grid as little-endian uint64, then the index's CRC-32C.
 """
 
 import math

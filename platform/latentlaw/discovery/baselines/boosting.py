@@ -23,7 +23,7 @@ FEWEST_IN_A_LEAF = 5
 
 @dataclass(frozen=True)
 class BoostedTrees:
-    """Trees whose values add up to logits: in each round one a class, of two classes one."""
+    """Trees whose values add up to logits: in each round one per class, of two classes one."""
 
     trees: HistGradientBoostingClassifier
 

@@ -183,7 +183,7 @@ def evaluate_logits(
     Parameters
     ----------
     programs
-        One logit a class; or a single one, the log-odds of the second of two classes.
+        One logit per class; or a single one, the log-odds of the second of two classes.
     columns
         Of each latent, `(n,)`.
     """

@@ -1,4 +1,4 @@
-"""A classifier made of equations: one expression of the latents a class; numpy and SymPy only."""
+"""A classifier of equations: one expression of the latents per class; numpy and SymPy only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class EquationModel:
     """Expressions that score classes.
 
-    With three or more classes, `heads` holds one logit a class and probabilities are their
+    With three or more classes, `heads` holds one logit per class and probabilities are their
     softmax. With two, `heads` holds the single log-odds `f` of the second class, the first
     class's expression is `-f`, and the probability is `1 / (1 + exp(-f))`.
     """
@@ -53,7 +53,7 @@ class EquationModel:
 
     @cached_property
     def expressions(self) -> tuple[sympy.Expr, ...]:
-        """One expression a class."""
+        """One expression per class."""
         if len(self.class_names) == 2:
             return (negative(self.heads[0]), self.heads[0])
         return self.heads
@@ -139,7 +139,7 @@ class EquationModel:
         if len(record["expressions"]) != len(classes):
             raise DataError(
                 f"the equation model has {len(record['expressions'])} expressions for "
-                f"{len(classes)} classes, expected one a class"
+                f"{len(classes)} classes, expected one per class"
             )
         built = tuple(parse(text, names) for text in record["expressions"])
         return cls(classes, names, built[1:] if len(classes) == 2 else built)

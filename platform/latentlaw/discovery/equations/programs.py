@@ -100,7 +100,7 @@ class Program:
         """Return raw values `(n,)` and their derivatives `(m, n)` by the `wanted` variables.
 
         One sweep forward and one back (reverse-mode differentiation), whatever `m` is: particles
-        do not mix, so the adjoint of a variable that all share is its derivative a particle.
+        do not mix, so the adjoint of a variable that all share is its derivative per particle.
 
         Parameters
         ----------

@@ -41,7 +41,7 @@ def scored(law: Law) -> tuple[ClassLaw, ...]:
 
 
 def statements(program: Program, syntax: Syntax, result: str) -> list[str]:
-    """Return one assignment an operation, the last of the bounded value to `result`."""
+    """Return one assignment per operation, the last of the bounded value to `result`."""
     texts: list[str] = []
     lines = []
     for i, step in enumerate(program.steps):

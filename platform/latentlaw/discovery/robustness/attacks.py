@@ -170,7 +170,7 @@ def random_search(
     radius
         Of each image's ball, `(n,)`.
     queries
-        Blocks to try an image.
+        Blocks to try per image.
     """
     best = target.at(target.images)
     for _ in range(queries):

@@ -1,6 +1,6 @@
-"""Probe a rung of the ladder: attacks, natural shifts, and what its smallest attacks change.
+"""Probe a model of the frontier: attacks, natural shifts, and what its smallest attacks change.
 
-Every rung is probed on the same images, so that a shortcut of the black box can be seen beside
+Every model is probed on the same images, so that a shortcut of the black box can be seen beside
 what an equation of the same accuracy rests on.
 """
 
@@ -40,7 +40,7 @@ UNIT = "normalised images"
 
 @dataclass(frozen=True)
 class ProbeImages:
-    """The images that rungs are probed with.
+    """The images that models are probed with.
 
     Attributes
     ----------

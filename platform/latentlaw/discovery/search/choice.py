@@ -26,7 +26,7 @@ ERRORS_ALLOWED = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Assembled:
-    """One expression a head, their nodes, and the cross-validated loss `(n,)` a particle."""
+    """One expression per head, their nodes, and the cross-validated loss `(n,)` per particle."""
 
     heads: Heads
     complexity: int

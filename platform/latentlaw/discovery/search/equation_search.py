@@ -63,8 +63,8 @@ class Teacher(Protocol):
 class FoundEquations:
     """Models of growing size, the chosen one, and how it came about.
 
-    `times` says for each expression of the chosen model how many of the `searches` a class led to
-    it; `time_limited` whether the clock ended any step early.
+    `times` says for each expression of the chosen model how many of the `searches` per class led
+    to it; `time_limited` whether the clock ended any step early.
     """
 
     models: tuple[EquationModel, ...]

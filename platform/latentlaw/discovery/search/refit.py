@@ -36,7 +36,7 @@ NEAR_ZERO = 1e-3  # where a new intercept starts
 class Sample:
     """Particles to fit: latents `(n, d)` float64, labels `(n,)`, and the latents' names.
 
-    `logits` `(n, H)` are a teacher's, one a head; where they are given, equations are fitted to
+    `logits` `(n, H)` are a teacher's, one per head; where they are given, equations are fitted to
     them by least squares, else to the labels under the logistic loss. `weights` `(n,)` of mean 1
     say how much each particle counts; None: all alike.
     """

@@ -1,4 +1,4 @@
-"""How dense the known classes are about a latent: a Gaussian a class, on directions of latents."""
+"""How dense the known classes are about a latent: a Gaussian per class, of latent directions."""
 
 from typing import Any
 

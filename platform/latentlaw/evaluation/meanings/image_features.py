@@ -1,8 +1,9 @@
-"""Plain features of images: size, shape, light and texture of what stands out from the background.
+"""Plain features of images: size, shape, intensity and texture of the foreground.
 
-The foreground is what is brighter than Otsu's threshold of the image, smoothed by one voxel. Light
-is measured above the background's median, over the whole foreground; shape is that of its largest
-object. Values are as measured: intensities in the image's own grey levels, lengths in voxels.
+The foreground is what is brighter than Otsu's threshold of the image, smoothed by one voxel.
+Intensity is measured above the background's median, over the whole foreground; shape is that of
+its largest object. Values are as measured: intensities in the image's own grey levels, lengths in
+voxels.
 """
 
 import warnings
@@ -76,9 +77,9 @@ def image_features(images: Images, *, batch_size: int = 32) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row an image, a column for each of `FEATURES`, NaN where an image has no such value: one
-        that is constant has no object, so area, objects and total intensity are 0 and the rest is
-        NaN. Volumes have `z`, and neither orientation nor homogeneity. Of several channels each
+        One row per image, a column for each of `FEATURES`, NaN where an image has no such value:
+        one that is constant has no object, so area, objects and total intensity are 0 and the rest
+        is NaN. Volumes have `z`, and neither orientation nor homogeneity. Of several channels each
         has columns of its own, `area of channel 0` and so on (`feature_of`).
 
     Raises

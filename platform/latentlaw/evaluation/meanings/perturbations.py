@@ -35,10 +35,10 @@ def energy_inside(changes: NDArray[Any], masks: NDArray[np.bool_]) -> Array:
 
 
 def named_features(raw: NDArray[Any]) -> pd.DataFrame:
-    """Measure what a biologist names first: area, elongation (long over short axis), total light.
+    """Measure what a biologist names first: area, elongation, total intensity.
 
-    A row an image, `area`, `elongation` and `total intensity` of each channel, in the units of
-    `image_features`; NaN where there is none.
+    One row per image, `area`, `elongation` (long over short axis) and `total intensity` of each
+    channel, in the units of `image_features`; NaN where there is none.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Natural shifts: what another day, microscope or focus does to raw images.
 
-All but noise act on the light above an image's background (its median outside the foreground), so
-that what turns or moves into the box is background too.
+All but noise act on the intensity above an image's background (its median outside the foreground),
+so that what turns or moves into the box is background too.
 """
 
 import math
@@ -29,11 +29,11 @@ class Shift:
 
     * `noise`: Gaussian noise is added, of `strength` standard deviations of the image.
     * `blur`: by a Gaussian of `strength` voxels.
-    * `intensity`: light is multiplied by `strength`.
+    * `intensity`: it is multiplied by `strength`.
     * `rotation`: by `strength` degrees about the centre voxel, either way; in volumes about a
       random axis.
     * `translation`: by `strength` whole voxels, either way along a random axis.
-    * `equal_intensity`, without a strength: each image's light is scaled so that its total over
+    * `equal_intensity`, without a strength: each image is scaled so that its total intensity over
       the foreground is the mean of all images', which takes that one cue away.
     """
 
@@ -107,7 +107,7 @@ def _backgrounds(images: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArr
 
 
 def _equalising(light: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.floating[Any]]:
-    """Return the factors `(n, c, 1, …)` to the mean total light; 1 for an image without light."""
+    """Return the factors `(n, c, 1, …)` to the mean total intensity; 1 for a dark image."""
     axes = tuple(range(2, light.ndim))
     totals = (light * masks).sum(axis=axes, keepdims=True)
     lit = totals > 0

@@ -10,7 +10,13 @@ Labels = NDArray[np.str_]
 
 
 def classification_scores(truth: Labels, predicted: Labels) -> dict[str, float]:
-    """Accuracy and F1 averaged over the classes that occur; empty without particles."""
+    """Accuracy and F1 averaged over the classes that occur; empty without particles.
+
+    Parameters
+    ----------
+    truth, predicted
+        Class names `(n,)`.
+    """
     if not len(truth):
         return {}
     return {
@@ -22,7 +28,15 @@ def classification_scores(truth: Labels, predicted: Labels) -> dict[str, float]:
 
 
 def confusion(truth: Labels, predicted: Labels, class_names: list[str]) -> dict[str, Any]:
-    """Return counts by true class (rows) and predicted class (columns), with F1 a class."""
+    """Return counts by true class (rows) and predicted class (columns), with F1 per class.
+
+    Parameters
+    ----------
+    truth, predicted
+        Class names `(n,)`.
+    class_names
+        The classes, in the order of rows and columns.
+    """
     scores = f1_score(truth, predicted, average=None, labels=class_names, zero_division=0)
     return {
         "class_names": class_names,

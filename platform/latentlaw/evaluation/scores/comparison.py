@@ -135,7 +135,7 @@ def _scores(
     groups: NDArray[np.str_],
     seed: int,
 ) -> tuple[list[Score], Array]:
-    """Return a score a model and the bootstrap draws `(b, models)`."""
+    """Return one score per model and the bootstrap draws `(b, models)`."""
     if not len(truth):
         raise DataError(f"{measure}: found no held-out particle to measure on, expected some")
     count = len(set(groups.tolist()))

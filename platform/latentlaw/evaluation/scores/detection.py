@@ -37,7 +37,7 @@ def best_shift(model: AutoEncoder, wide: Tensor) -> Tensor:
     ----------
     wide
         Images `(n, 1, z, y, x)` as they were measured, each about a window of the model's box: an
-        even number of voxels more an axis, half of which is the farthest move.
+        even number of voxels more along each axis, half of which is the farthest move.
 
     Returns
     -------

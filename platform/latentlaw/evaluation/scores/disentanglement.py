@@ -40,7 +40,7 @@ def disentanglement_scores(
     codes
         Latent means `(n, d)`.
     factors
-        What made the images, numbers in order: `n` rows, a column a factor.
+        What made the images, numbers in order: `n` rows, one column per factor.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def _binned(values: Array, bins: int) -> NDArray[np.intp]:
 
 
 def _standardised(values: Array) -> Array:
-    """Columns of mean 0 and deviation 1; constant ones 0."""
+    """Columns of mean 0 and standard deviation 1; constant ones 0."""
     centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
     deviation = centred.std(axis=0)
     constant = deviation <= 1e-12 * np.abs(values).max(axis=0, initial=0)

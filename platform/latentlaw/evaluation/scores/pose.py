@@ -1,7 +1,7 @@
-"""Pose: the angle between predicted and true orientations, up to a frame a class and symmetry.
+"""Pose: the angle between predicted and true orientations, up to one frame per class and symmetry.
 
 A model that is never shown an orientation chooses each class's upright itself, so its poses
-differ from the true ones by one rotation a class. And a particle of symmetry S looks the same
+differ from the true ones by one rotation per class. And a particle of symmetry S looks the same
 turned by any of S. With truth T and prediction P, both turning the reference into the particle,
 `P = T s F` for the class's frame F and an s in S.
 """
@@ -38,7 +38,7 @@ def symmetry_group(name: str) -> Rotation:
 
 
 def as_rotations(poses: Poses) -> Rotation:
-    """Turn quaternions `(n, 4)`, scalar first, or cosines and sines `(n, 2)` into rotations.
+    """Convert quaternions `(n, 4)`, scalar first, or cosines and sines `(n, 2)` to rotations.
 
     Raises
     ------

@@ -105,7 +105,9 @@ def save_pt2(program: ExportedProgram, module: Module, images: Images, path: Pat
 
 
 def save_onnx(program: ExportedProgram, module: Module, images: Images, path: Path) -> float:
-    """Write an ONNX file, input `images`, and return its largest error on example images.
+    """Write an ONNX file and return its largest error on example images `(n, c, [z,] y, x)`.
+
+    Its input is `images`, raw and float32, of a batch of any size.
 
     Raises
     ------

@@ -49,7 +49,7 @@ class ModelPlace:
     batch_size: int
 
     def load(self) -> Bundle:
-        """Load the bundle, once a process."""
+        """Load the bundle, once per process."""
         with _loading:  # threads that come first together would each load it
             return _load(self.folder, self.digest, self.device)
 

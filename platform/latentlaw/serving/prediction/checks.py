@@ -67,8 +67,8 @@ def check_voxel_size(
         return (f"the voxel size of {what} is not known, so that it was not compared",)
     if abs(voxel_size_a - wanted) > _SAME_SIZE * wanted:
         raise DataError(
-            f"{source}: {voxel_size_a:g} angstrom a voxel, the model was trained on particles of "
-            f"{wanted:g}; bin or resample the tomograms to that, or train a model on these"
+            f"{source}: found {voxel_size_a:g} angstrom per voxel, expected the {wanted:g} of the "
+            "model's training data; bin or resample the tomograms, or train a model on these"
         )
     return ()
 

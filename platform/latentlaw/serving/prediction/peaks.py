@@ -23,11 +23,11 @@ class Background:
 
     @property
     def threshold(self) -> float:
-        """Deviations above the mean that one window of all is expected to reach by chance."""
+        """Standard deviations above the mean that one window in all should reach by chance."""
         return float(norm.isf(1 / max(self.windows, 2)))
 
     def standardise(self, scores: Scores) -> Scores:
-        """Return scores in deviations from the mean."""
+        """Return scores of any shape in standard deviations from the mean."""
         return np.asarray((scores - self.mean) / self.deviation)
 
 
@@ -48,7 +48,7 @@ def find_background(
     """Fit the background to the windows of a score `(z, y, x)` that no particle reaches into.
 
     These are all windows further than `radius` from a peak above the threshold, which needs the
-    background: so both are found in turns, from the median and its absolute deviation.
+    background: so both are found in turns, from the median and the median absolute deviation.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def find_background(
     radius
         In steps of the grid.
     threshold
-        In deviations; None: the background's own.
+        In standard deviations; None: the background's own.
     """
     known = np.isfinite(scores)
     values, count = scores[known], int(known.sum())

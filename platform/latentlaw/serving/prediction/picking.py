@@ -44,8 +44,8 @@ class Picking:
     min_distance_a
         Least distance of two picks in angstrom; None: half the box.
     threshold
-        Deviations above the mean of the background's score that a pick needs; None: as many as one
-        window of the tomogram is expected to reach by chance.
+        Standard deviations above the mean score of the background that a pick needs; None: as many
+        as one window of the tomogram is expected to reach by chance.
     """
 
     stride: int | None = None
@@ -88,7 +88,7 @@ def pick(
     """Find particles in tomograms and answer for them, into the folder `out`; see `predict_stack`.
 
     Picks come best first in each tomogram, with their `score`: the correlation of the window with
-    what the model shows, in deviations above the mean of the background.
+    what the model shows, in standard deviations above the mean of the background.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def pick(
         if picks.empty:
             raise DataError(
                 f"{source}: no window stands out from the background; pass a lower threshold, in "
-                "deviations of its score, and choose from the picks by their score"
+                "standard deviations of its score, and choose from the picks by their score"
             )
         particles, answers = _answer(work, stores, picks, searches[0], progress)
         write_predictions(

@@ -31,7 +31,7 @@ def write_predictions(
 ) -> None:
     """Write what a model says of particles, in their order.
 
-    The Parquet file has a row a particle: `particle_id`, the answers, the known `label` if any
+    The Parquet file has one row per particle: `particle_id`, the answers, the known `label` if any
     has one, `tomogram` and `z y x` in angstrom; picks have a `score`.
 
     The STAR file is the particles' own, token for token, if they come from one. Then, as after

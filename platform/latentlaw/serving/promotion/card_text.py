@@ -114,7 +114,7 @@ def _training(record: Record) -> str:
     prior = "No" if data["prior"] is None else f"{escape(data['prior']['table'])} as"
     lines = [
         f"Run {data['run']} on {escape(data['stack'])}, SHA-256 {escape(data['digest'], 65)}, "
-        f"{_UNKNOWN if size is None else f'{size:g}'} angstrom a voxel. {prior} affinity prior.",
+        f"{_UNKNOWN if size is None else f'{size:g}'} angstrom per voxel. {prior} affinity prior.",
     ]
     if counts is None:
         return f"{lines[0]} How many particles it was trained on is not known."

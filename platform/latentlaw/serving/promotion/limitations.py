@@ -22,7 +22,7 @@ def _of_input(record: Record) -> Iterator[str]:
         yield "The voxel or pixel size of the training images is not known."
     else:
         yield (
-            f"It saw one sampling, {size[0]:g} angstrom a voxel; where it is given images alone, "
+            f"It saw one sampling, {size[0]:g} angstrom per voxel; given images alone, "
             "it does not notice another."
         )
     if made["alignment"] == "rotate-flip":
@@ -75,6 +75,6 @@ def _of_evidence(record: Record) -> Iterator[str]:
 def _of_pose(record: Record) -> Iterator[str]:
     model = record["model"]
     if model["orientation"]:
-        yield "Each class has an upright of its own: poses are right up to one rotation a class."
+        yield "Each class has an upright of its own: poses are right up to one rotation per class."
     elif model["pose_dims"]:
         yield "The numbers of the pose are no orientation: only the decoder knows what they mean."

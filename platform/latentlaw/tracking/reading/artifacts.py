@@ -80,7 +80,7 @@ def load_artifact_png(tracking_uri: str, run_id: str, name: str) -> bytes | Miss
 
 
 def load_embeddings(tracking_uri: str, run_id: str) -> pd.DataFrame | Missing:
-    """Read a run's embedding: `particle_id, label, split, z0…, px, py`, a row a particle."""
+    """Read a run's embedding: `particle_id, label, split, z0…, px, py`, one row per particle."""
     return _load(tracking_uri, run_id, EMBEDDINGS, _embeddings)
 
 
@@ -90,7 +90,7 @@ def load_affinity(tracking_uri: str, run_id: str) -> Affinity | Missing:
 
 
 def load_frontier(tracking_uri: str, run_id: str, task: int = 0) -> pd.DataFrame | Missing:
-    """Read a run's frontier, a row a model.
+    """Read a run's frontier, one row per model.
 
     Columns are `family, name, complexity, accuracy, macro_f1`; `accuracy_low, accuracy_high`, an
     interval over folds and seeds, NaN where there is none; and `expressions`, a dict by class,
@@ -107,7 +107,7 @@ def load_frontier(tracking_uri: str, run_id: str, task: int = 0) -> pd.DataFrame
 
 
 def load_equations(tracking_uri: str, run_id: str) -> pd.DataFrame | Missing:
-    """Read a run's equations, a row a class.
+    """Read a run's equations, one row per class.
 
     `class, expression, latex, complexity, accuracy`, and in how many (`times`) of how many (`of`)
     searches the law was found, NaN where the run does not say.

@@ -52,7 +52,7 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")
 def list_runs(
     tracking_uri: str, *, stages: Iterable[str] | None = None, limit: int = _PAGE
 ) -> pd.DataFrame:
-    """List the newest runs, one a row, newest first.
+    """List the newest runs, one per row, newest first.
 
     Runs of Latentlaw's own experiment are listed whatever their tags; those of other
     experiments only if they carry a stage.
@@ -69,9 +69,9 @@ def list_runs(
     Returns
     -------
     DataFrame
-        `RUN_COLUMNS`, then a column `params.NAME` a parameter (text) and `metrics.NAME` a metric
-        (last value). `start_time` is UTC, `seconds` NaN while a run goes on, `data_name` its
-        particle stack, `process` who writes it; what a run lacks is missing in its row.
+        `RUN_COLUMNS`, then columns `params.NAME` per parameter (text) and `metrics.NAME` per
+        metric (last value). `start_time` is UTC, `seconds` NaN while a run goes on, `data_name`
+        its particle stack, `process` who writes it; what a run lacks is missing in its row.
 
     Raises
     ------

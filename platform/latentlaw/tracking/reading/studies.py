@@ -44,8 +44,8 @@ class Study:
     parameters
         Whether each parameter's range is logarithmic, by its name.
     trials
-        A row a trial: `trial` (number), `state` (as Optuna says it), a column an objective and a
-        parameter by their names, and `run_id`, `seconds`, `error` where they are known.
+        One row per trial: `trial` (number), `state` (as Optuna says it), one column per objective
+        and parameter by their names, and `run_id`, `seconds`, `error` where they are known.
     """
 
     objectives: tuple[Objective, ...]

@@ -27,7 +27,7 @@ _FINAL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"}
 class Spool:
     """The file of a run's metrics that the server at `tracking_uri` may not have yet.
 
-    A line a metric, after one that names the server. It is locked while it is open, and there
+    One line per metric, after one that names the server. It is locked while it is open, and there
     only while it holds something.
 
     Parameters
