@@ -61,7 +61,7 @@ def test_labels_csv(folder: Path, tmp_path: Path) -> None:
     assert table["label"].isna().tolist() == [False, True]
     assert table["group"].tolist() == ["g", "h"]
     (folder / "labels.csv").write_text("file,label\nnone.npy,x\n")
-    with pytest.raises(DataError, match=r"1 files are not there, the first none.npy"):
+    with pytest.raises(DataError, match=r"found no file for 1 rows, the first none.npy"):
         run(folder, tmp_path)
     (folder / "labels.csv").write_text("name,label\nnone.npy,x\n")
     with pytest.raises(DataError, match=r"no column.*file.*found"):
@@ -75,7 +75,7 @@ def test_labels_csv_as_people_write_them(folder: Path, tmp_path: Path) -> None:
     assert found["label"].tolist() == ["NA", "None"]
     assert found["group"].tolist() == ["a_0", "g"]
     table.write_text("file,label\na_0.npy,x\n,y\n")
-    with pytest.raises(DataError, match=r"labels\.csv: line 3 names no file"):
+    with pytest.raises(DataError, match=r"labels\.csv: line 3: found no file"):
         run(folder, tmp_path)
     table.write_text("file,label\na_0.npy,x\na_0.npy,y\n")
     with pytest.raises(DataError, match=r"labels\.csv: a_0\.npy is listed twice"):
@@ -205,7 +205,7 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes) -> N
 
 def test_nothing_to_collect(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    with pytest.raises(DataError, match="no image found"):
+    with pytest.raises(DataError, match="found no image"):
         run(tmp_path / "in", tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         run(tmp_path / "absent", tmp_path)

@@ -61,7 +61,7 @@ def test_picks_of_a_run(tree: Path) -> None:
     run = tree / "ExperimentRuns" / "TS_1"
     assert len(read_coordinates(run)) == len(read_coordinates(run / "Picks")) == 2
     (tree / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no picks found; expected copick"):
+    with pytest.raises(DataError, match=r"found no picks, expected copick"):
         read_coordinates(tree / "empty")
 
 

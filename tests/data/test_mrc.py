@@ -97,7 +97,11 @@ def test_cut_off_file_names_bytes(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "found 0 bytes"), (b"x" * 5000, "not an MRC"), (b"\0" * 1024, "not an MRC")],
+    [
+        (b"", "found 0 bytes"),
+        (b"x" * 5000, "expected MRC2014"),
+        (b"\0" * 1024, "expected MRC2014"),
+    ],
 )
 def test_not_an_mrc(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.mrc").write_bytes(content)
@@ -114,8 +118,8 @@ def test_not_an_mrc(tmp_path: Path, content: bytes, message: str) -> None:
         ({"nx": 60000, "ny": 60000, "nz": 60000}, "header says 864000000001024 bytes"),
         ({"nsymbt": -5}, "the header is damaged"),
         ({"ispg": 401}, "stack of volumes .ispg 401"),
-        ({"ispg": 0, "mz": 1}, "stack of 2-D images"),
-        ({"mapc": 1, "mapr": 1}, "mapc, mapr, maps are"),
+        ({"ispg": 0, "mz": 1}, "found 2-D images"),
+        ({"mapc": 1, "mapr": 1}, "found mapc, mapr, maps"),
         ({"cella": (0, 0, 0)}, "pass voxel_size"),
         ({"cella": (-40, -30, -20)}, "pass voxel_size"),
         ({"cella": (40, 30, 90)}, "45, 10, 10.*pass voxel_size"),
@@ -136,7 +140,9 @@ def test_one_image_is_no_volume_but_a_map(tmp_path: Path) -> None:
 
 def test_given_voxel_size(path: Path) -> None:
     assert open_mrc(path, voxel_size_a=10.05).voxel_size_a == 10.05
-    with pytest.raises(DataError, match="voxel_size is 1 angstrom but the file says 10"):
+    with pytest.raises(
+        DataError, match="found 10 angstrom per voxel, expected the 1 of voxel_size"
+    ):
         open_mrc(path, voxel_size_a=1.0)
     patch(path, cella=(0, 0, 0))
     assert open_mrc(path, voxel_size_a=7.0).voxel_size_a == 7.0

@@ -91,7 +91,7 @@ def test_locations_say_what_the_table_of_poses_says(shared_data: Path) -> None:
     [
         ("1bxn 1 2 3 4 5\n", "class x y z Z1 X Z2"),
         ("", "class x y z Z1 X Z2"),
-        ("1bxn 1 2 a 4 5 6\n", "not a list"),
+        ("1bxn 1 2 a 4 5 6\n", "cannot be read as SHREC particles"),
     ],
 )
 def test_bad_locations(tmp_path: Path, text: str, message: str) -> None:

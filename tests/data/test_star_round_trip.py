@@ -180,5 +180,5 @@ def test_a_kept_file_that_fits_no_more_is_refused(tmp_path: Path) -> None:
     (Path(stack.path) / "particles.star").write_bytes(
         encode_star(source.with_particles(source.particles.select(np.array([0, 1]))))
     )
-    with pytest.raises(DataError, match="2 particles, but the stack has 3"):
+    with pytest.raises(DataError, match="found 2 particles, expected the 3 of the stack"):
         kept_star(stack)

@@ -61,7 +61,7 @@ def test_an_unknown_voxel_size_is_the_one_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_is_no_template_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no template found"):
+    with pytest.raises(DataError, match="found no template"):
         read_templates(tmp_path, voxel_size_a=10)
     write_mrc(tmp_path / "dark.mrc", -blob(20, 10, (0, 0, 0)), 10)
     with pytest.raises(DataError, match=r"dark\.mrc.*protein bright"):

@@ -39,14 +39,17 @@ def families(result):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (lambda z, y: (z, 0 * y), r"two or more classes in the training split, found 1.*: give"),
+        (lambda z, y: (z, 0 * y), r"found 1 class in the training split, expected two.*; give"),
         (lambda z, y: (z, np.where(y == 2, 0, y)), "no training particle of class 'c': add"),
-        (lambda z, y: (0 * z + 0.5, y), "every latent is constant .*: train the model longer"),
-        (lambda z, y: (spoilt(z, np.nan), y), "1 of 36 train .* NaN.*in z1.*: check that"),
+        (lambda z, y: (0 * z + 0.5, y), "every one constant .*; train the model longer"),
+        (
+            lambda z, y: (spoilt(z, np.nan), y),
+            "train latents: found NaN.* 1 of 36 particles .*in z1.*; check that",
+        ),
         (lambda z, y: (spoilt(z, np.inf), y), "1 of 36 train .* infinite.*in z1"),
-        (lambda z, y: (z, y - 1), "train labels run from -1 .*: leave unlabelled"),
-        (lambda z, y: (z, y[:-1]), r"train latents have shape \(36, 2\), expected \(35, 2\)"),
-        (lambda z, y: (z[:0], y[:0]), "the train split is empty: give"),
+        (lambda z, y: (z, y - 1), "train labels: found -1 .*; leave unlabelled"),
+        (lambda z, y: (z, y[:-1]), r"train latents: found shape \(36, 2\), expected \(35, 2\)"),
+        (lambda z, y: (z[:0], y[:0]), "train latents: found no particle; give"),
     ],
 )
 def test_what_cannot_be_used_is_named_in_one_line(fault, message):
@@ -122,5 +125,5 @@ def test_class_names_are_text_whatever_they_hold():
 
 
 def test_classes_of_one_name_are_refused():
-    with pytest.raises(DataError, match="class names must differ, found"):
+    with pytest.raises(DataError, match="class_names: found"):
         found(clusters(n=60, dims=2, names=("a", "b", "a")))

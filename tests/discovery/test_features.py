@@ -37,7 +37,7 @@ def test_what_an_image_does_not_have_is_the_median_of_training():
 
 def test_images_without_objects_and_other_images_are_named():
     data = clusters(n=50)
-    with pytest.raises(DataError, match="no training image has an object"):
+    with pytest.raises(DataError, match="found no training image with an object"):
         feature_data(data, tables(data, solidity=lambda n: np.full(n, np.nan)))
     with pytest.raises(DataError, match=f"found 3 rows for {len(data.train)} particles"):
         feature_data(data, [t[:3] for t in tables(data, area=np.arange)])

@@ -90,7 +90,7 @@ def test_steps_that_are_no_arithmetic_are_refused(step: object) -> None:
     record = stored(TWO)
     record["programs"][0] = [["variable", 0, []], step]
     record["terms"][0] = ["z0"]
-    with pytest.raises(DataError, match="step 1 of a program"):
+    with pytest.raises(DataError, match="program: step 1"):
         Law.from_dict(record)
 
 
@@ -99,7 +99,7 @@ def test_steps_that_are_no_arithmetic_are_refused(step: object) -> None:
     [
         ("terms", None, "lacks"),
         ("latex", ["z"], "found 1, expected one for each of 2"),
-        ("terms", [["z0"], ["z0"]], "adds 3 terms and names 1"),
+        ("terms", [["z0"], ["z0"]], "found 3 terms, expected the 1 named"),
         ("programs", [[], []], "expected a list of steps"),
     ],
 )

@@ -93,7 +93,7 @@ def test_tables_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(EngineError, match=r"hall_of_fame\.csv cannot be read"):
         read_hall_of_fame(tmp_path / "hall_of_fame.csv", NAMES, 30)
     (tmp_path / "a.csv").write_text("Complexity,Equation\n1,z0\n")
-    with pytest.raises(EngineError, match=r"lacks the columns \['Loss'\]"):
+    with pytest.raises(EngineError, match=r"found no column Loss"):
         read_hall_of_fame(tmp_path / "a.csv", NAMES, 30)
     (tmp_path / "b.csv").write_text('Complexity,Loss,Equation\n1,1.0,"gamma(z0)"\n')
     with pytest.raises(EngineError, match="no usable equation"):
@@ -164,7 +164,7 @@ def test_nothing_is_imported_or_downloaded_where_no_julia_is(no_julia, monkeypat
 
 
 def test_pysr_by_name_is_never_replaced(no_julia):
-    with pytest.raises(EngineError, match="engine=pysr cannot run here: no Julia was found"):
+    with pytest.raises(EngineError, match=r"engine: pysr cannot run here \(no Julia was found"):
         select_engine("pysr")
     engine, why = select_engine("auto")
     assert engine.name == "operon"

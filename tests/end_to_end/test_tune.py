@@ -132,5 +132,5 @@ def test_the_study_with_another_space_is_refused_before_anything_runs(folder: Pa
     )
     assert done.returncode == 2
     assert (
-        "study: 'bars' is another study: space.latent_dims.high was 4, now 5; epochs was 1, now 2"
+        "found 'bars' with other settings (space.latent_dims.high was 4, now 5; epochs was"
     ) in done.stderr

@@ -87,7 +87,7 @@ def test_novelty_is_uniform_on_known_and_largest_far_away() -> None:
 
 
 def test_head_needs_two_classes() -> None:
-    with pytest.raises(DataError, match="needs two"):
+    with pytest.raises(DataError, match="expected two for a classifier"):
         fit_head(np.zeros((4, 2)), np.full(4, "a"), np.zeros((2, 2)))
 
 
@@ -109,7 +109,7 @@ def test_classifiers_learn_from_training_latents_alone(kind: ClassifierKind) -> 
     assert (classify_latents(kind, train, labels, test, seed=0) == truth).all()
     renamed = np.array([{"c0": "c1", "c1": "c0"}.get(name, name) for name in labels])
     assert (classify_latents(kind, train, renamed, test, seed=0) != truth).mean() > 0.6
-    with pytest.raises(DataError, match="needs two"):
+    with pytest.raises(DataError, match="expected two for a classifier"):
         classify_latents(kind, train, np.full(60, "a"), test, seed=0)
 
 

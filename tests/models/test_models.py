@@ -57,7 +57,7 @@ def test_the_residual_network_is_small_and_has_shortcuts(
 
 
 def test_depth_that_does_not_divide_the_box_is_refused() -> None:
-    with pytest.raises(ConfigError, match="not divisible by 8; use depth=1"):
+    with pytest.raises(ConfigError, match="divisible by 8; use depth=1"):
         config((1, 18, 18), depth=3)
     assert deepest((64, 64)) == 6
     assert deepest((48, 32, 32)) == 4

@@ -109,7 +109,7 @@ def test_two_files_of_a_class_are_refused(maps: Path) -> None:
 
 
 def test_folder_without_templates_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere: no template found; expected a folder"):
+    with pytest.raises(DataError, match=r"nowhere: found no template, expected a folder"):
         compute(Affinity(templates=str(tmp_path / "nowhere"), out="-"))
 
 

@@ -118,7 +118,7 @@ def test_options_of_the_supervised_network_are_checked_before_data(
 ) -> None:
     data = collected(tmp_path, "s", seed=0)
     monkeypatch.setattr(ImageChunks, "_get", lambda *_: pytest.fail("an image was read"))
-    with pytest.raises(ConfigError, match="not divisible by 32"):
+    with pytest.raises(ConfigError, match="divisible by 32"):
         supervised(Train(data=data, model="beta-vae", depth=5))
 
 

@@ -73,9 +73,9 @@ def test_array_with_names_beside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a readable affinity CSV"),
-        (b"\xff\xfe\x00", "not a readable affinity CSV"),
-        (b"a,b\n1,0,0\n", "not a readable affinity CSV"),
+        (b"", "cannot be read as an affinity CSV"),
+        (b"\xff\xfe\x00", "cannot be read as an affinity CSV"),
+        (b"a,b\n1,0,0\n", "cannot be read as an affinity CSV"),
         (b"a,a\n1,0\n0,1\n", "in the header twice: 'a'"),
         (b"a,,c\n1,0,0\n0,1,0\n0,0,1\n", "without a name"),
         (b"a,b\n", r"found shape \(0, 2\) for 2 classes; row 'a' is missing"),
@@ -90,5 +90,5 @@ def test_what_is_no_table_is_named(tmp_path: Path, content: bytes, message: str)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.csv: not a readable affinity CSV"):
+    with pytest.raises(DataError, match=r"absent\.csv: cannot be read as an affinity CSV"):
         read_affinity(tmp_path / "absent.csv")

@@ -13,7 +13,7 @@ from latentlaw.data.tomograms.ingest import ingest_tomograms
     ("fields", "message"),
     [
         ({"ispg": 401}, r"stack of volumes (ispg 401, shape (33, 37, 41))"),
-        ({"ispg": 0, "mz": 1}, r"stack of 2-D images (ispg 0, mz 1, shape (33, 37, 41))"),
+        ({"ispg": 0, "mz": 1}, r"found 2-D images (ispg 0, mz 1, shape (33, 37, 41))"),
     ],
 )
 def test_row_07_not_one_volume(

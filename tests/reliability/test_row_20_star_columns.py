@@ -15,8 +15,8 @@ from latentlaw.errors import DataError
             "loop_\n_rlnCoordinateX\n_rlnFoo\n1 1\n",
             "no tomogram name.*found rlnCoordinateX, rlnFoo",
         ),
-        ("loop_\n_rlnTomoName\n_rlnFoo\n", r"no particles; found.*'rlnTomoName', 'rlnFoo'"),
-        ("_rlnTomoName t\n", "no particles; found blocks"),
+        ("loop_\n_rlnTomoName\n_rlnFoo\n", r"found no particles.*'rlnTomoName', 'rlnFoo'"),
+        ("_rlnTomoName t\n", "found no particles, blocks"),
     ],
 )
 def test_row_20_star_columns(tmp_path: Path, text: str, message: str) -> None:

@@ -19,10 +19,10 @@ def test_row_29_row_order(tmp_path: Path, corner: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("A,1,0\nb,0,1", r"row 'A' is not among the columns \(did you mean 'a'\?\)"),
-        ("0,1,0\n1,0,1", "row '0' is not among the columns"),
-        ("a,1,0\na,0,1", "column 'a' has 2 rows, expected one"),
-        ("a,1,0", "column 'b' has 0 rows, expected one"),
+        ("A,1,0\nb,0,1", r"found row 'A' and no such column \(did you mean 'a'\?\)"),
+        ("0,1,0\n1,0,1", "found row '0' and no such column"),
+        ("a,1,0\na,0,1", "found 2 rows of column 'a', expected one"),
+        ("a,1,0", "found 0 rows of column 'b', expected one"),
     ],
 )
 def test_row_29_names_that_do_not_match_are_refused(

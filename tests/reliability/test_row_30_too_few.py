@@ -14,7 +14,7 @@ from latentlaw.data.particles.writer import new_stack
 @pytest.mark.parametrize(
     ("labels", "options", "message"),
     [
-        (["a"] * 40, {}, r"training has 1 class \(a 40\); a classifier needs two"),
+        (["a"] * 40, {}, r"found 1 class to train on \(a 40\), expected two for a classifier"),
         ([""] * 40, {}, r"training has 0 class \(unlabelled 40\)"),
         (
             ["a", "b"] * 20,
@@ -24,7 +24,7 @@ from latentlaw.data.particles.writer import new_stack
         (
             ["a"] * 20 + ["b"] * 19 + ["c"],
             {},
-            r"class 'c' has 1 particle \(a 20, b 19, c 1\).*by hold_out=c",
+            r"found 1 particle of class 'c' \(a 20, b 19, c 1\).*by hold_out=c",
         ),
         (["a", "a", "b", "b"], {}, r"4 particles \(a 2, b 2\) leave 2 beside test \(a 1, b 1\)"),
     ],

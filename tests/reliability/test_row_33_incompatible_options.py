@@ -36,7 +36,7 @@ def test_row_33_incompatible_options(
         ({"model": "affinity-vae"}, "error: model affinity-vae with gamma > 0 needs `affinity`"),
         ({"objective": "classification/macrof1"}, "did you mean 'classification/macro_f1'"),
         ({"objective": "separation/affinity_spearman"}, "separation/affinity_spearman needs"),
-        ({"objective": "val/loss"}, "differ in beta do not compare by val/loss"),
+        ({"objective": "val/loss"}, "found val/loss and a space of beta"),
         ({"objective": "pareto", "pruner": "median"}, "use pruner=none"),
         ({"workers": 2, "scheduler": "tcp://127.0.0.1:1"}, "workers: found 2 and a scheduler"),
     ],
@@ -50,10 +50,13 @@ def test_row_33_studies(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"depth": 3}, "(12, 12) is not divisible by 8; use depth=2"),
+        ({"depth": 3}, "(12, 12) divisible by 8; use depth=2"),
         ({"decoder": "splat", "pose_dims": 4}, "pose in 2-D has 2 numbers"),
-        ({"final_channels": 4}, "final_channels: 4 convolution channels after Gaussians"),
-        ({"wedge": "random"}, "a missing wedge is of volumes, found images; use wedge=none"),
+        ({"final_channels": 4}, "final_channels: found 4 and decoder=conv"),
+        (
+            {"wedge": "random"},
+            "wedge: found images, expected volumes, which alone lack a wedge; use wedge=none",
+        ),
         ({"device": "cuda"}, "device: cuda was asked for"),
     ],
 )

@@ -31,7 +31,7 @@ def test_row_41_damaged_checkpoint(folder: Path, name: str, how: str) -> None:
     raw = bytearray(file.read_bytes())
     raw[len(raw) // 2] ^= 0x10
     file.write_bytes(raw[:-7] if how == "truncated" else raw)
-    with pytest.raises(CheckpointError, match=rf"{name}: SHA-256 .*allow_fallback=true"):
+    with pytest.raises(CheckpointError, match=rf"{name}: found SHA-256 .*allow_fallback=true"):
         read_checkpoint(folder)
     before = read_checkpoint(folder, fall_back=True)
     assert before.record.progress.step == 5
@@ -61,7 +61,7 @@ def test_row_41_missing_file_or_none_at_all(folder: Path, tmp_path: Path) -> Non
     with pytest.raises(CheckpointError, match="not a whole checkpoint"):
         read_checkpoint(folder)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+    with pytest.raises(CheckpointError, match="found no checkpoint"):
         read_checkpoint(tmp_path / "empty")
 
 

@@ -62,7 +62,7 @@ def test_row_54_a_target_of_nan_is_an_error_of_the_engine():
 def test_row_54_latents_that_are_not_finite_are_named(value, place, split):
     z = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
     z[place, 1] = value
-    message = rf"1 of \d+ {split} particles have NaN, infinite or overflowing latents \(in z1\)"
+    message = rf"{split} latents: found NaN, infinite .* 1 of \d+ particles \(in z1\)"
     with pytest.raises(DataError, match=message):
         check_latents(data_of(z))
 

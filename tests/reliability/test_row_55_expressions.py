@@ -76,7 +76,7 @@ def test_row_55_what_is_no_arithmetic_is_refused_and_never_run(text, tmp_path, m
     "step", [["__import__", "os", [0]], ["getattr", None, [0]], ["add", None, [7]], ["exp"]]
 )
 def test_row_55_steps_of_a_stored_law_are_arithmetic(step):
-    with pytest.raises(DataError, match="step 1 of a program"):
+    with pytest.raises(DataError, match="program: step 1"):
         Program.from_list([["variable", 0, []], step], variables=3)
 
 

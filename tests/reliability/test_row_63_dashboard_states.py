@@ -155,7 +155,7 @@ def test_a_tracking_server_that_goes_away_and_returns(tmp_path: Path, open_page:
     app = open_page("runs", server.uri)
     assert not app.exception
     assert "cannot be read" in app.error[0].value
-    assert "Start the tracking server" in app.error[0].value
+    assert "start the tracking server" in app.error[0].value
     server.start()
     try:
         app.button[0].click().run()  # Try again

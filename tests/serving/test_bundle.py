@@ -58,7 +58,7 @@ def test_images_without_their_channel_are_taken(bundle: Bundle) -> None:
     ("images", "message"),
     [
         (np.zeros((2, 1, 8, 8, 9)), r"found shape \(2, 1, 8, 8, 9\), expected"),
-        (np.zeros((0, 1, 8, 8, 8)), "the batch is empty"),
+        (np.zeros((0, 1, 8, 8, 8)), "found no particle"),
         (np.full((1, 1, 8, 8, 8), np.nan), "NaN"),
         (IMAGES * np.float32(3e38), "network overflows"),
         (np.zeros((2, 3, 8, 8, 8)), "found shape"),

@@ -94,7 +94,7 @@ def test_grey_levels_beyond_what_the_network_computes(tmp_path: Path) -> None:
 
 def test_all_particles_are_no_number(tmp_path: Path, stores: Path) -> None:
     csv = make_coordinates(tmp_path / "p.csv", PLACES[1:2])
-    with pytest.raises(DataError, match=r"all particles have NaN .* nonfinite=zero"):
+    with pytest.raises(DataError, match=r"found NaN .* in all particles.* nonfinite=zero"):
         predict_particles(small_bundle(), stores, csv, tmp_path / "out", SMALL, nonfinite="drop")
 
 
@@ -142,13 +142,15 @@ def test_an_output_that_is_there(tmp_path: Path) -> None:
 
 
 def test_picking_that_would_skip_particles(tmp_path: Path, stores: Path) -> None:
-    with pytest.raises(ConfigError, match=r"stride: 5 voxels skip particles .* at most 4"):
+    with pytest.raises(ConfigError, match=r"stride: found 5 voxels, expected at most 4"):
         pick(small_bundle(), stores, tmp_path / "out", SMALL, picking=Picking(stride=5))
 
 
 def test_nothing_to_pick(tmp_path: Path) -> None:
     make_tomogram(tmp_path / "stores", noise())
-    with pytest.raises(DataError, match=r"no window stands out.* pass a lower threshold"):
+    with pytest.raises(
+        DataError, match=r"found no window that stands out.* pass a lower threshold"
+    ):
         pick(
             small_bundle(),
             tmp_path / "stores",
@@ -160,5 +162,5 @@ def test_nothing_to_pick(tmp_path: Path) -> None:
 
 def test_a_tomogram_without_a_number(tmp_path: Path) -> None:
     make_tomogram(tmp_path / "stores", np.full(SHAPE, np.nan))
-    with pytest.raises(DataError, match=r"every window has NaN .*; mend the tomogram"):
+    with pytest.raises(DataError, match=r"found NaN .* in every window; mend the tomogram"):
         pick(small_bundle(), tmp_path / "stores", tmp_path / "out", SMALL)

@@ -65,16 +65,19 @@ GOOD = np.zeros((1, *SHAPE)).tolist()
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        (b"{", "body: not JSON"),
-        (b"\xff\xfe", "body: not JSON"),
-        ([1], "body: expected an object with `inputs`, found a list"),
+        (b"{", "body: cannot be read as JSON"),
+        (b"\xff\xfe", "body: cannot be read as JSON"),
+        ([1], "body: found a list, expected an object with `inputs`"),
         ({}, "inputs: expected one of `inputs` and `latents`, found nothing"),
         ({"input": GOOD}, r"body: unknown field 'input' \(did you mean 'inputs'\?\)"),
         ({"inputs": GOOD, "latents": [[0, 0, 0]]}, "found inputs, latents"),
         ({"inputs": "text"}, "inputs: expected nested lists"),
         ({"inputs": None}, "inputs: expected nested lists"),
         ({"inputs": []}, r"inputs: found shape \(0,\), expected \(n, c=1, y=4, x=4\)"),
-        ({"inputs": [[[[0] * 4] * 3 + [[0] * 3]]]}, "inputs: not a rectangular array"),
+        (
+            {"inputs": [[[[0] * 4] * 3 + [[0] * 3]]]},
+            "inputs: cannot be read as a rectangular array",
+        ),
         ({"inputs": [[[["a"] * 4] * 4]]}, "inputs: expected numbers"),
         ({"inputs": [[[[None] * 4] * 4]]}, "inputs: expected numbers"),
         ({"inputs": [[[[True] * 4] * 4]]}, "inputs: expected numbers"),
@@ -106,7 +109,7 @@ def test_values_that_are_not_finite_are_named(bad: str) -> None:
 
 
 def test_empty_packed_batch_is_refused() -> None:
-    with pytest.raises(DataError, match="inputs: the batch is empty"):
+    with pytest.raises(DataError, match="inputs: found no particle"):
         read({"inputs": packed(np.zeros((0, *SHAPE)), "float32")})
 
 

@@ -162,7 +162,7 @@ def test_changed_file_is_not_loaded(model: Path, name: str) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     try:
-        with pytest.raises(CheckpointError, match=f"{path.name}: SHA-256"):
+        with pytest.raises(CheckpointError, match=f"{path.name}: found SHA-256"):
             load_bundle(model / "artifacts" / "bundle")
     finally:
         path.write_bytes(whole)

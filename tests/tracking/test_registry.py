@@ -84,7 +84,7 @@ def test_newest_version_is_candidate_and_the_alias_stays(run_id: str, store: Mlf
 
 
 def test_a_move_decided_on_what_is_gone_is_refused(three: str) -> None:
-    with pytest.raises(RegistryError, match="moved to version 3 meanwhile, was 2"):
+    with pytest.raises(RegistryError, match="found version 3 meanwhile, expected 2"):
         move_alias(three, ALIAS, "1", "gate", seen="2")
     assert versions(three) == ["1", "2", "3"]
 
@@ -92,7 +92,7 @@ def test_a_move_decided_on_what_is_gone_is_refused(three: str) -> None:
 def test_rollback_goes_back_one_version_each_time(three: str, store: MlflowClient) -> None:
     assert [go_back(three), go_back(three)] == ["2", "1"]
     assert str(store.get_model_version_by_alias(three, ALIAS).version) == "1"
-    with pytest.raises(RegistryError, match="none that held it before version 1 is left"):
+    with pytest.raises(RegistryError, match="found none left that held it before version 1"):
         go_back(three)
     assert versions(three) == ["1", "2", "3", "2", "1"]
     assert go_back(three, "3") == "3"  # what was withdrawn can be taken up again
@@ -116,7 +116,7 @@ def test_rollback_goes_only_where_the_alias_was(
         way_back(three, ALIAS, "4")
     with pytest.raises(RegistryError, match="version 3 of m holds 'champion' now"):
         way_back(three, ALIAS, "3")
-    with pytest.raises(RegistryError, match="no version ever held it"):
+    with pytest.raises(RegistryError, match="found no version that ever held it"):
         way_back("absent", ALIAS, "previous")
     store.set_registered_model_alias(three, ALIAS, "4")  # by hand
     assert history(three, ALIAS)[-1] == Move("4", "other", 0)

@@ -152,7 +152,7 @@ def test_all_stop_at_the_step_at_which_one_was_told(together: Path, tmp_path: Pa
 
 
 def test_layers_that_see_a_part_of_the_batch_are_refused() -> None:
-    with pytest.raises(ConfigError, match="norm: batch is over the images of one process"):
+    with pytest.raises(ConfigError, match="norm: found batch and"):
         TrainState.begin(network("beta-vae", "batch"), particles(8, 0), TrainConfig(), Ranks(0, 2))
 
 

@@ -48,11 +48,11 @@ def test_ranges_are_optunas_distributions() -> None:
             "latent_dims: {type: int, low: 2.5, high: 4}",
             "latent_dims.low: Input should be a valid",
         ),
-        ("latent_dims: {type: int, low: 4, high: 2}", "low 4 is not below high 2"),
+        ("latent_dims: {type: int, low: 4, high: 2}", "found low 4, expected one below high 2"),
         ("latent_dims: {type: integer, low: 2, high: 4}", "'int'"),
         ("latent_dims: {type: int, low: 2, hihg: 4}", "latent_dims.high: Field required"),
-        ("beta: {type: float, low: 0, high: 1, log: true}", "low 0 has no logarithm"),
-        ("beta: {type: float, low: 1, high: 2, log: true, step: 0.1}", "leave out step or log"),
+        ("beta: {type: float, low: 0, high: 1, log: true}", "found low 0, which has no logarithm"),
+        ("beta: {type: float, low: 1, high: 2, log: true, step: 0.1}", "found step and log"),
         ("beta: {type: float, low: -1, high: 1}", "beta -1.0: parameter 'beta'"),
         ("beta: {type: float, low: 0, high: .inf}", "beta.high: Input should be a finite number"),
         ("decoder: {type: categorical, choices: [conv, spalt]}", "did you mean 'splat'"),
@@ -112,7 +112,7 @@ def test_objectives_by_name() -> None:
 def test_a_loss_that_the_space_rescales_is_no_objective() -> None:
     check_comparable(("val/loss",), {"learning_rate", "channels"})
     check_comparable(("classification/macro_f1",), {"beta"})
-    with pytest.raises(ConfigError, match="differ in beta, tc do not compare by val/loss"):
+    with pytest.raises(ConfigError, match="found val/loss and a space of beta, tc"):
         check_comparable(("val/loss",), {"learning_rate", "beta", "tc"})
 
 

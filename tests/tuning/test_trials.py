@@ -112,7 +112,7 @@ def test_another_study_of_the_same_name_is_refused(
     with pytest.raises(ConfigError) as refusal:
         tune(tmp_path, pool, trials=2, space=other)
     assert str(refusal.value) == (
-        "study: 'fake' is another study: space.x.high was 1, now 2; use another `study`"
+        "study: found 'fake' with other settings (space.x.high was 1, now 2); use another `study`"
     )
 
 

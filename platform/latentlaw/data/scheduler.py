@@ -81,7 +81,7 @@ class TaskRunner:
             more = f" and {len(deadly) - _MOST_NAMED} more" if len(deadly) > _MOST_NAMED else ""
             raise WorkerError(
                 f"scheduler: each worker that was given {names}{more} died, most likely out of "
-                "memory; the rest is done. Use a smaller `shard` or `batch_size`, workers with "
+                "memory; the rest is done: use a smaller `shard` or `batch_size`, workers with "
                 "more memory, or scheduler=threads"
             )
 
@@ -133,7 +133,7 @@ def open_scheduler(scheduler: str) -> Iterator[TaskRunner]:
             yield _runner(client, sum(client.nthreads().values()))
     else:
         raise ConfigError(
-            f"scheduler: {scheduler!r} is not `local`, `threads` or a `tcp://` address"
+            f"scheduler: found {scheduler!r}, expected local, threads or a tcp:// address"
         )
 
 

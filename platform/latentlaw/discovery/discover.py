@@ -200,18 +200,18 @@ def discover_laws(
 
 def _check_options(budget_s: float, max_complexity: int, threads: int, targets: str) -> None:
     if not 0 < budget_s < float("inf"):
-        raise ConfigError(f"budget_s={budget_s}: expected a number of seconds above 0")
+        raise ConfigError(f"budget_s: found {budget_s}, expected seconds above 0")
     if not SMALLEST_COMPLEXITY <= max_complexity <= LARGEST_COMPLEXITY:
         raise ConfigError(
-            f"max_complexity={max_complexity}: expected {SMALLEST_COMPLEXITY} to "
-            f"{LARGEST_COMPLEXITY} nodes an expression"
+            f"max_complexity: found {max_complexity}, expected {SMALLEST_COMPLEXITY} to "
+            f"{LARGEST_COMPLEXITY} nodes per expression"
         )
     if threads < 1:
-        raise ConfigError(f"threads={threads}: expected 1 or more")
+        raise ConfigError(f"threads: found {threads}, expected 1 or more")
     if targets not in TARGETS:
         raise ConfigError(
-            f"targets={targets!r} is unknown{nearest_hint(targets, TARGETS)}: "
-            f"use one of {', '.join(TARGETS)}"
+            f"targets: found {targets!r}{nearest_hint(targets, TARGETS)}, expected one of "
+            f"{', '.join(TARGETS)}"
         )
 
 

@@ -108,13 +108,13 @@ def check_latents(data: LatentData) -> tuple[LatentScaling, tuple[str, ...]]:
     counts = np.bincount(data.train.labels, minlength=data.classes)
     if (counts > 0).sum() < 2:
         raise DataError(
-            f"discovery needs two or more classes in the training split, found "
-            f"{int((counts > 0).sum())}: give data with more classes or split it anew"
+            f"latents: found {int((counts > 0).sum())} class in the training split, expected two "
+            "or more; give data with more classes or split it anew"
         )
     if (counts == 0).any():
         missing = [data.class_names[k] for k in np.flatnonzero(counts == 0)]
         raise DataError(
-            f"no training particle of class {', '.join(map(repr, missing))}: "
+            f"latents: found no training particle of class {', '.join(map(repr, missing))}; "
             "add particles, merge the class with another, or leave it out"
         )
     return _learn_scaling(data)
@@ -141,7 +141,7 @@ def _learn_scaling(data: LatentData) -> tuple[LatentScaling, tuple[str, ...]]:
     constant = (wide.max(0) == wide.min(0)) | (spread <= 1e-6 * np.abs(mean))
     if constant.all():
         raise DataError(
-            "every latent is constant on the training split, so there is nothing to discover: "
+            "latents: found every one constant on the training split, so nothing to discover; "
             "train the model longer or with a smaller beta"
         )
     scale = np.where(constant, 1.0, spread)
@@ -151,12 +151,12 @@ def _learn_scaling(data: LatentData) -> tuple[LatentScaling, tuple[str, ...]]:
 
 def _check_names(data: LatentData) -> None:
     if len(set(data.class_names)) != len(data.class_names):
-        raise DataError(f"class names must differ, found {list(data.class_names)}")
+        raise DataError(f"class_names: found {list(data.class_names)}, expected different ones")
     wrong = [name for name in data.latent_names if not IDENTIFIER.fullmatch(name)]
     if wrong or len(set(data.latent_names)) != len(data.latent_names):
         raise DataError(
-            f"latent names must be different identifiers such as z0, found "
-            f"{wrong or list(data.latent_names)}"
+            f"latent_names: found {wrong or list(data.latent_names)}, expected different "
+            "identifiers such as z0"
         )
 
 
@@ -164,20 +164,23 @@ def _check_split(name: str, split: LatentSplit, data: LatentData) -> None:
     latents, labels = split.latents, split.labels
     if latents.ndim != 2 or latents.shape != (len(labels), data.dims):
         raise DataError(
-            f"{name} latents have shape {latents.shape}, expected ({len(labels)}, {data.dims}): "
+            f"{name} latents: found shape {latents.shape}, expected ({len(labels)}, {data.dims}): "
             "one row per particle and one column per latent name"
         )
     if len(labels) == 0:
-        raise DataError(f"the {name} split is empty: give more particles or other fractions")
+        raise DataError(
+            f"{name} latents: found no particle; give more particles or other fractions"
+        )
     bad = ~np.isfinite(latents) | (np.abs(latents) > LARGEST)
     if bad.any():
         columns = [data.latent_names[j] for j in np.flatnonzero(bad.any(0))[:5]]
         raise DataError(
-            f"{int(bad.any(1).sum())} of {len(labels)} {name} particles have NaN, infinite or "
-            f"overflowing latents (in {', '.join(columns)}): check that training converged"
+            f"{name} latents: found NaN, infinite or overflowing values for "
+            f"{int(bad.any(1).sum())} of {len(labels)} particles (in {', '.join(columns)}); check "
+            "that training converged"
         )
     if labels.min() < 0 or labels.max() >= data.classes:
         raise DataError(
-            f"{name} labels run from {labels.min()} to {labels.max()}, expected 0 to "
-            f"{data.classes - 1}: leave unlabelled particles out"
+            f"{name} labels: found {labels.min()} to {labels.max()}, expected 0 to "
+            f"{data.classes - 1}; leave unlabelled particles out"
         )

@@ -63,33 +63,33 @@ class ModelConfig(BaseModel):
         step = 2**self.depth
         if any(size % step for size in self.image_shape[1:]):
             raise ConfigError(
-                f"depth {self.depth} halves a box {self.depth} times, but {self.image_shape[1:]} "
-                f"is not divisible by {step}; use depth={deepest(self.image_shape[1:])} "
-                "or another box"
+                f"depth: found {self.depth}, which halves a box {self.depth} times, expected a "
+                f"box {self.image_shape[1:]} divisible by {step}; use "
+                f"depth={deepest(self.image_shape[1:])} or another box"
             )
         if self.final_channels and self.decoder != "splat":
             raise ConfigError(
-                f"final_channels: {self.final_channels} convolution channels after Gaussians were "
-                "asked for, but the decoder is conv; use decoder=splat or final_channels=0"
+                f"final_channels: found {self.final_channels} and decoder=conv, expected 0, since "
+                "they come after Gaussians; use decoder=splat or final_channels=0"
             )
         if self.tilt_range is not None and (self.dims != 3 or self.reconstruction != "mse"):
             raise ConfigError(
-                f"tilt_range: a tilt series of {self.tilt_range:g} degrees is of volumes that are "
-                f"compared by mse, found {self.dims}-D and {self.reconstruction}; use "
+                f"tilt_range: found {self.tilt_range:g} degrees for {self.dims}-D images and "
+                f"reconstruction={self.reconstruction}, expected volumes and mse; use "
                 "tilt_range=none"
             )
         turned = self.normalisation.alignment != "none"
         if turned and (self.tilt_range is not None or self.explicit_pose):
             raise ConfigError(
-                f"alignment: {self.normalisation.alignment} turns each image, so that neither its "
-                "missing wedge nor its pose in the box is known; use alignment=none, or "
-                "tilt_range=none and decoder=conv"
+                f"alignment: found {self.normalisation.alignment}, which rotates each image, so "
+                "that neither its missing wedge nor its pose in the box is known; use "
+                "alignment=none, or tilt_range=none and decoder=conv"
             )
         wanted = splat_pose_dims(self.dims)
         if self.decoder == "splat" and self.pose_dims not in (0, wanted):
             raise ConfigError(
-                f"pose_dims {self.pose_dims} does not fit the splat decoder, whose pose in "
-                f"{self.dims}-D has {wanted} numbers; leave pose_dims at auto"
+                f"pose_dims: found {self.pose_dims}, expected the {wanted} of the splat decoder "
+                f"in {self.dims}-D; use pose_dims=auto"
             )
         return self
 

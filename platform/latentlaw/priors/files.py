@@ -36,7 +36,9 @@ def read_affinity(path: str | Path) -> AffinityTable:
     for name in names:
         if not name or names.count(name) > 1:
             found = "twice" if name else "without a name"
-            raise DataError(f"{path}: a class stands in the header {found}: {name!r}; rename it")
+            raise DataError(
+                f"{path}: header: found class {name!r} {found}, expected a name each; rename it"
+            )
     if cells.shape != (len(names), len(names)):
         raise DataError(_not_square(path, names, cells.shape))
     values = pd.DataFrame(cells).apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
@@ -62,8 +64,8 @@ def _read_csv(path: Path) -> tuple[list[str], NDArray[Any]]:
         )
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: not a readable affinity CSV ({error}); expected a header of class names and "
-            "a row of numbers per class"
+            f"{path}: cannot be read as an affinity CSV ({error}); expected a header of class "
+            "names and a row of numbers per class"
         ) from error
     text = frame.to_numpy(dtype=str)
     header, cells = text[0].tolist(), text[1:]
@@ -86,13 +88,13 @@ def _row_order(path: Path, rows: list[str], names: list[str]) -> list[int]:
     for name in rows:
         if name not in names:
             raise DataError(
-                f"{path}: row {name!r} is not among the columns{nearest_hint(name, names)}; "
+                f"{path}: found row {name!r} and no such column{nearest_hint(name, names)}, "
                 "expected the row names to be those of the header, or no column of row names"
             )
     missing = [name for name in names if rows.count(name) != 1]
     if missing:
         raise DataError(
-            f"{path}: column {missing[0]!r} has {rows.count(missing[0])} rows, expected one"
+            f"{path}: found {rows.count(missing[0])} rows of column {missing[0]!r}, expected one"
         )
     return [rows.index(name) for name in names]
 
@@ -104,8 +106,8 @@ def _read_array(path: Path) -> tuple[list[str], NDArray[Any]]:
         return names.read_text(encoding="utf-8").splitlines(), values
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: not a readable affinity ({error}); expected an array of numbers, and its "
-            f"class names, one per line, in {names.name}"
+            f"{path}: cannot be read as an affinity ({error}); expected an array of numbers, and "
+            f"its class names, one per line, in {names.name}"
         ) from error
 
 

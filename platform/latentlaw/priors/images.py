@@ -56,7 +56,10 @@ def _best_correlations(images: NDArray[Any], blur: float) -> NDArray[np.float64]
     fluctuations = polar - np.einsum("nra,r->n", polar, weights)[:, None, None]
     norms = np.sqrt(np.einsum("nra,r->n", fluctuations**2, weights))
     if norms.min() <= 1e-9 * max(float(norms.max()), 1e-300):
-        raise DataError(f"affinity: image {int(norms.argmin())} of {len(images)} is constant")
+        raise DataError(
+            f"affinity: found a constant image, {int(norms.argmin())} of {len(images)}; leave it "
+            "out"
+        )
     spectra = np.fft.rfft(fluctuations / norms[:, None, None] * weights[:, None] ** 0.5)
     rows = [
         np.fft.irfft(np.einsum("rk,nrk->nk", spectrum.conj(), spectra), _ANGLES).max(axis=1)

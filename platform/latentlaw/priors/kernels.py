@@ -39,8 +39,8 @@ def centred_affinity(names: tuple[str, ...], similarities: Matrix) -> AffinityTa
     norms = np.diag(centred)
     if norms.min() < _SAME:
         raise DataError(
-            f"affinity: template {names[norms.argmin()]!r} does not differ from the mean of all "
-            f"{len(names)}; expected different shapes, so compare the files or take a finer "
+            f"affinity: found template {names[norms.argmin()]!r} no other than the mean of all "
+            f"{len(names)}, expected different shapes; compare the files or take a finer "
             "`resolution`"
         )
     values = np.clip(centred / np.sqrt(np.outer(norms, norms)), -1, 1)

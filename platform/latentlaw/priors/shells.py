@@ -96,8 +96,8 @@ def _positive(density_map: DensityMap) -> NDArray[np.float32]:
     total = density.sum(dtype=np.float64)
     if density.ndim != 3 or not np.isfinite(total) or total <= 0:
         raise DataError(
-            f"affinity: map {density_map.name!r} of shape {density.shape} holds no positive "
-            "density, or values that are not finite; expected a volume with protein bright"
+            f"affinity: found no positive density, or values that are not finite, in map "
+            f"{density_map.name!r} of shape {density.shape}, expected a volume, protein bright"
         )
     return density
 

@@ -29,9 +29,9 @@ class AffinityTable:
         for name in class_names:
             if name not in self.class_names:
                 raise DataError(
-                    f"affinity: class {str(name)!r} of the data is not in the table"
-                    f"{nearest_hint(name, self.class_names)}; it holds "
-                    f"{len(self.class_names)} classes: {', '.join(self.class_names[:8])}, …"
+                    f"affinity: found no class {str(name)!r} of the data"
+                    f"{nearest_hint(name, self.class_names)}, expected it among the table's "
+                    f"{len(self.class_names)}: {', '.join(self.class_names[:8])}, …"
                 )
         rows = [self.class_names.index(name) for name in class_names]
         return AffinityTable(tuple(class_names), self.values[np.ix_(rows, rows)])

@@ -157,7 +157,8 @@ class _Server:
                     parts.append(part)
         except TimeoutError:
             raise RefusedError(
-                408, f"body: not whole after {self.limits.body_s:g} s, {size} bytes arrived"
+                408,
+                f"body: found {size} bytes after {self.limits.body_s:g} s, expected it whole",
             ) from None
         return b"".join(parts)
 
@@ -165,10 +166,12 @@ class _Server:
         """Refuse what a page of another site, or a name that was bent to this address, sends."""
         host = request.headers.get("host", "")
         if _without_port(host) not in self.limits.hosts:
-            raise RefusedError(403, f"Host: found {host[:80]!r}, which this server does not have")
+            raise RefusedError(403, f"Host: found {host[:80]!r}, expected a name of this server")
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
-            raise RefusedError(403, f"Origin: requests of {origin[:80]!r} are not answered")
+            raise RefusedError(
+                403, f"Origin: found {origin[:80]!r}, expected none or a name of this server"
+            )
 
     @staticmethod
     def _check_type(request: HttpRequest) -> None:

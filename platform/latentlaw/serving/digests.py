@@ -54,8 +54,8 @@ def read_checked(folder: Path, name: str, digests: dict[str, str]) -> bytes:
     found = _sha256(content)
     if found != wanted:
         raise CheckpointError(
-            f"{folder / name}: SHA-256 {found[:12]}… where {wanted[:12]}… was recorded; "
-            "the file was changed or damaged, fetch the model again"
+            f"{folder / name}: found SHA-256 {found[:12]}…, expected {wanted[:12]}…: the file was "
+            "changed or damaged; fetch the model again"
         )
     return content
 

@@ -77,7 +77,7 @@ def load_law(folder: Path) -> LawBundle:
     digests = read_digests(folder)
     if _EQUATIONS not in digests:
         raise CheckpointError(
-            f"{folder}: the model has no equations, so latents alone are not answered; give the "
+            f"{folder}: found no equations, so latents alone are not answered; give the "
             "model of a `discover` run"
         )
     texts = [read_checked(folder, name, digests) for name in (_HEAD, _EQUATIONS)]

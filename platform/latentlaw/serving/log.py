@@ -76,7 +76,7 @@ def load_logged_bundle(model: str) -> Bundle:
         with fetched(f"{uri}/artifacts/bundle") as folder:
             return load_bundle(folder)
     except (mlflow.exceptions.MlflowException, OSError) as error:
-        raise RegistryError(f"{model}: no logged model at {uri} ({error})") from error
+        raise RegistryError(f"{model}: found no logged model at {uri} ({error})") from error
 
 
 def load_example(model: str) -> NDArray[np.float32]:
@@ -92,9 +92,9 @@ def load_example(model: str) -> NDArray[np.float32]:
         with fetched(uri) as folder:
             example = Model.load(folder).load_input_example(str(folder))
     except (mlflow.exceptions.MlflowException, OSError) as error:
-        raise RegistryError(f"{model}: no logged model at {uri} ({error})") from error
+        raise RegistryError(f"{model}: found no logged model at {uri} ({error})") from error
     if example is None:
-        raise RegistryError(f"{model}: was logged without example images; log the model again")
+        raise RegistryError(f"{model}: found no example images; log the model again")
     return np.asarray(example, dtype=np.float32)
 
 

@@ -74,7 +74,7 @@ def read_request(
     if len(given) != 1:
         wanted = "`latents`" if image_shape is None else "one of `inputs` and `latents`"
         found = ", ".join(given) or ", ".join(str(name)[:40] for name in list(fields)[:5])
-        raise DataError(f"inputs: expected {wanted}, found {found or 'nothing'}")
+        raise DataError(f"inputs: found {found or 'nothing'}, expected {wanted}")
     name = given[0]
     values = _values(name, fields[name], most)
     if name == "latents":
@@ -118,13 +118,13 @@ def check_latents(latents: NDArray[Any], dims: int) -> NDArray[np.float32]:
 
 def _checked(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
     if not len(values):
-        raise DataError(f"{name}: the batch is empty")
+        raise DataError(f"{name}: found no particle, expected one at least")
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and told below
         values = values.astype(np.float32, copy=False)
     if not np.isfinite(values).all():
         bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
         raise NotFiniteError(
-            f"{name}: NaN or infinite values in particle {', '.join(map(str, bad[:5]))}"
+            f"{name}: found NaN or infinite values in particle {', '.join(map(str, bad[:5]))}"
             f"{' …' if len(bad) > 5 else ''} of {len(values)}; mend or leave them out"
         )
     return values
@@ -141,13 +141,13 @@ def _json(body: bytes) -> Mapping[str, Any]:
         fields = json.loads(body)
     except RecursionError:
         raise DataError(
-            "body: the JSON is nested too deeply; expected `inputs` of images"
+            "body: found JSON nested too deeply, expected `inputs` of images"
         ) from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"body: not JSON ({str(error)[:80]})") from None
+        raise DataError(f"body: cannot be read as JSON ({str(error)[:80]})") from None
     if not isinstance(fields, dict):
         kind = "a list" if isinstance(fields, list) else type(fields).__name__
-        raise DataError(f"body: expected an object with `inputs`, found {kind}")
+        raise DataError(f"body: found {kind}, expected an object with `inputs`")
     _check_keys("body", fields, _FIELDS)
     return fields
 
@@ -176,7 +176,7 @@ def _values(name: str, given: Any, most: int | None) -> NDArray[Any]:
         values = np.array(given)
     except (ValueError, OverflowError, RecursionError) as error:
         raise DataError(
-            f"{name}: not a rectangular array of numbers ({str(error)[:80]})"
+            f"{name}: cannot be read as a rectangular array of numbers ({str(error)[:80]})"
         ) from None
     if values.dtype.kind not in "fiu" and values.size:
         raise DataError(f"{name}: expected numbers in nested lists of equal length")
@@ -187,7 +187,7 @@ def _packed(name: str, given: Mapping[str, Any], most: int | None) -> NDArray[An
     _check_keys(name, given, _PACKED)
     for key in ("b64", "shape"):
         if key not in given:
-            raise DataError(f"{name}.{key}: is lacking; expected b64, shape and dtype")
+            raise DataError(f"{name}.{key}: found none, expected b64, shape and dtype")
     shape, dtype = given["shape"], given.get("dtype", "float32")
     if dtype not in DTYPES:
         raise DataError(f"{name}.dtype: found {str(dtype)[:40]!r}, expected {', '.join(DTYPES)}")
@@ -203,7 +203,7 @@ def _packed(name: str, given: Mapping[str, Any], most: int | None) -> NDArray[An
     try:
         raw = base64.b64decode(given["b64"], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DataError(f"{name}.b64: not base64 ({error})") from None
+        raise DataError(f"{name}.b64: cannot be read as base64 ({error})") from None
     wanted = math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize
     if len(raw) != wanted:
         raise DataError(
@@ -225,4 +225,4 @@ def _check_keys(where: str, given: Mapping[str, Any], known: Sequence[str]) -> N
     for key in given:
         if key not in known:
             hint = nearest_hint(key[:40], known) or f"; known: {', '.join(known)}"
-            raise DataError(f"{where}: unknown field {key[:40]!r}{hint}")
+            raise DataError(f"{where}: found unknown field {key[:40]!r}{hint}")

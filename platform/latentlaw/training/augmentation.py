@@ -105,7 +105,9 @@ def check_wedge(wedge: Wedge | None, dims: int) -> None:
         If a wedge is asked for in images of other than 3 spatial axes.
     """
     if wedge is not None and dims != 3:
-        raise ConfigError("wedge: a missing wedge is of volumes, found images; use wedge=none")
+        raise ConfigError(
+            "wedge: found images, expected volumes, which alone lack a wedge; use wedge=none"
+        )
 
 
 def apply_transforms(images: Tensor, transforms: Transforms) -> Tensor:

@@ -174,7 +174,7 @@ def read_checkpoint(folder: Path, *, fall_back: bool = False) -> Checkpoint:
         )
     there = _numbered(folder)
     if not there:
-        raise CheckpointError(f"resume: {folder} holds no checkpoint; train without resume")
+        raise CheckpointError(f"resume: {folder}: found no checkpoint; train without resume")
     try:
         return _read(there[-1])
     except CheckpointError as error:
@@ -194,8 +194,8 @@ def _read(path: Path) -> Checkpoint:
             found = hashlib.sha256(content).hexdigest()
             if found != digests[name]:
                 raise CheckpointError(
-                    f"{path / name}: SHA-256 {found[:12]}… of {len(content)} bytes, where "
-                    f"{digests[name][:12]}… was recorded; the file was changed or damaged, resume "
+                    f"{path / name}: found SHA-256 {found[:12]}… of {len(content)} bytes, "
+                    f"expected {digests[name][:12]}…: the file was changed or damaged; resume "
                     "from an earlier one"
                 )
         record = Record.model_validate_json(files[_RECORD])

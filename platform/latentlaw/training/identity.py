@@ -54,8 +54,9 @@ def check_identity(then: Mapping[str, Any], now: Mapping[str, Any], *, allow: bo
     ]
     if changed and not allow:
         raise ResumeError(
-            f"resume: {len(changed)} differences to the run that was begun: {'; '.join(changed)}. "
-            "Give the values it had, or go on with these by allow_change=true"
+            f"resume: found {len(changed)} differences to the run that was begun "
+            f"({'; '.join(changed)}), expected none; give the values it had, or go on with these "
+            "by allow_change=true"
         )
     return changed
 

@@ -217,5 +217,5 @@ def _means(split: str, totals: Terms, count: int) -> dict[str, float]:
     """
     means = {f"{split}/{name}": float(total) / count for name, total in totals.items()}
     if not means or not all(map(math.isfinite, means.values())):
-        raise DataError(f"train: the loss is no longer finite ({means}); lower learning_rate")
+        raise DataError(f"train: found a loss that is not finite ({means}); lower learning_rate")
     return means

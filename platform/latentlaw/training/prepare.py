@@ -85,15 +85,16 @@ def prepare(
     trained = sorted(set(labels[split == TRAIN]) - {""})
     if len(trained) < 2:
         raise DataError(
-            f"{stack.path}: training has {len(trained)} class ({listed(class_counts(labels))}); a "
-            "classifier needs two: label more particles, or hold out fewer classes"
+            f"{stack.path}: found {len(trained)} class to train on "
+            f"({listed(class_counts(labels))}), expected two for a classifier; label more "
+            "particles, or hold out fewer classes"
         )
     bad = not_finite(stack.images)
     if len(bad):
         ids = stack.table["particle_id"].iloc[bad].tolist()
         raise DataError(
-            f"{stack.path}: {len(ids)} particles hold NaN or infinite values: {ids[:5]}; "
-            "leave them out"
+            f"{stack.path}: found NaN or infinite values in {len(ids)} particles, "
+            f"{', '.join(ids[:5])}; leave them out"
         )
     return PreparedData(stack.images, labels, split, trained, stack.voxel_size_a)
 

@@ -118,7 +118,9 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     try:
         dist.init_process_group(backend, timeout=_PATIENCE)
     except ValueError as error:
-        raise ConfigError(f"WORLD_SIZE={size}: {error}; start by torchrun") from error
+        raise ConfigError(
+            f"environment: found WORLD_SIZE={size} ({error}); start by torchrun"
+        ) from error
     try:
         yield ranks
     except PreemptedError:

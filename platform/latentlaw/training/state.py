@@ -56,8 +56,8 @@ class TrainState:
         """
         if ranks.size > 1 and model.config.norm == "batch":
             raise ConfigError(
-                f"norm: batch is over the images of one process, of which there are {ranks.size}; "
-                "use norm=group"
+                f"norm: found batch and {ranks.size} processes, expected one, whose images it is "
+                "over; use norm=group"
             )
         if model.config.dims == 3:  # faster on a CPU; 2-D images gain nothing
             _channels_last(model)

@@ -80,9 +80,9 @@ def _skip(state: TrainState, terms: Terms, max_skipped: int) -> None:
     if state.progress.skipped > max_skipped:
         found = {name: float(value.detach()) for name, value in terms.items()}
         raise DataError(
-            f"train: loss or gradient was not finite in {state.progress.skipped} steps, the last "
-            f"of epoch {state.progress.epoch} ({found}); at most {max_skipped} are skipped: "
-            "lower learning_rate, or look for extreme values in the data"
+            f"train: found a loss or gradient that is not finite in {state.progress.skipped} "
+            f"steps, the last of epoch {state.progress.epoch} ({found}), expected at most "
+            f"{max_skipped}; lower learning_rate, or look for extreme values in the data"
         )
 
 

@@ -54,7 +54,7 @@ def parse_objectives(text: str) -> tuple[str, ...]:
         if name not in DIRECTIONS:
             known = (*DIRECTIONS, *SHORTHANDS)
             hint = nearest_hint(name, known) or f"; known: {', '.join(known)}"
-            raise ConfigError(f"objective: no measure {name!r} of validation data{hint}")
+            raise ConfigError(f"objective: found no measure {name!r} of validation data{hint}")
         if names.count(name) > 1:
             raise ConfigError(f"objective: found {name!r} twice, expected once")
     return names
@@ -71,7 +71,7 @@ def check_comparable(objectives: tuple[str, ...], varied: set[str]) -> None:
     for name in set(objectives) & set(SCALES):
         if rescaling := sorted(varied & (SCALES[name] | _OF_IMAGES)):
             raise ConfigError(
-                f"objective: trials that differ in {', '.join(rescaling)} do not compare by "
-                f"{name}, which these rescale; take them out of the space, or use a measure such "
+                f"objective: found {name} and a space of {', '.join(rescaling)}, which rescale "
+                "it; take them out of the space, or use a measure such "
                 "as classification/macro_f1"
             )

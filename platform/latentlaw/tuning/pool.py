@@ -81,7 +81,9 @@ def cluster_pool(address: str) -> Iterator[Pool]:
     with cluster_client(address) as client:
         slots = sum(client.nthreads().values())
         if not slots:
-            raise ConfigError(f"scheduler: {address} has no workers; start some")
+            raise ConfigError(
+                f"scheduler: found no workers at {address}, expected at least one; start some"
+            )
         key = uuid4().hex
         try:
             # pure=False: the same trial after a failed task must not be a cached result.

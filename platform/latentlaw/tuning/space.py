@@ -28,13 +28,13 @@ class _Interval(_Range):
     @model_validator(mode="after")
     def _fits(self) -> "_Interval":
         if not self.low < self.high:
-            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+            raise ValueError(f"found low {self.low:g}, expected one below high {self.high:g}")
         if self.log and self.low <= 0:
             raise ValueError(
-                f"low {self.low:g} has no logarithm; use a low above 0, or log: false"
+                f"found low {self.low:g}, which has no logarithm; use a low above 0, or log: false"
             )
         if self.log and self.step is not None:
-            raise ValueError("a step is of a linear range; leave out step or log")
+            raise ValueError("found step and log, expected one of the two; leave one out")
         return self
 
     def ends(self) -> tuple[Choice, ...]:

@@ -122,7 +122,7 @@ def begin_study(ref: StudyRef, settings: Mapping[str, Any]) -> optuna.Study:
     if found is None:
         if study.get_trials(deepcopy=False):
             raise ConfigError(
-                f"study: {ref.name!r} was made by something else; use another `study`"
+                f"study: found {ref.name!r}, which was made by something else; use another `study`"
             )
         study.set_metric_names(asked["objective"])
         study.set_user_attr(KEY, uuid.uuid4().hex[:8])
@@ -130,7 +130,8 @@ def begin_study(ref: StudyRef, settings: Mapping[str, Any]) -> optuna.Study:
         found = asked
     if differing := _differences(found, asked):
         raise ConfigError(
-            f"study: {ref.name!r} is another study: {'; '.join(differing)}; use another `study`"
+            f"study: found {ref.name!r} with other settings ({'; '.join(differing)}); use another "
+            "`study`"
         )
     return open_study(ref)
 

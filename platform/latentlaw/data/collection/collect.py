@@ -118,7 +118,7 @@ def _survey(path: Path, listing: Listing, box: int | None) -> _Survey:
         raise DataError("\n".join([f"{path}: no image can be read:", *failures]))
     if bad:
         raise DataError(
-            f"{path}: NaN or infinite values in {len(bad)} files: {', '.join(bad[:5])}; "
+            f"{path}: found NaN or infinite values in {len(bad)} files: {', '.join(bad[:5])}; "
             "mend them or leave them out"
         )
     dtype = next(iter(types)) if len(types) == 1 else np.dtype(np.float32)

@@ -89,7 +89,8 @@ def merge_classes(labels: "pd.Series[str]", merge: str | None) -> "pd.Series[str
             known = sorted(set(labels.dropna()))
             if member not in known:
                 raise ConfigError(
-                    f"merge: no class {member!r}{nearest_hint(member, known)}; found {known}"
+                    f"merge: found no class {member!r}{nearest_hint(member, known)}, expected one "
+                    f"of {', '.join(known)}"
                 )
             labels = labels.mask(labels == member, target.strip())
     return labels
@@ -100,12 +101,14 @@ def _list_npz(path: Path) -> Listing:
         with np.load(path, allow_pickle=False) as archive:
             content = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a readable .npz of plain arrays ({error})") from error
+        raise DataError(
+            f"{path}: cannot be read as an .npz of plain arrays ({error}); save it again"
+        ) from error
     missing = {"images", "labels"} - set(content)
     if missing:
         raise DataError(
-            f"{path}: no array {sorted(missing)}, found {sorted(content)}; expected images and "
-            "labels, and class_names where labels are numbers"
+            f"{path}: found arrays {', '.join(sorted(content))}, no {', '.join(sorted(missing))}; "
+            "expected images and labels, and class_names where labels are numbers"
         )
     images, labels = content["images"], content["labels"]
     names = content.get("class_names")
@@ -117,7 +120,9 @@ def _list_npz(path: Path) -> Listing:
             )
         labels = np.where(labels < 0, "", names[labels])
     if images.ndim - 1 not in PLAIN_AXES:
-        raise DataError(f"{path}: images of shape {images.shape}, expected (n, [c, z,] y, x)")
+        raise DataError(
+            f"{path}: found images of shape {images.shape}, expected (n, [c, z,] y, x)"
+        )
     for name in ("labels", "group"):
         if name in content and len(content[name]) != len(images):
             raise DataError(
@@ -136,7 +141,7 @@ def _list_folder(folder: Path) -> Listing:
     table = folder / "labels.csv"
     rows = _read_labels(table) if table.exists() else _label_by_name(folder)
     if rows.empty:
-        raise DataError(f"{folder}: no image is listed")
+        raise DataError(f"{folder}: found no image, expected at least one; add some")
     stems = rows["source"].map(lambda name: image_stem(Path(name).name))
     if stems.duplicated().any():  # the same name in several folders, or with several endings
         stems = rows["source"].map(image_stem)
@@ -148,7 +153,7 @@ def _label_by_name(folder: Path) -> pd.DataFrame:
     """Label images by their folder, else by their name up to its first `_`."""
     files = sorted(p for p in folder.rglob("[!.]*") if image_kind(p) and p.is_file())
     if not files:
-        raise DataError(f"{folder}: no image found; expected {', '.join(IMAGE_SUFFIXES)}")
+        raise DataError(f"{folder}: found no image, expected {', '.join(IMAGE_SUFFIXES)}")
     names = [p.relative_to(folder) for p in files]
     labels = [n.parts[0] if len(n.parts) > 1 else n.name.split("_")[0] for n in names]
     return pd.DataFrame({"source": [str(n) for n in names], "label": labels})
@@ -160,18 +165,24 @@ def _read_labels(table: Path) -> pd.DataFrame:
         # A class may be called NA or None.
         rows = pd.read_csv(table, dtype=str, keep_default_na=False).replace("", pd.NA)
     except (OSError, ValueError) as error:
-        raise DataError(f"{table}: not a readable CSV of file, label ({error})") from error
+        raise DataError(f"{table}: cannot be read as a CSV of file, label ({error})") from error
     missing = {"file", "label"} - set(rows)
     if missing:
-        raise DataError(f"{table}: no column {sorted(missing)}; found {list(rows.columns)}")
+        raise DataError(
+            f"{table}: found columns {', '.join(rows.columns)}, expected "
+            f"{', '.join(sorted(missing))} too; add them"
+        )
     for line, name in enumerate(rows["file"], start=2):
         if pd.isna(name):
-            raise DataError(f"{table}: line {line} names no file; fill it in or leave it out")
+            raise DataError(f"{table}: line {line}: found no file; fill it in or leave it out")
         if not _is_within(name):
             raise DataError(f"{table}: {name!r} leaves the folder; list files within it")
     absent = [name for name in rows["file"] if not (table.parent / name).is_file()]
     if absent:
-        raise DataError(f"{table}: {len(absent)} files are not there, the first {absent[0]}")
+        raise DataError(
+            f"{table}: found no file for {len(absent)} rows, the first {absent[0]}; put them "
+            "back or leave the rows out"
+        )
     twice = rows.loc[rows["file"].duplicated(), "file"]
     if len(twice):
         raise DataError(f"{table}: {twice.iloc[0]} is listed twice; leave one of them out")

@@ -53,25 +53,28 @@ def read_coordinates(
         return _read_csv(path, label)
     if path.suffix == ".txt":
         return _read_locations(path, pixel_size_a)
-    raise DataError(f"{path}: expected coordinates as .star, .csv, .txt or copick .json")
+    raise DataError(f"{path}: found another ending, expected .star, .csv, .txt or copick .json")
 
 
 def _read_csv(path: Path, label: str | None) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype={"tomogram": str, "label": str, "particle_id": str})
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable CSV of coordinates ({error})") from error
+        raise DataError(f"{path}: cannot be read as a CSV of coordinates ({error})") from error
     found = list(table.columns)
     missing = [name for name in ("tomogram", *_POSITION) if name not in table]
     if missing:
         raise DataError(
-            f"{path}: no column {', '.join(missing)}; expected tomogram,z,y,x in angstrom, "
-            f"found {', '.join(found)}"
+            f"{path}: found columns {', '.join(found)}, no {', '.join(missing)}; expected "
+            "tomogram,z,y,x in angstrom"
         )
     if table.empty:
-        raise DataError(f"{path}: no particles; expected a row for each")
+        raise DataError(f"{path}: found no particles, expected a row for each")
     if label is not None and label not in table:
-        raise DataError(f"{path}: no label column {label!r}{nearest_hint(label, found)}; {found}")
+        raise DataError(
+            f"{path}: found no label column {label!r}{nearest_hint(label, found)}, expected one "
+            f"of {', '.join(found)}"
+        )
     if label is not None:
         table["label"] = table[label].astype(str)
     numbers = table[_POSITION].apply(lambda column: pd.to_numeric(column, errors="coerce"))
@@ -79,7 +82,8 @@ def _read_csv(path: Path, label: str | None) -> pd.DataFrame:
     if bad.any() or table["tomogram"].isna().any():
         line = int(np.argmax(bad | np.asarray(table["tomogram"].isna()))) + 2
         raise DataError(
-            f"{path}: line {line}: a coordinate is not a number, or no tomogram; fill it in"
+            f"{path}: line {line}: found a coordinate that is no number, or no tomogram; fill it "
+            "in"
         )
     table[_POSITION] = numbers
     kept = ["particle_id", "label", "tomogram", *_POSITION, "qw", "qx", "qy", "qz", "group"]
@@ -102,7 +106,7 @@ def _read_picks(path: Path) -> pd.DataFrame:
             ) from error
     if not rows:
         raise DataError(
-            f"{path}: no picks found; expected copick's ExperimentRuns/RUN/Picks/*.json, or *.json"
+            f"{path}: found no picks, expected copick's ExperimentRuns/RUN/Picks/*.json, or *.json"
         )
     return pd.DataFrame(rows).assign(**{CENTRED: False})
 
@@ -111,7 +115,7 @@ def _pick(picks: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
     """Convert a point to a row; its 4x4 matrix rotates and shifts the reference, in angstrom."""
     matrix = np.asarray(point.get("transformation_", np.eye(4)), dtype=np.float64)
     if picks.get("unit", "angstrom") != "angstrom":
-        raise ValueError(f"unit {picks['unit']!r} is not angstrom")
+        raise ValueError(f"unit {picks['unit']!r}, expected angstrom")
     place = np.array([point["location"][axis] for axis in "xyz"], dtype=np.float64) + matrix[:3, 3]
     if not np.isfinite(place).all():
         raise ValueError(f"location {place} is not finite")
@@ -133,15 +137,15 @@ def _read_locations(path: Path, pixel_size_a: float | None) -> pd.DataFrame:
     classification in cryo-electron tomograms; checked on posed maps in test_real_shrec.py).
     """
     if pixel_size_a is None:
-        raise DataError(f"{path}: positions in voxels; pass pixel_size in angstrom")
+        raise DataError(f"{path}: found positions in voxels; pass pixel_size in angstrom")
     try:
         table = pd.read_csv(path, sep=r"\s+", header=None, names=_LOCATIONS, dtype={"label": str})
         numbers = table[_LOCATIONS[1:]].astype(np.float64).to_numpy()
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a list of SHREC particles ({error})") from error
+        raise DataError(f"{path}: cannot be read as SHREC particles ({error})") from error
     if not len(table) or not np.isfinite(numbers).all():
         raise DataError(
-            f"{path}: expected `class x y z Z1 X Z2` per line, found a line with fewer, or no line"
+            f"{path}: found a line with fewer columns, or none; expected class x y z Z1 X Z2"
         )
     quaternion = Rotation.from_euler("ZXZ", numbers[:, 3:], degrees=True).as_quat(
         scalar_first=True

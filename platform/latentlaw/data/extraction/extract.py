@@ -187,7 +187,7 @@ def extract_particles(
 
 def _check(box: int, **policies: str) -> None:
     if box < 2 or box % 2:
-        raise ConfigError(f"box {box}: a box's centre is voxel n//2; use an even size")
+        raise ConfigError(f"box: found {box}, expected an even number of voxels, 2 or more")
     known = {
         "edge": EdgePolicy,
         "missing": MissingPolicy,
@@ -197,4 +197,4 @@ def _check(box: int, **policies: str) -> None:
     for name, value in policies.items():
         if value not in get_args(known[name]):
             expected = ", ".join(get_args(known[name]))
-            raise ConfigError(f"{name} {value!r}: expected one of {expected}")
+            raise ConfigError(f"{name}: found {value!r}, expected one of {expected}")

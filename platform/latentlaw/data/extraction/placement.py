@@ -105,12 +105,14 @@ def _match(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows whose tomogram has a store, under its name, and the names that have none."""
     if listed["z"].isna().any():
-        raise DataError(f"{source}: 2-D coordinates, no rlnCoordinateZ; expected 3-D particles")
+        raise DataError(
+            f"{source}: found 2-D coordinates, no rlnCoordinateZ; expected 3-D particles"
+        )
     names = listed["tomogram"]
     if names.isna().any():
         if len(stores) != 1:
             raise DataError(
-                f"{source}: names no tomogram, and there are {len(stores)}; pass the one meant"
+                f"{source}: found no tomogram named, and {len(stores)} stores; pass the one meant"
             )
         names = names.fillna(next(iter(stores)))
     keys = names.map({name: tomogram_key(str(name)) for name in names.unique()})
@@ -119,8 +121,8 @@ def _match(
     known = table[~keys.isin(unknown)]
     if unknown and (missing == "fail" or known.empty):
         raise DataError(
-            f"{source}: no tomogram store for {len(unknown)} names, {_names(unknown)}, of "
-            f"{len(table) - len(known)} particles; there are {_names(sorted(stores))}; "
+            f"{source}: found no tomogram store for {len(unknown)} names, {_names(unknown)}, of "
+            f"{len(table) - len(known)} particles, expected one of {_names(sorted(stores))}; "
             "ingest them, or pass missing=skip"
         )
     return known, unknown
@@ -162,8 +164,8 @@ def _without_duplicates(
     same_id = table["particle_id"].duplicated()
     if same_id.any() and not deduplicate:
         raise DataError(
-            f"{source}: {same_id.sum()} particle ids occur again, "
-            f"{_names(table['particle_id'][same_id].unique())}; ids must be unique; "
+            f"{source}: found {same_id.sum()} particle ids again, "
+            f"{_names(table['particle_id'][same_id].unique())}, expected unique ones; "
             "mend them, or pass deduplicate=true to keep the first of each"
         )
     again = at_one_place | same_id

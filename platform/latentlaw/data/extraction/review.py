@@ -51,7 +51,7 @@ class Review:
         if self.policy == "fail" and self.nonfinite:
             more = len(self.nonfinite) - _LISTED
             raise DataError(
-                f"{source}: NaN or infinite voxels in {len(self.nonfinite)} particles, "
+                f"{source}: found NaN or infinite voxels in {len(self.nonfinite)} particles, "
                 f"{', '.join(self.nonfinite[:_LISTED])}{f' and {more} more' * (more > 0)}; "
                 "mend the tomogram, or pass nonfinite=drop or nonfinite=zero"
             )

@@ -120,7 +120,7 @@ def _read_png(path: Path) -> tuple[NDArray[Any], str]:
         header = stream.read(_PNG_COLOUR + 1)
     if len(header) > _PNG_COLOUR and header[_PNG_BIT_DEPTH] == 16 and header[_PNG_COLOUR]:
         # Readers would silently halve the bits.
-        raise ValueError("a PNG of 16-bit colours; save it as TIFF")
+        raise ValueError("found a PNG of 16-bit colours, expected grey or 8 bits; save it as TIFF")
     data = np.asarray(imread(path))
     if data.ndim == 2:
         return data, "YX"

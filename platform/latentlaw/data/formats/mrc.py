@@ -106,7 +106,10 @@ def write_mrc(
         If `path` exists and `overwrite` is false, or its folder cannot be written to.
     """
     if data.ndim != 3 or voxel_size_a <= 0:
-        raise DataError(f"{path}: cannot write shape {data.shape} at {voxel_size_a} angstrom")
+        raise DataError(
+            f"{path}: found shape {data.shape} at {voxel_size_a} angstrom, expected a volume "
+            "(z, y, x) and a positive voxel size"
+        )
     with new_output(path, overwrite=overwrite) as partial, mrcfile.new(partial) as file:
         file.set_data(data)
         file.set_volume()

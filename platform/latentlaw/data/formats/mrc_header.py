@@ -85,7 +85,7 @@ class MrcHeader:
         if given is None and self.single_size_a is None:
             sizes = ", ".join(f"{size:g}" for size in self.sizes_a)
             raise DataError(
-                f"{self.path}: voxel size in the header is ({sizes}) angstrom (z, y, x), "
+                f"{self.path}: found voxel size ({sizes}) angstrom (z, y, x) in the header, "
                 "expected one positive size; pass voxel_size"
             )
         return agreed_size(self.path, self.single_size_a, given)
@@ -100,8 +100,8 @@ class MrcHeader:
         """
         if self.stored_shape[0] == 1:
             raise DataError(
-                f"{self.path}: shape {self.stored_shape} (ispg {self.spacegroup}) is one 2-D "
-                "image, expected a volume; collect reads images, ingest reads tomograms"
+                f"{self.path}: found one 2-D image, shape {self.stored_shape} (ispg "
+                f"{self.spacegroup}), expected a volume; collect reads images, ingest tomograms"
             )
 
     def too_short(self, found: int) -> DataError:
@@ -143,8 +143,8 @@ def read_mrc_header(path: str | Path) -> MrcHeader:
     fields = np.frombuffer(raw, HEADER_DTYPE)[0]
     if fields["map"] not in (b"MAP ", b"MAP"):
         raise DataError(
-            f"{path}: not an MRC file (found {fields['map']!r} where 'MAP ' is due); "
-            "convert it to MRC2014 first"
+            f"{path}: found {fields['map']!r} where an MRC file has 'MAP ', expected MRC2014; "
+            "convert it first"
         )
     order, notes = _byte_order(fields)
     if order == ">":
@@ -172,31 +172,33 @@ def _byte_order(fields: Any) -> tuple[str, tuple[str, ...]]:
 def _parse(path: Path, fields: Any, order: str, notes: tuple[str, ...]) -> MrcHeader:
     mode = int(fields["mode"])
     if mode not in _MODES:
-        raise DataError(f"{path}: mode {mode} is not supported, expected one of {list(_MODES)}")
+        raise DataError(
+            f"{path}: found mode {mode}, expected one of {list(_MODES)}; convert it first"
+        )
     shape = (int(fields["nz"]), int(fields["ny"]), int(fields["nx"]))
     extended = int(fields["nsymbt"])
     if not all(0 < n <= _MAX_EDGE for n in shape) or not 0 <= extended <= _MAX_EXTENDED_BYTES:
         raise DataError(
-            f"{path}: header says {shape} voxels after {extended} extra bytes, expected edges of "
-            f"1 to {_MAX_EDGE}; the header is damaged"
+            f"{path}: found {shape} voxels after {extended} extra bytes in the header, expected "
+            f"edges of 1 to {_MAX_EDGE}; the header is damaged, copy the file again"
         )
     spacegroup = int(fields["ispg"])
     if spacegroup in _VOLUME_STACK_SPACEGROUPS:
         raise DataError(
-            f"{path}: a stack of volumes (ispg {spacegroup}, shape {shape}), expected one volume; "
+            f"{path}: found a stack of volumes (ispg {spacegroup}, shape {shape}), expected one; "
             "split it into files"
         )
     if spacegroup == 0 and int(fields["mz"]) == 1 and shape[0] > 1:
         raise DataError(
-            f"{path}: a stack of 2-D images (ispg 0, mz 1, shape {shape}), expected one volume; "
-            "collect reads images, ingest reads tomograms"
+            f"{path}: found 2-D images (ispg 0, mz 1, shape {shape}), expected one volume; "
+            "collect reads images, ingest tomograms"
         )
     columns_rows_sections = [int(fields[name]) for name in ("mapc", "mapr", "maps")]
     if columns_rows_sections == [0, 0, 0]:
         columns_rows_sections = [1, 2, 3]
     if sorted(columns_rows_sections) != [1, 2, 3]:
         raise DataError(
-            f"{path}: mapc, mapr, maps are {columns_rows_sections}, expected 1, 2, 3 in any "
+            f"{path}: found mapc, mapr, maps {columns_rows_sections}, expected 1, 2, 3 in any "
             "order; the header is damaged, copy the file again"
         )
     stored = columns_rows_sections[::-1]  # which of x=1, y=2, z=3 sections, rows, columns are

@@ -64,13 +64,18 @@ def read_multiscale(store: Path, voxel_size_a: float | None) -> Multiscale:
             "`multiscales` with axes, datasets and a scale"
         ) from error
     if version not in _VERSIONS:
-        raise DataError(f"{store}: OME-Zarr version {version}, expected {' or '.join(_VERSIONS)}")
+        raise DataError(
+            f"{store}: found OME-Zarr version {version}, expected {' or '.join(_VERSIONS)}; "
+            "convert it first"
+        )
     if not isinstance(array, zarr.Array) or array.dtype.kind not in "iuf":
-        raise DataError(f"{store}: {path} is no array of real numbers")
+        raise DataError(
+            f"{store}: found no array of real numbers at {path}, expected one; copy it again"
+        )
     if [name for name, _ in axes[-3:]] != list("zyx") or set(array.shape[:-3]) - {1}:
         raise DataError(
-            f"{store}: axes {[name for name, _ in axes]} of {array.shape}, expected z y x (and "
-            "only one t and c); store the volume apart"
+            f"{store}: found axes {[name for name, _ in axes]} of {array.shape}, expected z y x "
+            "(and only one t and c); store the volume apart"
         )
     z, y, x = array.shape[-3:]
     size = _voxel_size(store, scales, [unit for _, unit in axes[-3:]], voxel_size_a)
@@ -83,7 +88,7 @@ def _voxel_size(
     known = bool(scales) and all(unit in _ANGSTROM_PER_UNIT for unit in units)
     if not known and given is None:
         raise DataError(
-            f"{store}: scale {scales or 'missing'} in units {units}, expected a scale in "
+            f"{store}: found scale {scales or 'none'} in units {units}, expected a scale in "
             f"{', '.join(_ANGSTROM_PER_UNIT)}; pass voxel_size in angstrom"
         )
     if not known:
@@ -95,7 +100,7 @@ def _voxel_size(
     low, high = min(sizes), max(sizes)
     if not low > 0 or high - low > SAME_SIZE * low:
         raise DataError(
-            f"{store}: voxel size is {sizes} angstrom (z, y, x), expected one positive size; "
+            f"{store}: found voxel size {sizes} angstrom (z, y, x), expected one positive size; "
             "resample it to cubic voxels"
         )
     return agreed_size(store, float(np.mean(sizes)), given)

@@ -196,7 +196,9 @@ def _open_tiff(path: Path, given: float | None) -> TomogramSource:
             meta = tiff.imagej_metadata or {}
             tag = tiff.pages.first.tags.get("XResolution")
     except (OSError, ValueError, IndexError, tifffile.TiffFileError) as error:
-        raise DataError(f"{path}: not a readable TIFF stack ({error})") from error
+        raise DataError(
+            f"{path}: cannot be read as a TIFF stack ({error}); copy it again"
+        ) from error
     if len(shape) != 3 or dtype is None or dtype.kind not in "iuf":
         raise DataError(f"{path}: found shape {shape} of {dtype}, expected a volume (z, y, x)")
     unit = _ANGSTROM_PER_UNIT.get(str(meta.get("unit")))
@@ -218,5 +220,7 @@ def _tiff_voxels(path: Path, spill: Path) -> MappedVoxels:
                 return MappedVoxels(path, dtype, series.dataoffset, series.shape)
             tiff.asarray(out=str(spill))
     except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise DataError(f"{path}: not a readable TIFF stack ({error})") from error
+        raise DataError(
+            f"{path}: cannot be read as a TIFF stack ({error}); copy it again"
+        ) from error
     return MappedVoxels(spill.resolve(), dtype.newbyteorder("="), 0, series.shape)

@@ -69,7 +69,7 @@ def read_structure(path: str | Path, *, assembly: str = AUTO) -> Structure:
     if assembly != DEPOSITED:
         if assembly not in listed:
             raise DataError(
-                f"{path}: biological assembly {assembly!r} is not in the file, which lists "
+                f"{path}: found no biological assembly {assembly!r}, expected one of "
                 f"{', '.join(listed) or 'none'}; name one of them, or 'deposited' for the "
                 "coordinates as they stand"
             )
@@ -116,16 +116,16 @@ def structure_map(
     resolution = 2 * voxel_size_a if resolution_a is None else resolution_a
     if not (0 < voxel_size_a < np.inf and 2 * voxel_size_a <= resolution < np.inf):
         raise ConfigError(
-            f"resolution {resolution:g} angstrom at voxel_size {voxel_size_a:g}: expected a "
-            "positive voxel size, and a resolution of two voxels or coarser"
+            f"resolution: found {resolution:g} angstrom at voxel_size {voxel_size_a:g}, expected "
+            "a positive voxel size, and a resolution of two voxels or coarser"
         )
     sigma = gaussian_sigma(resolution)
     needed = 2 * int(np.ceil((structure.radius_a + 2 * sigma) / voxel_size_a)) + 2
     box = needed if box is None else box
     if box < needed:
         raise DataError(
-            f"{structure.name}: reaches {structure.radius_a:.0f} angstrom from its centre, found "
-            f"a box of {box} voxels of {voxel_size_a:g} angstrom, expected at least {needed}; "
+            f"{structure.name}: found a box of {box} voxels of {voxel_size_a:g} angstrom, "
+            f"expected at least {needed} for a reach of {structure.radius_a:.0f} angstrom; "
             "take a larger box or larger voxels"
         )
     return _render(structure, voxel_size_a, box, sigma)
@@ -151,7 +151,7 @@ def _parse(path: Path) -> gemmi.Structure:
     for atom in _atoms(structure):
         if not np.isfinite(atom.pos.tolist()).all():
             raise DataError(
-                f"{path}: atom {atom.serial} is at {atom.pos.tolist()}, expected x y z in "
+                f"{path}: found atom {atom.serial} at {atom.pos.tolist()}, expected x y z in "
                 "angstrom; mend or remove it"
             )
     return structure
@@ -162,7 +162,8 @@ def _centred(path: Path, structure: gemmi.Structure) -> Structure:
     atoms = [atom for atom in _atoms(structure) if atom.element.atomic_number > 0]
     if not atoms:
         raise DataError(
-            f"{path}: found no atom beside hydrogens and waters, expected a macromolecule"
+            f"{path}: found no atom beside hydrogens and waters, expected a macromolecule; give "
+            "its model"
         )
     positions = np.array([atom.pos.tolist() for atom in atoms])
     masses = np.array([atom.element.weight for atom in atoms])

@@ -27,13 +27,13 @@ def agreed_size(path: Path, found: float | None, given: float | None) -> float:
     """
     if given is None:
         if found is None:
-            raise DataError(f"{path}: holds no voxel size; pass voxel_size in angstrom")
+            raise DataError(f"{path}: found no voxel size; pass voxel_size in angstrom")
         return found
     if not (given > 0 and np.isfinite(given)):
-        raise DataError(f"voxel_size: {given} is not a positive length in angstrom")
+        raise DataError(f"voxel_size: found {given}, expected a positive length in angstrom")
     if found is not None and abs(found - given) > SAME_SIZE * found:
         raise DataError(
-            f"{path}: voxel_size is {given:g} angstrom but the file says {found:g}; "
+            f"{path}: found {found:g} angstrom per voxel, expected the {given:g} of voxel_size; "
             "correct one of them"
         )
     return given

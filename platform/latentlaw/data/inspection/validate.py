@@ -102,8 +102,8 @@ def repair_tomogram(
     original = open_source(Path(source), tomogram.voxel_size_a)
     if original.digest() != tomogram.digest:
         raise DataError(
-            f"{source}: not what {store} was made from (its SHA-256 differs); find the original, "
-            "or ingest anew with overwrite=true"
+            f"{source}: found another SHA-256 than that of what {store} was made from; find the "
+            "original, or ingest anew with overwrite=true"
         )
     bad = {damage.shard for damage in damages}
     with locked(path), TemporaryDirectory(dir=path.parent) as scratch:
@@ -121,7 +121,7 @@ def repair_tomogram(
 def _checks(tomogram: Tomogram) -> list[_Check]:
     root = Path(tomogram.path)
     if not root.is_dir():
-        raise DataError(f"{root}: not a local folder; validate a store where it lies")
+        raise DataError(f"{root}: found no local folder; validate a store where it lies")
     return [
         _Check(task.name, task.path.resolve(), tomogram.sums.get(task.name), task.chunk_count)
         for level in shard_tasks(root, None)
@@ -143,6 +143,6 @@ def _compare(tomogram: Tomogram, task: ShardTask, made: ShardSum) -> None:
     due = tomogram.sums.get(task.name, made)
     if made != due:
         raise DataError(
-            f"{tomogram.path}: {task.name} was made again but is not what it was; this version "
-            "of a codec may differ: ingest anew with overwrite=true"
+            f"{tomogram.path}: {task.name}, made again, is not what it was: this version of a "
+            "codec may differ; ingest anew with overwrite=true"
         )

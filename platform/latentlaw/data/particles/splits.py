@@ -63,15 +63,15 @@ def split_particles(
     known = np.flatnonzero(split == TRAIN)
     if len(set(groups[known])) < 2:
         raise DataError(
-            f"split: {len(known)} particles in {len(set(groups[known]))} group; train and test "
-            "need at least two groups (tomograms or source images)"
+            f"split: found {len(known)} particles in {len(set(groups[known]))} group, expected at "
+            "least two groups (tomograms or source images), for train and test; give more"
         )
     counts = class_counts(labels[known])
     if single := [name for name, n in counts.items() if n < 2 and name in labels]:
         name = single[0]
         raise DataError(
-            f"split: class {name!r} has 1 particle ({listed(counts)}); training and test need "
-            f"one each: leave it out, or keep it from training by hold_out={name}"
+            f"split: found 1 particle of class {name!r} ({listed(counts)}), expected one each for "
+            f"training and test; leave it out, or keep it from training by hold_out={name}"
         )
     parts = _cut(labels[known], groups[known], folds, seed)
     if fold is None:
@@ -85,8 +85,8 @@ def split_particles(
     left = class_counts(labels[rest])
     if max(left.values(), default=0) < 2:
         raise DataError(
-            f"split: {len(known)} particles ({listed(counts)}) leave {len(rest)} beside test "
-            f"({listed(left)}), too few to hold any out for validation; give more"
+            f"split: found {len(known)} particles ({listed(counts)}), of which {len(rest)} beside "
+            f"test ({listed(left)}), expected enough to hold some out for validation; give more"
         )
     split[rest[validation_fold(labels[rest], groups[rest], seed, folds)]] = VAL
     return split

@@ -87,11 +87,11 @@ def open_stack(path: str | Path) -> ParticleStack:
         images = group["images"]
     except (ImportError, KeyError, ValueError, TypeError, OSError) as error:
         raise DataError(
-            f"{location}: not a particle stack (found {type(error).__name__}: {error}); {_MADE_BY}"
+            f"{location}: not a particle stack ({type(error).__name__}: {error}); {_MADE_BY}"
         ) from error
     check_header(location, header, kind="particles", newest=FORMAT_VERSION, remedy=_MADE_BY)
     if not isinstance(images, zarr.Array):
-        raise DataError(f"{location}: `images` is a group, expected an array; {_MADE_BY}")
+        raise DataError(f"{location}: found a group `images`, expected an array; {_MADE_BY}")
     n = int(header.get("particles", images.shape[0]))  # version 1 does not grow
     try:
         table = pd.read_parquet(f"{location}/{TABLE}").iloc[:n]
@@ -99,8 +99,8 @@ def open_stack(path: str | Path) -> ParticleStack:
         raise DataError(f"{location}/{TABLE}: cannot be read ({error}); {_MADE_BY}") from error
     if not n == len(table) <= images.shape[0]:
         raise DataError(
-            f"{location}: {images.shape[0]} images and {len(table)} rows in {TABLE}, expected "
-            f"{n} of each; {_MADE_BY}"
+            f"{location}: found {images.shape[0]} images and {len(table)} rows in {TABLE}, "
+            f"expected {n} of each; {_MADE_BY}"
         )
     chunks = ImageChunks(location, images, n)
     return ParticleStack(

@@ -42,8 +42,9 @@ def check_star(stack: ParticleStack, source: StarText | None, name: str | Path) 
     ours, theirs = (None if star is None else star.without_rows() for star in (kept, source))
     if ours != theirs:
         raise DataError(
-            f"{name}: {stack.path} was cut from {'a STAR file' if kept else 'no STAR file'}, "
-            "expected one of the same kind, columns and optics; extract into another `out`"
+            f"{name}: found another kind of file, columns or optics than {stack.path} was cut "
+            f"from ({'a' if kept else 'no'} STAR file), expected the same; extract into another "
+            "`out`"
         )
 
 
@@ -80,7 +81,8 @@ def kept_star(stack: ParticleStack) -> StarText | None:
     count = len(star.particles.rows)
     if count < len(stack):
         raise DataError(
-            f"{location}: {count} particles, but the stack has {len(stack)}; extract it again"
+            f"{location}: found {count} particles, expected the {len(stack)} of the stack; "
+            "extract it again"
         )
     # More of them were being appended when the process was killed: they do not count.
     return star.with_particles(star.particles.select(np.arange(len(stack))))

@@ -31,9 +31,11 @@ def task_labels(labels: NDArray[np.str_], task: str) -> NDArray[np.str_]:
         for member in map(str.strip, (parts if joined else target).split("+")):
             if member not in known:
                 hint = nearest_hint(member, known)
-                raise ConfigError(f"classes: no class {member!r}{hint}; found {', '.join(known)}")
+                raise ConfigError(
+                    f"classes: found no class {member!r}{hint}, expected {', '.join(known)}"
+                )
             if member in taken:
-                raise ConfigError(f"classes: {member!r} is named twice in {task!r}, expected once")
+                raise ConfigError(f"classes: found {member!r} twice in {task!r}, expected once")
             taken.add(member)
             told[labels == member] = target.strip()
     if len(set(names)) < 2 or "" in names:

@@ -95,7 +95,10 @@ class ParticleWriter:
         if self._pending and sum(map(len, self._pending)):
             self._write(np.concatenate(self._pending))
         if not self._written:
-            raise DataError("no particle to write: every one was left out, or the source is empty")
+            raise DataError(
+                f"{self._path}: found no particle to write, expected at least one: every one was "
+                "left out, or the source is empty"
+            )
         table = particle_table(pd.concat(self._tables, ignore_index=True))
         if self._first is not None:
             _replace(*self._first)
@@ -196,7 +199,8 @@ def grown_stack(
     """
     if not Path(path).is_dir():
         raise DataError(
-            f"{path}: no local particle stack to append to; make one with `extract` or `collect`"
+            f"{path}: found no local particle stack to append to; make one with `extract` or "
+            "`collect`"
         )
     with locked(Path(path)):
         stack = open_stack(path)
@@ -220,8 +224,8 @@ def _check_alike(
     """Refuse to append particles of another kind than those of a stack."""
     if stack.images.compressed:
         raise DataError(
-            f"{stack.path}: format version 1 cannot grow; make it again with `extract` or "
-            "`collect`, then append"
+            f"{stack.path}: found format version 1, which cannot grow, expected 2; make it again "
+            "with `extract` or `collect`, then append"
         )
     found = {"item_shape": item_shape, "dtype": dtype, "voxel_size_a": voxel_size_a}
     expected = {
@@ -232,6 +236,6 @@ def _check_alike(
     for name, value in found.items():
         if value != expected[name]:
             raise DataError(
-                f"{stack.path}: particles to append have {name} {value}, expected "
+                f"{stack.path}: found {name} {value} of particles to append, expected "
                 f"{expected[name]} as in the stack; resample them, or start another stack"
             )

@@ -124,7 +124,7 @@ def write_glyphs(
         If `each` is not positive, or `out` exists already and `overwrite` is false.
     """
     if each < 1:
-        raise ConfigError(f"each: found {each}, expected at least one image a symbol and font")
+        raise ConfigError(f"each: found {each}, expected at least one image per symbol and font")
     fonts = text_fonts("".join(symbols))
     table, placements = _draw(symbols, list(fonts), each, box, generator)
     with new_stack(out, item_shape=(1, box, box), dtype=np.uint8, overwrite=overwrite) as writer:

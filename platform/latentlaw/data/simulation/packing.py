@@ -42,8 +42,8 @@ def place_spheres(
         free = _free_place(radii[index], centres[placed], radii[placed], shape, generator)
         if free is None:
             raise DataError(
-                f"simulate: only {count} of {len(radii)} particles, the largest first, fit in "
-                f"{shape} voxels without overlap; ask for fewer `particles` or a larger `shape`"
+                f"simulate: found room for {count} of {len(radii)} particles, the largest first, "
+                f"in {shape} voxels; ask for fewer `particles` or a larger `shape`"
             )
         centres[index] = free
     return centres
@@ -61,7 +61,7 @@ def _free_place(
     places = np.array(shape) - 2 * low  # whole voxels per axis on which a centre may lie
     if (places < 1).any():
         raise DataError(
-            f"simulate: a particle of radius {radius:.1f} voxels does not fit in {shape}; "
+            f"simulate: found no room for a particle of radius {radius:.1f} voxels in {shape}; "
             "ask for a larger `shape`"
         )
     for _ in range(_BATCHES):

@@ -72,8 +72,8 @@ def select_classes(found: Mapping[str, T], classes: Sequence[str], source: str) 
     for name in classes:
         if name not in found:
             raise ConfigError(
-                f"classes: no template {name!r} in {source}{nearest_hint(name, found)}; "
-                f"found {', '.join(found)}"
+                f"classes: found no template {name!r} in {source}{nearest_hint(name, found)}, "
+                f"expected one of {', '.join(found)}"
             )
     return {name: found[name] for name in classes or found}
 
@@ -93,13 +93,13 @@ def template_paths(folder: str | Path) -> dict[str, Path]:
         name = path.name.split(".")[0]
         if name in paths:
             raise DataError(
-                f"{path}: class {name!r} has {paths[name].name} too, expected one file per class; "
-                "move one of them away"
+                f"{path}: found {paths[name].name} of class {name!r} too, expected one file per "
+                "class; move one of them away"
             )
         paths[name] = path
     if not paths:
         raise DataError(
-            f"{folder}: no template found; expected a folder of files {', '.join(_MAPS + _MODELS)}"
+            f"{folder}: found no template, expected a folder of files {', '.join(_MAPS + _MODELS)}"
         )
     return paths
 
@@ -114,7 +114,7 @@ def _read(path: Path, voxel_size_a: float) -> NDArray[np.floating[Any]]:
         return structure_map(read_structure(path), voxel_size_a=voxel_size_a)
     data, size = read_map(path)
     if data.ndim != 3:
-        raise DataError(f"{path}: shape {data.shape}, expected a density map (z, y, x)")
+        raise DataError(f"{path}: found shape {data.shape}, expected a density map (z, y, x)")
     density = np.asarray(data, dtype=np.float64)
     if size is None or abs(size - voxel_size_a) <= _SAME_SIZE * voxel_size_a:
         return density
@@ -146,7 +146,7 @@ def _scaled(path: Path, density: NDArray[np.floating[Any]]) -> Volume:
     bright = density > _BRIGHT * peak
     if not peak > 0 or bright.sum() < _FEWEST:
         raise DataError(
-            f"{path}: peak {peak:g}, {bright.sum()} bright voxels of {density.shape}; expected a "
-            f"molecule of at least {_FEWEST}, protein bright; is its voxel size right?"
+            f"{path}: found peak {peak:g}, {bright.sum()} bright voxels of {density.shape}, "
+            f"expected a molecule of at least {_FEWEST}, protein bright; is its voxel size right?"
         )
     return np.asarray(density / density[bright].mean(), dtype=np.float32)

@@ -88,14 +88,14 @@ def particles_of(
         columns = columns[:2]
     if not set(columns) <= set(particles):
         raise DataError(
-            f"{source}: no coordinates; expected {', '.join(POSITION_PX)} or "
-            f"{', '.join(POSITION_CENTRED_A)}, found {', '.join(star.particles.columns)}"
+            f"{source}: found columns {', '.join(star.particles.columns)}, expected "
+            f"{', '.join(POSITION_PX)} or {', '.join(POSITION_CENTRED_A)} among them"
         )
     position = _numbers(source, particles, columns)
     if not centred:
         if np.isnan(pixel).any():
             raise DataError(
-                f"{source}: no pixel size for its coordinates; expected one of "
+                f"{source}: found no pixel size for its coordinates, expected one of "
                 f"{', '.join(_PIXEL_SIZES)} in an optics block; pass pixel_size in angstrom"
             )
         position = position * pixel[:, None]
@@ -138,8 +138,8 @@ def absolute_positions(
     unknown = sorted(set(names[centred]) - set(sizes_a))
     if unknown:
         raise DataError(
-            f"{source}: {POSITION_CENTRED_A[0]} and its like count from the tomogram's centre, "
-            f"and the size of {', '.join(unknown[:5])} is not known; pass the tomogram's store "
+            f"{source}: found {POSITION_CENTRED_A[0]}, which counts from the tomogram's centre, "
+            f"and no size of {', '.join(unknown[:5])}; pass the tomogram's store "
             f"(make it with `ingest`), or coordinates as {', '.join(POSITION_PX)}"
         )
     halves = {name: np.divide(size, 2) for name, size in sizes_a.items()}
@@ -217,7 +217,7 @@ def _origin(
     shift = _numbers(source, particles, _ORIGIN_PX[:axes])
     if shift.any() and np.isnan(pixel).any():
         raise DataError(
-            f"{source}: origins in pixels, but no pixel size; pass pixel_size in angstrom"
+            f"{source}: found origins in pixels and no pixel size; pass pixel_size in angstrom"
         )
     return shift * np.nan_to_num(pixel)[:, None]
 
@@ -229,7 +229,7 @@ def _numbers(source: str | Path, table: pd.DataFrame, columns: list[str]) -> NDA
         row, column = np.argwhere(~np.isfinite(values))[0]
         found = table[columns].iloc[row, column]
         raise DataError(
-            f"{source}: particle {row}, {columns[column]}: {found!r} is not a number; "
+            f"{source}: particle {row}, {columns[column]}: found {found!r}, expected a number; "
             "correct the cell"
         )
     return values
@@ -240,8 +240,8 @@ def _tomograms(source: str, star: StarText, particles: pd.DataFrame) -> pd.Serie
         if column in particles:
             return particles[column]
     raise DataError(
-        f"{source}: no tomogram name; expected {TOMOGRAM} or rlnMicrographName, "
-        f"found {', '.join(star.particles.columns)}"
+        f"{source}: found columns {', '.join(star.particles.columns)}, expected a tomogram's "
+        f"name: {TOMOGRAM} or rlnMicrographName"
     )
 
 
@@ -249,8 +249,8 @@ def _labels(source: str, star: StarText, particles: pd.DataFrame, label: str | N
     columns = star.particles.columns
     if label is not None and label not in columns:
         raise DataError(
-            f"{source}: no label column {label!r}{nearest_hint(label, columns)}; "
-            f"found {', '.join(columns)}"
+            f"{source}: found no label column {label!r}{nearest_hint(label, columns)}, expected "
+            f"one of {', '.join(columns)}"
         )
     for column in (label, LABEL, CLASS_NUMBER):
         if column in particles:

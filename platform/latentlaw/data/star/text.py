@@ -66,7 +66,7 @@ class StarBlock:
         for number, row in enumerate(tokens, start):
             if len(row) != width:
                 raise DataError(
-                    f"{self.source}: block {self.name or '(no name)'}: row {number} has "
+                    f"{self.source}: block {self.name or '(no name)'}: row {number}: found "
                     f"{len(row)} values, expected {width}, one per column: {' '.join(row)[:60]!r}"
                 )
 
@@ -125,7 +125,8 @@ class StarText:
         if not named or not named[0].rows:
             found = {block.name or "(no name)": list(block.columns) for block in self.blocks}
             raise DataError(
-                f"{self.source}: no particles; found blocks with columns {found or 'none'}"
+                f"{self.source}: found no particles, blocks with columns {found or 'none'}; "
+                "expected a loop of them"
             )
         return named[0]
 
@@ -164,7 +165,7 @@ def read_star_text(path: str | Path) -> StarText:
     try:
         return parse_star(Path(path).read_bytes(), str(path))
     except OSError as error:
-        raise DataError(f"{path}: not a readable STAR file ({error})") from error
+        raise DataError(f"{path}: cannot be read as a STAR file ({error})") from error
 
 
 def parse_star(content: bytes, source: str) -> StarText:
@@ -218,7 +219,7 @@ def _parse_block(lines: list[str], start: int, source: str) -> StarBlock:
     twice = next((column for column in columns if columns.count(column) > 1), None)
     if twice:
         raise DataError(
-            f"{source}: block {name or '(no name)'}: column {twice} occurs twice, expected once; "
+            f"{source}: block {name or '(no name)'}: found column {twice} twice, expected once; "
             "rename one"
         )
     rows = tuple(line for line in lines[first:] if _is_row(line))

@@ -79,5 +79,5 @@ def token_of(value: object) -> str:
         return text
     quote = next((q for q in "\"'" if q not in text), None)
     if quote is None or "\n" in text or "\r" in text:
-        raise DataError(f"STAR: {text!r} has a line break or both kinds of quote; rename it")
+        raise DataError(f"STAR: found a line break or both kinds of quote in {text!r}; rename it")
     return f"{quote}{text}{quote}"

@@ -75,14 +75,15 @@ def write_star(
     rows = pd.concat(tables, ignore_index=True)
     if CENTRED in rows and rows[CENTRED].astype(bool).any():
         raise DataError(
-            f"{path}: positions count from the centre of their tomogram; "
+            f"{path}: found positions from the centre of their tomogram; "
             "make them absolute with `absolute_positions`, which takes the tomograms' sizes"
         )
     table = particle_table(rows)
     star = _new_star(path, table, pixel_size_a) if source is None else source
     if len(star.particles.rows) != len(table):
         raise DataError(
-            f"{path}: {len(table)} particles, but {len(star.particles.rows)} in {star.source}"
+            f"{path}: found {len(table)} particles, expected the {len(star.particles.rows)} of "
+            f"{star.source}"
         )
     due = {"pose", "label"} if source is None else set(updated)
     columns: Columns = {}
@@ -146,7 +147,9 @@ def _both_positions(
     """
     missing = sorted(set(table["tomogram"].astype(str)) - set(sizes_a))
     if missing:
-        raise DataError(f"{star.source}: sizes_a lacks tomograms {', '.join(missing[:5])}")
+        raise DataError(
+            f"{star.source}: found no size of tomograms {', '.join(missing[:5])} in sizes_a"
+        )
     known = known_columns(star)
     half = table["tomogram"].astype(str).map({n: np.divide(s, 2) for n, s in sizes_a.items()})
     half_xyz = np.stack(half.tolist())[:, ::-1]

@@ -16,10 +16,10 @@ def check_header(location: str, header: Any, *, kind: str, newest: int, remedy: 
     known = isinstance(header, dict) and header.get("kind") == kind
     if not known or not header.get("complete") or not isinstance(header.get("version"), int):
         raise DataError(
-            f"{location}: expected a complete store of {kind}, found {header}; {remedy}"
+            f"{location}: found {header}, expected a complete store of {kind}; {remedy}"
         )
     if header["version"] > newest:
         raise DataError(
-            f"{location}: format version {header['version']} is newer than the supported "
-            f"{newest}; update latentlaw"
+            f"{location}: found format version {header['version']}, expected at most {newest}; "
+            "update latentlaw"
         )

@@ -24,7 +24,7 @@ def locked(path: Path) -> Iterator[None]:
     if descriptor is None:
         holder = lock.read_text() if lock.exists() else ""
         raise ConfigError(
-            f"{path}: is being written by {holder or 'another process'}; wait for it or choose "
+            f"{path}: being written by {holder or 'another process'}; wait for it or choose "
             "another `out`"
         )
     try:

@@ -98,7 +98,9 @@ def _claimed(final: Path, *, overwrite: bool) -> Iterator[Path]:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{final}: its folder cannot be made ({error.strerror})") from error
+        raise ConfigError(
+            f"{final}: its folder cannot be made ({error.strerror}); choose another `out`"
+        ) from error
     with locked(final):
         yield final.with_name(f".{final.name}.partial")
 

@@ -96,8 +96,8 @@ def ingest_tomograms(
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice:
         raise DataError(
-            f"{source}: two tomograms would both become {twice}.ome.zarr; rename one, or ingest "
-            "them to different `out`"
+            f"{source}: found two tomograms for {twice}.ome.zarr, expected one; rename one, or "
+            "ingest them to different `out`"
         )
     stores = [Path(out) / f"{name}.ome.zarr" for name in names]
     for store in stores:

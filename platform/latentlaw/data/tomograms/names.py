@@ -31,8 +31,8 @@ def tomograms_by_name(locations: str | Path | Sequence[str | Path]) -> dict[str,
     if twice:
         same = [path for path, key in zip(paths, keys, strict=True) if key == twice[0]]
         raise DataError(
-            f"{', '.join(map(str, same))}: {len(same)} tomograms have the same name {twice[0]!r}; "
-            "pass one of them, or ingest it under another name"
+            f"{', '.join(map(str, same))}: found {len(same)} tomograms named {twice[0]!r}, "
+            "expected one; pass one of them, or ingest it under another name"
         )
     return dict(zip(keys, stores, strict=True))
 
@@ -57,8 +57,8 @@ def common_voxel_size(stores: Mapping[str, Tomogram]) -> float:
     low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     if sizes[high] - sizes[low] > _SAME_SIZE * sizes[low]:
         raise DataError(
-            f"tomograms: {low} has {sizes[low]:g} angstrom per voxel, {high} has {sizes[high]:g}; "
-            "expected one size in a stack; extract them apart"
+            f"tomograms: found {sizes[low]:g} angstrom per voxel in {low}, {sizes[high]:g} in "
+            f"{high}, expected one size; extract them apart"
         )
     return sizes[low]
 
@@ -70,7 +70,7 @@ def _stores(location: str | Path) -> list[str | Path]:
     folder = Path(location)
     found = {path for place in _PLACES for path in folder.glob(place)}
     if not found:
-        raise DataError(f"{location}: no tomogram store *.ome.zarr found; make one with `ingest`")
+        raise DataError(f"{location}: found no tomogram store *.ome.zarr; make one with `ingest`")
     return sorted(found)
 
 

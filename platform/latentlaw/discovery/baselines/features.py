@@ -43,7 +43,9 @@ def feature_data(data: LatentData, tables: Sequence[pd.DataFrame]) -> LatentData
     usual = {str(name): float(value) for name, value in tables[0].median().items()}
     known = {c: v for c, v in usual.items() if not feature_of(c).nuisance and np.isfinite(v)}
     if not known:
-        raise DataError("image features: no training image has an object; leave them out")
+        raise DataError(
+            "image features: found no training image with an object; leave the features out"
+        )
     train, val, test = (
         LatentSplit(table[[*known]].fillna(known).to_numpy(dtype=np.float32), split.labels)
         for table, split in zip(tables, splits, strict=True)

@@ -64,4 +64,4 @@ def _operation(node: sympy.Expr, index: dict[str, int]) -> tuple[str, Any, tuple
         return "pow", power, (node.base,)
     if node.func in NAMES:
         return NAMES[node.func], None, node.args
-    raise DataError(f"the expression part {node} cannot be evaluated")
+    raise DataError(f"expression: found {node}, expected arithmetic of numbers and latents")

@@ -155,7 +155,9 @@ def explain_decision(
     z, unit = np.asarray(latents, dtype=np.float64), np.asarray(sigma, dtype=np.float64)
     expected = (len(model.latent_names),)
     if z.shape != expected or unit.shape != expected:
-        raise DataError(f"latents and sigma: found {z.shape} and {unit.shape}, want {expected}")
+        raise DataError(
+            f"latents and sigma: found {z.shape} and {unit.shape}, expected {expected}"
+        )
     if not np.isfinite(z).all() or not (unit > 0).all():
         raise DataError("latents: found NaN or infinite values, expected finite ones")
     logits = model.logits(z[None])[0]

@@ -81,17 +81,22 @@ def parse(text: str, names: Sequence[str]) -> sympy.Expr:
         If `text` is not arithmetic of numbers, `names` and the functions in `FUNCTIONS`.
     """
     if not isinstance(text, str) or len(text) > LONGEST_TEXT:
-        raise DataError(f"an expression must be text of at most {LONGEST_TEXT} characters")
+        raise DataError(
+            f"expression: found {str(text)[:80]!r}, expected text of at most {LONGEST_TEXT} "
+            "characters"
+        )
     try:
         tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
         nodes = sum(1 for _ in ast.walk(tree))
         if nodes > MOST_NODES:
-            raise ValueError(f"it has {nodes} parts, expected at most {MOST_NODES}")
+            raise ValueError(f"found {nodes} parts, expected at most {MOST_NODES}")
         expression = _build(tree.body, frozenset(names), text)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        raise DataError(f"the expression {text[:80]!r} cannot be read: {error}") from error
+        raise DataError(f"expression {text[:80]!r}: cannot be read ({error})") from error
     if not is_finite(expression):
-        raise DataError(f"the expression {text[:80]!r} is not a finite real function")
+        raise DataError(
+            f"expression {text[:80]!r}: found a value that is not finite and real, expected none"
+        )
     return expression
 
 
@@ -114,7 +119,7 @@ def _build(node: ast.AST, names: frozenset[str], text: str) -> sympy.Expr:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
         power = _build(node.right, names, text)
         if not power.is_number or abs(float(power)) > LARGEST_POWER:
-            raise ValueError(f"a power must be a number within +-{LARGEST_POWER}")
+            raise ValueError(f"found another power, expected a number within +-{LARGEST_POWER}")
         return _build(node.left, names, text) ** power
     if (
         isinstance(node, ast.Call)
@@ -126,7 +131,7 @@ def _build(node: ast.AST, names: frozenset[str], text: str) -> sympy.Expr:
         return FUNCTIONS[node.func.id](_build(node.args[0], names, text))
     found = ast.unparse(node)[:60] if isinstance(node, ast.expr) else type(node).__name__
     raise DataError(
-        f"the expression {text[:80]!r} holds {found!r}; allowed are numbers, + - * / **, "
+        f"expression {text[:80]!r}: found {found!r}, expected numbers, + - * / **, "
         f"{', '.join(FUNCTIONS)} and the latents {', '.join(sorted(names)[:12])}"
     )
 

@@ -137,12 +137,12 @@ class Law:
         fields = ("expressions", "latex", "terms", "programs")
         missing = {"class_names", "latent_names", *fields} - set(record)
         if missing:
-            raise DataError(f"the law lacks {sorted(missing)}; fetch the model again")
+            raise DataError(f"law: found no {', '.join(sorted(missing))}; fetch the model again")
         names, latents = tuple(record["class_names"]), tuple(record["latent_names"])
         for field in fields:
             if len(record[field]) != len(names):
                 raise DataError(
-                    f"the law's {field}: found {len(record[field])}, expected one for each of "
+                    f"law: {field}: found {len(record[field])}, expected one for each of "
                     f"{len(names)} classes; fetch the model again"
                 )
         classes = [
@@ -153,8 +153,8 @@ class Law:
             found = len(each.program.terms([np.zeros(1)] * len(latents)))
             if len(each.terms) != found:
                 raise DataError(
-                    f"the law of class {name!r} adds {found} terms and names {len(each.terms)}; "
-                    "fetch the model again"
+                    f"law: class {name!r}: found {found} terms, expected the {len(each.terms)} "
+                    "named; fetch the model again"
                 )
         return cls(names, latents, tuple(classes))
 
@@ -171,7 +171,7 @@ def latent_columns(
     """
     wide = np.asarray(latents, dtype=np.float64)
     if wide.ndim != 2 or wide.shape[1] != len(names):
-        raise DataError(f"latents have shape {wide.shape}, expected (n, {len(names)})")
+        raise DataError(f"latents: found shape {wide.shape}, expected (n, {len(names)})")
     return list(wide.T)
 
 

@@ -47,8 +47,8 @@ class EquationModel:
         expected = 1 if len(self.class_names) == 2 else len(self.class_names)
         if len(self.heads) != expected:
             raise DataError(
-                f"{len(self.class_names)} classes need {expected} fitted expressions, "
-                f"found {len(self.heads)}"
+                f"equations: found {len(self.heads)} fitted expressions, expected {expected} for "
+                f"{len(self.class_names)} classes"
             )
 
     @cached_property
@@ -133,12 +133,14 @@ class EquationModel:
         """
         missing = {"class_names", "latent_names", "expressions"} - set(record)
         if missing:
-            raise DataError(f"the equation model lacks {sorted(missing)}")
+            raise DataError(
+                f"equations: found no {', '.join(sorted(missing))}; fetch the model again"
+            )
         names = tuple(record["latent_names"])
         classes = tuple(record["class_names"])
         if len(record["expressions"]) != len(classes):
             raise DataError(
-                f"the equation model has {len(record['expressions'])} expressions for "
+                f"equations: found {len(record['expressions'])} expressions for "
                 f"{len(classes)} classes, expected one per class"
             )
         built = tuple(parse(text, names) for text in record["expressions"])

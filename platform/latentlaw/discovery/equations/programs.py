@@ -74,12 +74,12 @@ class Program:
             If a step is not arithmetic of numbers, latents and the results of earlier steps.
         """
         if not isinstance(rows, list) or not rows:
-            raise DataError(f"a program: found {str(rows)[:60]}, expected a list of steps")
+            raise DataError(f"program: found {str(rows)[:60]}, expected a list of steps")
         steps = []
         for i, row in enumerate(rows):
             if not _is_step(row, i, variables):
                 raise DataError(
-                    f"step {i} of a program: found {str(row)[:60]}, expected a kind, its argument "
+                    f"program: step {i}: found {str(row)[:60]}, expected a kind, its argument "
                     "and the numbers of earlier steps; fetch the model again"
                 )
             steps.append(Step(row[0], row[1], tuple(row[2])))

@@ -105,7 +105,7 @@ def smallest_changes(
     """
     ladder = _ladder(radii)
     if steps < 1:
-        raise ConfigError(f"steps={steps}: an attack needs one step or more")
+        raise ConfigError(f"steps: found {steps}, expected one step or more")
     search = _Search(target, steps, generator)
     for radius in ladder:
         search.try_at(torch.full_like(search.high, radius), search.high.isinf())
@@ -118,10 +118,10 @@ def smallest_changes(
 def _ladder(radii: Sequence[float]) -> list[float]:
     bad = [radius for radius in radii if not 0 <= radius < math.inf]
     if bad:
-        raise ConfigError(f"epsilon={bad[0]}: a radius must be a number of at least 0")
+        raise ConfigError(f"epsilons: found {bad[0]}, expected a finite radius of at least 0")
     positive = sorted({radius for radius in radii if radius > 0})
     if not positive:
-        raise ConfigError(f"epsilons={list(radii)}: expected at least one above 0")
+        raise ConfigError(f"epsilons: found {list(radii)}, expected at least one above 0")
     return [*positive, *(positive[-1] * 2**i for i in range(1, _DOUBLINGS + 1))]
 
 

@@ -77,7 +77,7 @@ def classes_to_tell(labels: NDArray[np.str_]) -> list[str]:
     """
     names = sorted(set(labels.tolist()))
     if len(names) < 2:
-        raise DataError(f"train: found {len(names)} class {names}; a classifier needs two")
+        raise DataError(f"train: found {len(names)} class {names}, expected two for a classifier")
     return names
 
 

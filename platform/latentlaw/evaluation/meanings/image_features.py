@@ -122,7 +122,7 @@ def _measure_channels(index: int, raw: NDArray[Any]) -> dict[str, float]:
     """Measure one image `(c, [z,] y, x)`."""
     image = np.asarray(raw, dtype=np.float64)
     if not np.isfinite(image).all():
-        raise DataError(f"image {index}: holds NaN or infinite values; leave it out")
+        raise DataError(f"image {index}: found NaN or infinite values; leave it out")
     channels = [_measure(channel) for channel in image]
     if len(channels) == 1:
         return channels[0]

@@ -170,4 +170,4 @@ def _check(codes: Array, factors: pd.DataFrame) -> None:
         if not np.isfinite(values).all():
             raise DataError(f"factor {name!r}: found NaN or infinite values; leave those rows out")
         if np.ptp(values) == 0:
-            raise DataError(f"factor {name!r}: is {values[0]:g} in every row; leave it out")
+            raise DataError(f"factor {name!r}: found {values[0]:g} in every row; leave it out")

@@ -79,7 +79,7 @@ def check_onnx_packages() -> None:
             missing.append(name)
     if missing:
         raise ConfigError(
-            f"export: {', '.join(missing)} cannot be imported; "
+            f"export: found no {', '.join(missing)}; "
             "pip install 'latentlaw[export]', or -e '.[export]' in a checkout"
         )
 

@@ -22,7 +22,7 @@ def check_shape(config: ModelConfig, shape: tuple[int, ...], source: str | Path)
     if tuple(shape) != tuple(config.image_shape):
         box = f" with box={config.image_shape[-1]}" if config.dims == len("zyx") else ""
         raise DataError(
-            f"{source}: particles of shape {tuple(shape)}, the model takes "
+            f"{source}: found particles of shape {tuple(shape)}, expected the model's "
             f"{tuple(config.image_shape)}; extract them again{box}, or give a model of them"
         )
 
@@ -38,8 +38,8 @@ def box_of(config: ModelConfig, source: str | Path) -> int:
     box = config.image_shape[-1]
     if config.image_shape != (1, box, box, box) or box % 2:
         raise DataError(
-            f"{source}: tomograms are cut into boxes (1, n, n, n) of an even n, the model takes "
-            f"{config.image_shape}; give a particle stack instead"
+            f"{source}: found tomograms, which are cut into boxes (1, n, n, n) of an even n, "
+            f"expected the model's {config.image_shape}; give a particle stack instead"
         )
     return box
 

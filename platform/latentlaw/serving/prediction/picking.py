@@ -115,8 +115,9 @@ def pick(
         picks = pd.concat(found, ignore_index=True)
         if picks.empty:
             raise DataError(
-                f"{source}: no window stands out from the background; pass a lower threshold, in "
-                "standard deviations of its score, and choose from the picks by their score"
+                f"{source}: found no window that stands out from the background; pass a lower "
+                "threshold, in standard deviations of its score, and choose from the picks by "
+                "their score"
             )
         particles, answers = _answer(work, stores, picks, searches[0], progress)
         write_predictions(
@@ -141,7 +142,8 @@ def plan_searches(stores: Mapping[str, Tomogram], box: int, picking: Picking) ->
     stride = picking.stride or max(1, box // 8)
     if stride > box // 2:
         raise ConfigError(
-            f"stride: {stride} voxels skip particles between windows of {box}; at most {box // 2}"
+            f"stride: found {stride} voxels, expected at most {box // 2}, since more skip "
+            f"particles between windows of {box}"
         )
     least_a = picking.min_distance_a
     return [
@@ -169,7 +171,8 @@ def find_particles(work: Work, search: Search, progress: Progress) -> pd.DataFra
     scores = _scan(work, search, progress)
     if not np.isfinite(scores).any():
         raise DataError(
-            f"{search.tomogram.path}: every window has NaN or infinite voxels; mend the tomogram"
+            f"{search.tomogram.path}: found NaN or infinite voxels in every window; mend the "
+            "tomogram"
         )
     peaks = local_maxima(scores)
     background = find_background(

@@ -100,7 +100,7 @@ def predict_stack(
     """
     stack = open_stack(source)
     if not len(stack):
-        raise DataError(f"{stack.path}: no particles, expected one at least; extract some")
+        raise DataError(f"{stack.path}: found no particles, expected one at least; extract some")
     check_shape(bundle.model.config, stack.item_shape, stack.path)
     warnings = check_voxel_size(bundle.model.config, stack.voxel_size_a, stack.path)
     plan = {"stack": stack.digest, "particles": len(stack), "nonfinite": nonfinite}
@@ -235,8 +235,8 @@ def _answered(
     tables = [table for part in parts if len(table := pd.read_parquet(part.out))]
     if not tables:
         raise DataError(
-            f"{parts[0].name}: all particles have NaN or infinite voxels, expected one at least "
-            "without; mend the images, or pass nonfinite=zero"
+            f"{parts[0].name}: found NaN or infinite voxels in all particles, expected one at "
+            "least without; mend the images, or pass nonfinite=zero"
         )
     return pd.concat(tables, ignore_index=True).sort_values(ROW, ignore_index=True)
 

@@ -150,7 +150,7 @@ def _json(path: Path) -> Any:
 def _csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     table = pd.read_csv(path)
     if lacking := [name for name in columns if name not in table]:
-        raise DamagedError(f"columns {lacking} are lacking")
+        raise DamagedError(f"found no columns {lacking}")
     return table
 
 
@@ -165,7 +165,7 @@ def _embeddings(path: Path) -> pd.DataFrame:
     table = pd.read_parquet(path)
     lacking = [c for c in ("particle_id", "label", "split", "px", "py") if c not in table]
     if lacking:
-        raise DamagedError(f"columns {lacking} are lacking")
+        raise DamagedError(f"found no columns {lacking}")
     for axis in ("px", "py"):
         table[axis] = pd.to_numeric(table[axis], errors="coerce")
     table["split"] = table["split"].astype("string").fillna("unknown").astype(str)
@@ -178,7 +178,7 @@ def _records(content: Any, texts: Sequence[str], numbers: Sequence[str]) -> pd.D
     wanted = [*texts, *numbers]
     for index, row in enumerate(content):
         if lacking := [key for key in wanted if key not in row]:
-            raise DamagedError(f"record {index} lacks {lacking}")
+            raise DamagedError(f"record {index}: found no {lacking}")
     table = pd.DataFrame(content, columns=wanted)
     for name in texts:
         table[name] = [str(row[name]) for row in content]
@@ -233,5 +233,5 @@ def _square(key: str, value: Any, size: int) -> NDArray[np.float64]:
     except TypeError as error:
         raise DamagedError(f"{key} is not a matrix of numbers") from error
     if matrix.shape != (size, size):
-        raise DamagedError(f"{key} has shape {matrix.shape}, expected {(size, size)}")
+        raise DamagedError(f"{key}: found shape {matrix.shape}, expected {(size, size)}")
     return matrix

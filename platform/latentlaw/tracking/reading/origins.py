@@ -61,4 +61,4 @@ def _run(run_id: str) -> Run:
     try:
         return mlflow.get_run(run_id)
     except MlflowException as error:
-        raise RegistryError(f"run {run_id}: no such run ({error.message})") from error
+        raise RegistryError(f"run {run_id}: found no such run ({error.message})") from error

@@ -52,7 +52,7 @@ def holder_of(name: str, alias: str) -> ModelVersion | None:
     found = _version(name, version)
     if found is None:
         raise RegistryError(
-            f"models:/{name}@{alias}: names version {version}, which is not there; go back to "
+            f"models:/{name}@{alias}: found version {version}, which is not there; go back to "
             f"one that is by `rollback`"
         )
     return found
@@ -69,7 +69,9 @@ def add_version(run_id: str, name: str, tags: Mapping[str, str]) -> str:
     try:
         made = mlflow.register_model(f"runs:/{run_id}/{MODEL}", name, tags=dict(tags))
     except MlflowException as error:
-        raise RegistryError(f"run {run_id!r}: no model to register ({error.message})") from error
+        raise RegistryError(
+            f"run {run_id!r}: found no model to register ({error.message})"
+        ) from error
     version = str(made.version)
     MlflowClient().set_registered_model_alias(name, CANDIDATE, version)
     return version
@@ -109,7 +111,7 @@ def move_alias(
     now = _aliases(name).get(alias)
     if now != seen:
         raise RegistryError(
-            f"models:/{name}@{alias}: moved to version {now} meanwhile, was {seen}; version "
+            f"models:/{name}@{alias}: found version {now} meanwhile, expected {seen}; version "
             f"{version} stays where it is, run the command again"
         )
     moves = (*history(name, alias), Move(version, how, int(time.time())))
@@ -166,29 +168,30 @@ def way_back(name: str, alias: str, to: str) -> Return:
     now = _aliases(name).get(alias)
     if not held:
         raise RegistryError(
-            f"models:/{name}@{alias}: no version ever held it; `register` a run first"
+            f"models:/{name}@{alias}: found no version that ever held it; `register` a run first"
         )
     if to == PREVIOUS:
         before = [each for each in standing(moves) if each != now]
         there = [each for each in before if _version(name, each) is not None]
         if not there:
             raise RegistryError(
-                f"models:/{name}@{alias}: none that held it before version {now} is left; "
+                f"models:/{name}@{alias}: found none left that held it before version {now}; "
                 "`register` another run"
             )
         return Return(now, there[-1])
     if to not in held:
         raise RegistryError(
-            f"to: version {to} of {name} never held {alias!r}, expected {PREVIOUS} or one of "
-            f"{', '.join(held)}; `register` its run to put it through the gate"
+            f"to: found version {to} of {name}, which never held {alias!r}, expected {PREVIOUS} "
+            f"or one of {', '.join(held)}; `register` its run to put it through the gate"
         )
     if to == now:
         raise RegistryError(
-            f"to: version {to} of {name} holds {alias!r} now; name another, or leave `to` out"
+            f"to: found version {to} of {name}, which holds {alias!r} now; name another, or leave "
+            "it out"
         )
     if _version(name, to) is None:
         raise RegistryError(
-            f"to: version {to} of {name} is not there any more, expected one of "
+            f"to: found version {to} of {name}, which is not there any more, expected one of "
             f"{', '.join(each for each in held if each != to)}"
         )
     return Return(now, to)

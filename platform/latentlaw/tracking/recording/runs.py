@@ -262,7 +262,7 @@ def source_run(model: str) -> str:
         run_id = model.removeprefix("runs:/").split("/")[0]
         return str(MlflowClient().get_run(run_id).info.run_id)
     except MlflowException as error:
-        raise RegistryError(f"{model}: no such model or run ({error.message})") from error
+        raise RegistryError(f"{model}: found no such model or run ({error.message})") from error
 
 
 def _log_params(params: Mapping[str, str], known: Mapping[str, str]) -> None:

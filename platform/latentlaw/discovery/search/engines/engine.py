@@ -55,11 +55,13 @@ class SearchSpec:
         for name in self.operators:
             if name not in known:
                 raise ConfigError(
-                    f"operators: {name!r} is unknown{nearest_hint(name, known)}: "
-                    f"use some of {', '.join(known)}"
+                    f"operators: found {name!r}{nearest_hint(name, known)}, expected some of "
+                    f"{', '.join(known)}"
                 )
         if not self.binary:
-            raise ConfigError(f"operators: expected one or more of {', '.join(BINARY)}")
+            raise ConfigError(
+                f"operators: found no binary one, expected some of {', '.join(BINARY)}"
+            )
 
     @property
     def binary(self) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ class OperonEngine:
             try:
                 model.fit(latents, target)
             except (ValueError, RuntimeError) as error:
-                raise EngineError(f"Operon's search failed: {error}") from error
+                raise EngineError(f"engine: Operon's search failed ({error})") from error
         elapsed = time.monotonic() - started
         found = []
         for entry in model.pareto_front_:
@@ -117,7 +117,9 @@ def to_sympy(tree: Any, variables: dict[int, str], names: Sequence[str]) -> symp
         else:
             kind = str(node.Type).rsplit(".", 1)[-1]
             if kind not in OPERATORS:
-                raise EngineError(f"Operon returned the operator {kind}, which is not supported")
+                raise EngineError(
+                    f"engine: found Operon's operator {kind}, expected one that was asked for"
+                )
             stack.append(OPERATORS[kind](*[stack.pop() for _ in range(node.Arity)]))
     return stack.pop()
 

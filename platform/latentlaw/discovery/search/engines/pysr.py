@@ -84,14 +84,14 @@ class PySREngine:
         try:
             model.fit(latents, target, variable_names=list(names))
         except Exception as error:
-            raise EngineError(f"PySR's search failed: {error}") from error
+            raise EngineError(f"engine: PySR's search failed ({error})") from error
         return read_front(model.equations_.to_dict("records"), names, spec.max_complexity)
 
     def _regressor(self, spec: SearchSpec) -> Any:
         try:
             import pysr
         except Exception as error:  # juliacall raises bare exceptions where Julia is missing
-            raise EngineError(f"PySR cannot be imported: {error}") from error
+            raise EngineError(f"engine: PySR cannot be imported ({error})") from error
         return pysr.PySRRegressor(**regressor_options(spec))
 
 
@@ -135,10 +135,12 @@ def read_hall_of_fame(path: Path, names: Sequence[str], largest: int) -> Front:
         with source.open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"{source} cannot be read: {error}") from error
+        raise EngineError(f"{source}: cannot be read ({error})") from error
     missing = [c for c in ("Complexity", "Loss", "Equation") if rows and c not in rows[0]]
     if missing:
-        raise EngineError(f"{source} lacks the columns {missing}, expected a table of PySR's")
+        raise EngineError(
+            f"{source}: found no column {', '.join(missing)}, expected a table of PySR's"
+        )
     return read_front([{k.lower(): v for k, v in row.items()} for row in rows], names, largest)
 
 
@@ -161,7 +163,7 @@ def read_front(records: Sequence[dict[str, Any]], names: Sequence[str], largest:
         if size <= largest:
             found.append(Candidate(expression, size, float(row["loss"]), int(row["complexity"])))
     if not found:
-        raise EngineError(f"PySR returned no usable equation: {problem}")
+        raise EngineError(f"engine: found no usable equation of PySR's ({problem})")
     return Front(tuple(found))
 
 
