@@ -26,22 +26,26 @@ from pipelines.figures.affinity import affinity_heatmap
 class Affinity(Entry):
     """Compute how alike the shapes of density maps or atomic models are, as an affinity CSV."""
 
-    templates: str = Field(description="folder of MRC maps, PDB or mmCIF files, one a class")
-    out: str = Field(description="CSV to make")
+    templates: str = Field(description="folder of MRC maps, PDB or mmCIF files, one per class")
+    out: str = Field(description="affinity CSV to make")
     method: Literal["soap"] | MapMethod = Field(
         "harmonics",
-        description="measure of shape; soap for atomic models only, correlation and fsc of the "
-        "best rotation",
+        description="measure of shape; soap: for atomic models only; correlation, fsc: of "
+        "the best rotation",
     )
     resolution: float = Field(
-        30.0, ge=5, le=500, description="angstrom that shapes are compared at"
+        30.0, ge=5, le=500, description="resolution that shapes are compared at, angstrom"
     )
     voxel_size: float | None = Field(
-        None, gt=0, description="angstrom a voxel, for maps whose header does not say"
+        None,
+        gt=0,
+        description="edge of a voxel, angstrom, for maps whose header does not say; none: "
+        "as it says",
     )
     assembly: str = Field(
         "auto",
-        description="of atomic models: auto (the first that a file lists), deposited, or a name",
+        description="assembly of atomic models; auto: the first that a file lists; "
+        "deposited; or a name",
     )
     overwrite: bool = Field(False, description="replace what is at `out`")
 
@@ -81,8 +85,8 @@ def compute(p: Affinity) -> AffinityTable:
     for path in paths.values():
         if not is_model(path):
             raise ConfigError(
-                f"{path}: method=soap compares atomic models (PDB or mmCIF), found a density map; "
-                "use method=harmonics, correlation or fsc"
+                f"{path}: found a density map, expected an atomic model (PDB or mmCIF) for "
+                "method=soap; use method=harmonics, correlation or fsc"
             )
     atoms = {
         name: read_structure(path, assembly=p.assembly).positions_a for name, path in paths.items()

@@ -17,11 +17,15 @@ class Collect(Entry):
     """Collect a folder of labelled images or subvolumes, or an .npz, into a particle stack."""
 
     source: str = Field(
-        description="folder (labels.csv, or class folders, or CLASS_… names), .npz"
+        description="folder (labels.csv, or a folder per class, or names CLASS_…), or .npz"
     )
     out: str = Field(description="particle stack to make, NAME.particles.zarr")
-    box: int | None = Field(None, ge=4, description="crop or pad to this edge; none: keep")
-    merge: str | None = Field(None, description="join classes: Interphase=G1+S+G2")
+    box: int | None = Field(
+        None, ge=4, description="edge to crop or pad to, pixels or voxels; none: keep"
+    )
+    merge: str | None = Field(
+        None, description="classes to join, as in Interphase=G1+S+G2; none: keep all"
+    )
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 

@@ -61,11 +61,15 @@ class Compare(Entry):
     epochs: int | None = Field(
         None, ge=1, le=100_000, description="passes over the data; none: the preset's, or 100"
     )
-    hold_out: Names = Field(None, description="classes kept from training, comma-separated")
-    preset: PresetName | None = Field(
-        None, description=f"data and settings that anyone can make again: {', '.join(PRESETS)}"
+    hold_out: Names = Field(
+        None,
+        description="classes kept from training, comma-separated; none: train on all, or "
+        "the preset's",
     )
-    size: Size = Field("small", description="of what a preset simulates or renders: small, full")
+    preset: PresetName | None = Field(
+        None, description="data and settings that anyone can make again; none: those given"
+    )
+    size: Size = Field("small", description="size of what a preset simulates or renders")
     out: str = Field("work", description="folder for the data that a preset makes")
     overwrite: bool = Field(False, description="replace what a preset made in `out` before")
 
@@ -80,7 +84,9 @@ def run(parameters: Compare) -> pd.DataFrame:
     """
     p = parameters
     if unknown := [name for name in p.models or () if name not in _ALL]:
-        raise ConfigError(f"models: no method {unknown[0]!r}; known: {', '.join(_ALL)}")
+        raise ConfigError(
+            f"models: found no method {unknown[0]!r}, expected some of {', '.join(_ALL)}"
+        )
     if p.affinity is None and p.preset is None:
         raise ConfigError(
             "affinity: found none, expected a CSV of class similarities; make one with the entry "
@@ -112,7 +118,7 @@ def run(parameters: Compare) -> pd.DataFrame:
 
 
 def summarise(every: pd.DataFrame) -> pd.DataFrame:
-    """Return `mean ± standard deviation over seeds`, a row a method, a column a measure.
+    """Return `mean ± standard deviation over seeds`, one row per method, one column per measure.
 
     Empty where a method has no such measure; the mean alone where one seed has it.
     """

@@ -86,34 +86,42 @@ class Discover(Entry):
         None,
         description="classes to tell apart, as in Interphase=G1+S+G2,Prophase; none: all",
     )
-    engine: Literal["auto", "operon", "pysr"] = Field("auto", description="symbolic regression")
-    budget_s: float = Field(60.0, gt=0, description="seconds for the equations")
+    engine: Literal["auto", "operon", "pysr"] = Field(
+        "auto",
+        description="engine of the symbolic regression; auto: PySR if Julia is there, else Operon",
+    )
+    budget_s: float = Field(60.0, gt=0, description="seconds for the search for equations")
     max_complexity: int = Field(30, ge=3, le=100, description="most nodes of one expression")
     targets: Literal["both", "distil", "labels"] = Field(
-        "both", description="what equations are fitted to: a network's logits, labels, or both"
+        "both",
+        description="what equations are fitted to: both, a network's logits (distil), or labels",
     )
     operators: Operators = Field(
-        SearchSpec.operators, description="what equations may use, such as add,mul,div,tanh"
+        SearchSpec.operators, description="operators of the equations, as in add,mul,div,tanh"
     )
     sparse_method: SparseMethod = Field(
-        "magnitude", description="sparse networks: pruned by magnitude, or sparse from the start"
+        "magnitude",
+        description="how sparse networks are found: sparse from the start, or pruned by magnitude",
     )
     black_boxes: BlackBoxes = Field(
         ("cnn", "resnet"),
-        description="networks on pixels; laws are held to the best",
+        description="networks on pixels; the best is what laws are compared with",
     )
-    epochs: int = Field(30, ge=1, description="passes over the data of the networks on pixels")
+    epochs: int = Field(
+        30, ge=1, description="passes over the data in training a network on pixels"
+    )
     epsilons: Radii = Field(
         (0.0, 0.05, 0.1, 0.2),
-        description="attacks: most change of a pixel, in units of normalised images",
+        description="radii of attacks: largest change of a pixel, in units of normalised images",
     )
     epsilons_l2: Radii = Field(
-        (0.5, 1.0, 2.0), description="attacks: L2 norm of the change, in the same units"
+        (0.5, 1.0, 2.0), description="radii of attacks: L2 norm of the change, in the same units"
     )
     attacked: int | None = Field(
         None,
         ge=0,
-        description="test particles to attack; 0: none; none: up to 200, fewer of large ones",
+        description="test particles to attack; 0: skip the attacks; none: up to 200, fewer "
+        "of large images",
     )
     shifts: Shifts = Field(
         (
@@ -150,7 +158,7 @@ class Discovered:
         return "; ".join(found) + (f" ({', '.join(said)})" if said else "")
 
     def records(self) -> list[dict[str, Any]]:
-        """Return a record a model: the networks, the black box and the equations chosen."""
+        """Return one record per model: the networks, the black box and the equations chosen."""
         found = self.discovery
         chosen: list[tuple[str, Rung | None]] = [
             (rung.name, rung) for rung in found.rungs if rung.family != "equation"

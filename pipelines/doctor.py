@@ -28,7 +28,7 @@ class Doctor(Entry):
     data: str = Field("work", description="folder whose stores and stacks are opened")
     deep: bool = Field(False, description="read every chunk of them too")
     mend: bool = Field(
-        True, description="mark runs of dead processes KILLED, send metrics that wait"
+        True, description="mark runs of dead processes KILLED, and send metrics that wait"
     )
 
 
@@ -54,7 +54,7 @@ def run(parameters: Doctor) -> list[Finding]:
         say(str(finding))
         found.append(finding)
     if broken := sum(finding.state == "broken" for finding in found):
-        raise ConfigError(f"doctor: {broken} of {len(found)} are broken, named above")
+        raise ConfigError(f"doctor: found {broken} of {len(found)} broken, named above")
     return found
 
 

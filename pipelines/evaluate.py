@@ -82,14 +82,16 @@ class Evaluate(Entry):
     data: str = Field(description="particle stack, NAME.particles.zarr")
     train_data: str | None = Field(
         None,
-        description="where `data` is another stack than the model was trained on: that one, whose "
-        "training latents classifiers are fitted on",
+        description="stack that the model was trained on, where `data` is another, to fit "
+        "classifiers on its latents; none: `data` is that stack",
     )
     affinity: str | None = Field(
-        None, description="affinity CSV with the classes kept from training, to place them by"
+        None,
+        description="affinity CSV with the classes kept from training, to place them by; "
+        "none: the model's",
     )
     symmetry: Symmetries = Field(
-        None, description="point groups, for the error of poses: CLASS=D7,CLASS=O; others C1"
+        None, description="point groups, for the error of poses, as in CLASS=D7,CLASS=O; none: C1"
     )
 
 
@@ -179,7 +181,7 @@ def _with_training(particles: EmbeddedParticles, bundle: Bundle, p: Evaluate) ->
     rows = np.flatnonzero(split == TRAIN)
     if not len(rows) or (particles.split == TRAIN).any():
         raise ConfigError(
-            f"train_data: found {stack.path}, data {p.data}; expected the stack that the model "
+            f"train_data: found {stack.path}, data {p.data}, expected the stack that the model "
             "was trained on, and data to be another one; leave it out where they are the same"
         )
     return particles.and_training(

@@ -40,7 +40,9 @@ Ids = Annotated[tuple[str, ...], BeforeValidator(split_commas), Field(min_length
 class Explain(Entry):
     """Say which expression decided, what each term gave, and what would have changed the class."""
 
-    model: str = Field(description="run id of a `discover`, or runs:/ or models:/ URI")
+    model: str = Field(
+        description="run id of a discover run, or runs:/ or models:/ URI of a model"
+    )
     data: str = Field(description="particle stack, NAME.particles.zarr")
     particle: Ids = Field(description="particle ids, comma-separated")
     out: str | None = Field(
@@ -59,8 +61,8 @@ def run(parameters: Explain) -> list[Explained]:
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)
         if bundle.equations is None:
             raise ConfigError(
-                f"model: {p.model} has no equations; run `discover` with model={p.model} and give "
-                "its run id"
+                f"model: found no equations in {p.model}; run `discover` with model={p.model} and "
+                "give its run id"
             )
         tag_run(family=bundle.model.config.family)
         log_data(p.data, stack.digest, stack.table, "explanation")
@@ -96,7 +98,7 @@ def rows_of(stack: ParticleStack, ids: tuple[str, ...]) -> NDArray[np.intp]:
     for each in ids:
         if each not in row:
             hint = nearest_hint(each, row) or f"; the first is {next(iter(row), None)!r}"
-            raise DataError(f"particle: {each!r} is not in {stack.path}{hint}")
+            raise DataError(f"particle: found no {each!r} in {stack.path}{hint}")
     return np.array([row[each] for each in ids])
 
 
@@ -110,7 +112,7 @@ def check_shape(stack: ParticleStack, model: AutoEncoder) -> None:
     """
     if stack.item_shape != model.config.image_shape:
         raise DataError(
-            f"{stack.path}: found particles of shape {stack.item_shape}, the model takes "
+            f"{stack.path}: found particles of shape {stack.item_shape}, expected the model's "
             f"{model.config.image_shape}; give the stack of its kind"
         )
 

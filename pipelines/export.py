@@ -25,8 +25,10 @@ from pipelines.cli.parameters import Entry
 class Export(Entry):
     """Write a model's encoder as torch.export and ONNX, and its law as Python, C and LaTeX."""
 
-    model: str = Field(description="run id of a train or discover run, or runs:/ or models:/ URI")
-    out: str = Field("exported", description="folder to write to")
+    model: str = Field(
+        description="run id of a train or discover run, or runs:/ or models:/ URI of a model"
+    )
+    out: str = Field("exported", description="folder to make")
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 

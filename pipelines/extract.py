@@ -20,28 +20,36 @@ class Extract(Entry):
 
     tomograms: str = Field(description="tomogram store, a folder of them, or a copick tree")
     coordinates: str = Field(
-        description="RELION STAR, CSV, copick JSON or tree, or SHREC's list of positions"
+        description="RELION STAR, CSV, copick JSON or tree, or SHREC's list of particles"
     )
     out: str = Field(description="particle stack to make, NAME.particles.zarr")
-    label: str | None = Field(None, description="label column; none: rlnClassNumber if there")
-    box: int = Field(32, ge=4, le=512, description="edge of a box, voxels")
-    pixel_size: float | None = Field(
-        None, gt=0, description="angstrom a pixel of the coordinates; none: as the file says"
+    label: str | None = Field(
+        None, description="column of the class; none: rlnClassNumber if there is one"
     )
-    edge: Literal["skip", "pad", "fail"] = Field("skip", description="boxes that cross a face")
+    box: int = Field(32, ge=4, le=512, description="edge of a box, voxels, even")
+    pixel_size: float | None = Field(
+        None, gt=0, description="pixel of the coordinates, angstrom; none: as the file says"
+    )
+    edge: Literal["skip", "pad", "fail"] = Field(
+        "skip", description="what to do with boxes that cross a face"
+    )
     missing: Literal["fail", "skip"] = Field(
-        "fail", description="particles of tomograms that have no store"
+        "fail", description="what to do with particles of tomograms that have no store"
     )
     nonfinite: Literal["fail", "drop", "zero"] = Field(
-        "fail", description="boxes with NaN or infinite voxels"
+        "fail", description="what to do with boxes that hold NaN or infinite voxels"
     )
     deduplicate: bool = Field(
         False, description="keep the first of particles at one place or with one id"
     )
     contrast: Contrast = Field(
-        "bright", description="of protein in the tomograms; dark: boxes change their sign"
+        "bright", description="protein in the tomograms; dark: boxes change their sign"
     )
-    scheduler: str = Field("threads", description="threads, local or a Dask address tcp://…")
+    scheduler: str = Field(
+        "threads",
+        description="where tasks run: threads; local: worker processes here; or a Dask "
+        "address tcp://…",
+    )
     append: bool = Field(False, description="add to the stack at `out`, if there is one")
     overwrite: bool = Field(False, description="replace what is at `out`")
 

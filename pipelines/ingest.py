@@ -28,11 +28,26 @@ class Ingest(Entry):
 
     source: str = Field(description="tomogram file, folder or glob")
     out: str = Field(description="folder for the stores")
-    voxel_size: float | None = Field(None, gt=0, description="angstrom a voxel; none: header")
-    chunk: int = Field(128, ge=8, le=1024, description="edge of a chunk, voxels")
-    shard: int = Field(512, ge=8, le=4096, description="edge of a shard, voxels")
-    levels: int = Field(3, ge=1, le=8, description="levels of the pyramid")
-    scheduler: str = Field("local", description="local, threads or a Dask address tcp://…")
+    voxel_size: float | None = Field(
+        None, gt=0, description="edge of a voxel, angstrom; none: as the header says"
+    )
+    chunk: int = Field(
+        128, ge=8, le=1024, description="edge of a chunk, what is read at once, voxels"
+    )
+    shard: int = Field(
+        512,
+        ge=8,
+        le=4096,
+        description="edge of a shard, a file of chunks, voxels; a multiple of chunk",
+    )
+    levels: int = Field(
+        3, ge=1, le=8, description="levels of the pyramid, each at half the sampling"
+    )
+    scheduler: str = Field(
+        "local",
+        description="where tasks run: local: worker processes here; threads; or a Dask "
+        "address tcp://…",
+    )
     overwrite: bool = Field(False, description="replace stores at `out`")
 
 

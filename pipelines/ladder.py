@@ -45,17 +45,24 @@ class Ladder(Entry):
     data: str = Field(description="particle stack, NAME.particles.zarr")
     tasks: str | None = Field(
         None,
-        description="classes to tell apart, tasks separated by ;, as in G1,G2;Early=G1+S,Prophase;"
-        " none: all classes",
+        description="classes to tell apart, tasks separated by ;, as in "
+        "G1,G2;Early=G1+S,Prophase; none: all classes",
     )
     seeds: int = Field(3, ge=1, le=100, description="seeds, each with five folds of its own")
-    epochs: int = Field(60, ge=1, description="passes over the data of a latent space")
-    black_box_epochs: int = Field(30, ge=1, description="passes of each network on pixels")
-    latent_dims: int = Field(8, ge=1, le=512, description="latent dimensions")
-    beta: float = Field(5e-4, ge=0, description="weight of KL, nats")
-    tc: float = Field(2e-3, ge=0, description="weight of total correlation, nats")
-    engine: Literal["auto", "operon", "pysr"] = Field("auto", description="symbolic regression")
-    budget_s: float = Field(30.0, gt=0, description="seconds for the search of each fold and task")
+    epochs: int = Field(60, ge=1, description="passes over the data in training a latent space")
+    black_box_epochs: int = Field(
+        30, ge=1, description="passes over the data in training a network on pixels"
+    )
+    latent_dims: int = Field(8, ge=1, le=512, description="dimensions of the latent space")
+    beta: float = Field(5e-4, ge=0, description="weight of the KL divergence, which is in nats")
+    tc: float = Field(2e-3, ge=0, description="weight of the total correlation, which is in nats")
+    engine: Literal["auto", "operon", "pysr"] = Field(
+        "auto",
+        description="engine of the symbolic regression; auto: PySR if Julia is there, else Operon",
+    )
+    budget_s: float = Field(
+        30.0, gt=0, description="seconds for the search for equations, per fold and task"
+    )
     max_complexity: int = Field(15, ge=3, le=100, description="most nodes of one expression")
     workers: int = Field(1, ge=1, le=64, description="processes, each with its share of the cores")
 
@@ -70,7 +77,7 @@ class Fold(NamedTuple):
 
 
 def run(parameters: Ladder) -> pd.DataFrame:
-    """Cross-validate, log, print and return the table: a row a task and model."""
+    """Cross-validate, log, print and return the table: one row per task and model."""
     p = parameters
     stack = open_stack(p.data)
     labels = stack.table["label"].fillna("").to_numpy(dtype=str)
@@ -173,13 +180,13 @@ def climb(job: Fold) -> list[dict[str, Any]]:
 
 
 def summarise(every: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a task and model: means over folds and seeds with bootstrap intervals.
+    """Return one row per task and model: means over folds and seeds with bootstrap intervals.
 
     Parameters
     ----------
     every
-        A row a task, seed, fold and model, with `SCORES`, `complexity` and `nodes`. A model that
-        some fold lacks is left out.
+        One row per task, seed, fold and model, with `SCORES`, `complexity` and `nodes`. A model
+        that some fold lacks is left out.
     """
     rows = []
     for task, of_task in every.groupby("task", sort=False):
@@ -204,7 +211,7 @@ def summarise(every: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown(part: pd.DataFrame) -> pd.DataFrame:
-    """Return the measures of one task as text, a row a model."""
+    """Return the measures of one task as text, one row per model."""
     cells = {
         score: [
             f"{mean:.3f} [{low:.3f}, {high:.3f}]"

@@ -32,15 +32,26 @@ _BATCH = 32
 
 
 class Main(Entry):
-    """Images in, latent space, equations and a registered model out; a child run a step."""
+    """Images in, latent space, equations and a registered model out; a child run per step."""
 
-    source: str = Field(DEMO, description="demo, tomograms (with coordinates), images, or .npz")
-    coordinates: str | None = Field(None, description="STAR or CSV, where source is tomograms")
-    affinity: str = Field("auto", description="CSV; auto: made in the demo, else none; none")
-    out: str = Field("work", description="folder for data")
+    source: str = Field(
+        DEMO,
+        description="demo (made on the spot), folder of tomograms (with coordinates) or of "
+        "images, or .npz",
+    )
+    coordinates: str | None = Field(
+        None,
+        description="STAR or CSV of particles, where source is tomograms; none: source is images",
+    )
+    affinity: str = Field(
+        "auto", description="affinity CSV; auto: made in the demo, else none; none: no prior"
+    )
+    out: str = Field("work", description="folder for the data that the steps make")
     epochs: int = Field(30, ge=1, description="passes over the data in training")
-    budget_s: float = Field(60.0, gt=0, description="seconds for the symbolic search")
-    name: str = Field("latentlaw", pattern=r"^[\w.-]+$", description="registered model")
+    budget_s: float = Field(60.0, gt=0, description="seconds for the search for equations")
+    name: str = Field(
+        "latentlaw", pattern=r"^[\w.-]+$", description="name of the registered model"
+    )
     overwrite: bool = Field(False, description="replace what is in `out`")
 
 
@@ -74,9 +85,9 @@ def check_inputs(p: Main) -> None:
         If an output exists already.
     """
     if p.source != DEMO and not Path(p.source).exists():
-        raise DataError(f"source: {p.source} does not exist; give a folder, an .npz, or demo")
+        raise DataError(f"source: found no {p.source}; give a folder, an .npz, or demo")
     if p.coordinates is not None and not Path(p.coordinates).is_file():
-        raise DataError(f"coordinates: {p.coordinates} does not exist; give a STAR or CSV file")
+        raise DataError(f"coordinates: found no {p.coordinates}; give a STAR or CSV file")
     if p.affinity not in ("auto", "none"):
         table = read_affinity(p.affinity)
         if p.source != DEMO and p.coordinates is None:

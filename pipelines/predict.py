@@ -34,40 +34,50 @@ class Predict(Entry):
 
     model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
     source: str = Field(
-        description="particle stack NAME.particles.zarr, tomogram store, folder of them or copick"
+        description="particle stack, tomogram store, a folder of them, or a copick tree"
     )
     coordinates: str | None = Field(
-        None, description="of particles in tomograms: STAR, CSV, copick JSON or tree; none: pick"
+        None, description="particles in tomograms: STAR, CSV, copick JSON or tree; none: find them"
     )
     out: str = Field(description="folder to make, for predictions.parquet and predictions.star")
-    edge: Literal["pad", "skip", "fail"] = Field("pad", description="boxes that cross a face")
+    edge: Literal["pad", "skip", "fail"] = Field(
+        "pad", description="what to do with boxes that cross a face"
+    )
     missing: Literal["fail", "skip"] = Field(
-        "fail", description="particles of tomograms that have no store"
+        "fail", description="what to do with particles of tomograms that have no store"
     )
     nonfinite: Literal["fail", "drop", "zero"] = Field(
-        "fail", description="images with NaN or infinite values"
+        "fail", description="what to do with images that hold NaN or infinite values"
     )
     contrast: Contrast = Field(
-        "bright", description="of protein in the tomograms; dark: boxes change their sign"
+        "bright", description="protein in the tomograms; dark: boxes change their sign"
     )
     pixel_size: float | None = Field(
-        None, gt=0, description="angstrom a pixel of the coordinates; none: as the file says"
+        None, gt=0, description="pixel of the coordinates, angstrom; none: as the file says"
     )
     stride: Annotated[int, Field(ge=1)] | Auto = Field(
-        "auto", description="of picking: voxels between windows; auto: an eighth of the box"
+        "auto",
+        description="step between the windows of picking, voxels; auto: an eighth of the box",
     )
     min_distance: Annotated[float, Field(gt=0)] | Auto = Field(
-        "auto", description="of picks, angstrom; auto: half the box"
+        "auto", description="least distance of two picks, angstrom; auto: half the box"
     )
     threshold: float | Auto = Field(
         "auto",
-        description="of picks, deviations above the background; auto: one false window expected",
+        description="least score of a pick, standard deviations above the background; "
+        "auto: one false window expected",
     )
     batch_size: Annotated[int, Field(ge=1)] | Auto = Field(
-        "auto", description="particles at once; auto: by the memory that is free"
+        "auto", description="particles to embed at once; auto: by the memory that is free"
     )
-    device: DeviceName = Field("auto", description="where the model runs")
-    scheduler: str = Field("threads", description="threads, local or a Dask address tcp://…")
+    device: DeviceName = Field(
+        "auto", description="where the model runs; auto: a GPU where there is one"
+    )
+    scheduler: str = Field(
+        "threads",
+        description="where tasks run: threads; local: worker processes here; or a Dask "
+        "address tcp://…",
+    )
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 
@@ -143,13 +153,13 @@ def check_source(source: str, coordinates: str | None) -> None:
     """
     if "://" not in source and not Path(source).exists():
         raise DataError(
-            f"source: {source} does not exist; give a particle stack or tomogram stores, which "
+            f"source: found no {source}; give a particle stack or tomogram stores, which "
             "`extract` and `ingest` make"
         )
     if source.endswith(STACK) and coordinates is not None:
         raise ConfigError(
-            f"coordinates: {coordinates} was given for {source}, whose particles are cut out "
-            "already; leave it out, or give the tomograms as source"
+            f"coordinates: found {coordinates}, expected none for {source}, whose particles are "
+            "cut out; leave it out, or give the tomograms as source"
         )
 
 

@@ -56,17 +56,21 @@ class Register(Entry):
     """
 
     run: str = Field(description="run id of a train or discover run")
-    name: str = Field("latentlaw", pattern=r"^[\w.-]+$", description="registered model")
+    name: str = Field(
+        "latentlaw", pattern=r"^[\w.-]+$", description="name of the registered model"
+    )
     alias: str = Field("champion", pattern=r"^[a-z][\w-]*$", description="alias to move")
     data: str | None = Field(
         None, description="particle stack to measure on; none: the one that the run was made from"
     )
-    metric: Measure = Field("macro_f1", description="what must not be worse")
+    metric: Measure = Field("macro_f1", description="measure that must not be worse")
     margin: float = Field(
-        0.02, ge=0, le=1, description="how much worse the candidate may at most be"
+        0.02, ge=0, le=1, description="how much worse the candidate may be at most"
     )
     licence: str | None = Field(
-        None, max_length=100, description="of the weights, as SPDX writes it; none: not stated"
+        None,
+        max_length=100,
+        description="licence of the weights, as SPDX writes it; none: not stated",
     )
 
 
@@ -85,7 +89,7 @@ def run(parameters: Register) -> Registration:
     p = parameters
     if p.alias == CANDIDATE:
         raise ConfigError(
-            f"alias: {CANDIDATE} is of the newest version whatever it is worth; give another"
+            f"alias: found {CANDIDATE}, which is always of the newest version; give another"
         )
     with stage_run("register", p.model_dump()) as active:
         use_threads()

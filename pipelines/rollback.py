@@ -17,10 +17,14 @@ class Rollback(Entry):
     Said twice, it goes two versions back; `to` names any version that ever held the alias.
     """
 
-    name: str = Field("latentlaw", pattern=r"^[\w.-]+$", description="registered model")
+    name: str = Field(
+        "latentlaw", pattern=r"^[\w.-]+$", description="name of the registered model"
+    )
     alias: str = Field("champion", pattern=r"^[a-z][\w-]*$", description="alias to move")
     to: str = Field(
-        PREVIOUS, pattern=rf"^({PREVIOUS}|[1-9]\d*)$", description="version, or the one before"
+        PREVIOUS,
+        pattern=rf"^({PREVIOUS}|[1-9]\d*)$",
+        description="version to go back to; previous: the one before",
     )
 
 
@@ -33,7 +37,7 @@ def run(parameters: Rollback) -> str:
             load_logged_bundle(f"models:/{p.name}/{way.to}")
         except LatentlawError as error:
             raise RegistryError(
-                f"version {way.to} of {p.name} does not load, so {p.alias} stays with version "
+                f"to: version {way.to} of {p.name} does not load, so {p.alias} stays with version "
                 f"{way.now}: {error}; or name another by `to`"
             ) from error
         moves = move_alias(p.name, p.alias, way.to, "rollback", seen=way.now)

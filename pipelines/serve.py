@@ -15,18 +15,18 @@ from pipelines.cli.parameters import Entry, split_commas
 class Serve(Entry):
     """Answer images or latents over HTTP: class, novelty, latents, pose, and the equation."""
 
-    model: str = Field("models:/latentlaw@champion", description="run id or model URI")
-    host: str = Field(
-        "127.0.0.1", description="address to bind; others than this machine's: 0.0.0.0"
+    model: str = Field(
+        "models:/latentlaw@champion", description="run id, or runs:/ or models:/ URI of a model"
     )
-    port: int = Field(5001, ge=1, le=65535, description="to listen on")
+    host: str = Field("127.0.0.1", description="address to bind; 0.0.0.0: of all networks")
+    port: int = Field(5001, ge=1, le=65535, description="port to listen on")
     hosts: Annotated[tuple[str, ...], BeforeValidator(split_commas)] = Field(
-        LOOPBACK, description="names by which clients may call it, comma-separated"
+        LOOPBACK, description="names by which clients may call the server, comma-separated"
     )
     body_mib: int = Field(64, ge=1, le=4096, description="largest request, MiB")
-    particles: int = Field(4096, ge=1, description="most particles a request")
+    particles: int = Field(4096, ge=1, description="most particles per request")
     requests: int = Field(8, ge=1, description="most requests in work at once")
-    body_s: float = Field(30.0, gt=0, description="seconds in which a request must arrive")
+    body_s: float = Field(30.0, gt=0, description="time in which a request must arrive, seconds")
 
 
 def run(parameters: Serve) -> None:

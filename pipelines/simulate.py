@@ -29,27 +29,43 @@ class Simulate(Entry):
 
     out: str = Field(description="folder to make")
     templates: str = Field(
-        PHANTOMS, description="phantoms, or a folder of density maps (MRC) or models (PDB, mmCIF)"
+        PHANTOMS,
+        description="phantoms, or a folder of density maps (MRC) or atomic models (PDB, mmCIF)",
     )
-    classes: Names | None = Field(None, description="templates to take, 1bxn,1qvr; none: all")
-    tomograms: int = Field(2, ge=1, le=1000, description="how many to simulate")
-    shape: Shape = Field((64, 192, 192), description="voxels z,y,x")
-    voxel_size: float = Field(10.0, gt=0, allow_inf_nan=False, description="angstrom a voxel")
-    particles: int = Field(100, ge=1, description="particles in each tomogram")
+    classes: Names | None = Field(
+        None, description="templates to take, as in 1bxn,1qvr; none: all"
+    )
+    tomograms: int = Field(2, ge=1, le=1000, description="tomograms to simulate")
+    shape: Shape = Field((64, 192, 192), description="size of a tomogram z,y,x, voxels")
+    voxel_size: float = Field(
+        10.0, gt=0, allow_inf_nan=False, description="edge of a voxel, angstrom"
+    )
+    particles: int = Field(100, ge=1, description="particles per tomogram")
     snr: float = Field(
-        0.1, gt=0, description="variance of signal over that of noise; inf: no noise"
+        0.1, gt=0, description="variance of the signal over that of the noise; inf: no noise"
     )
     contrast: Contrast = Field("bright", description="protein bright, or dark as in raw data")
-    tilt_range: float = Field(60.0, gt=0, le=90, description="degrees; 90 leaves no wedge")
-    tilt_step: float | None = Field(None, ge=0.1, description="degrees; none: a filled wedge")
-    defocus: float | None = Field(
-        None, ge=1000, le=200000, description="underfocus in angstrom; none: no CTF"
+    tilt_range: float = Field(
+        60.0,
+        gt=0,
+        le=90,
+        description="tilts run from minus to plus this angle, degrees; 90: no missing wedge",
     )
-    voltage: float = Field(300.0, ge=50, le=1500, description="kV")
-    spherical_aberration: float = Field(2.7, ge=0, le=10, description="mm")
-    amplitude_contrast: float = Field(0.1, ge=0, lt=1, description="fraction")
-    phase_flipped: bool = Field(False, description="correct the CTF's sign")
-    box: int = Field(32, ge=8, le=512, description="box of phantom templates, voxels")
+    tilt_step: float | None = Field(
+        None, ge=0.1, description="angle between tilts, degrees; none: all angles within the range"
+    )
+    defocus: float | None = Field(
+        None, ge=1000, le=200000, description="underfocus, angstrom; none: no CTF"
+    )
+    voltage: float = Field(300.0, ge=50, le=1500, description="acceleration voltage, kV")
+    spherical_aberration: float = Field(
+        2.7, ge=0, le=10, description="spherical aberration Cs, mm"
+    )
+    amplitude_contrast: float = Field(
+        0.1, ge=0, lt=1, description="fraction of the contrast that is of amplitude"
+    )
+    phase_flipped: bool = Field(False, description="correct the sign of the CTF")
+    box: int = Field(32, ge=8, le=512, description="edge of phantom templates, voxels")
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 

@@ -61,7 +61,7 @@ class Tune(Entry):
     data: str = Field(description="particle stack, NAME.particles.zarr")
     affinity: str | None = Field(None, description="affinity CSV; none: no prior")
     model: Family = Field("affinity-vae", description="family of the model")
-    epochs: int = Field(100, ge=1, le=100_000, description="passes over the data in each trial")
+    epochs: int = Field(100, ge=1, le=100_000, description="passes over the data per trial")
     objective: str = Field(
         "classification/macro_f1",
         description="measures of validation data, comma-separated; pareto: accuracy and "
@@ -70,25 +70,43 @@ class Tune(Entry):
     space: str | None = Field(
         None, description="YAML file of ranges by parameter; none: the preset of the model"
     )
-    trials: int = Field(20, ge=1, le=100_000, description="trials of the study, earlier ones too")
-    timeout: float | None = Field(None, gt=0, description="seconds after which no trial begins")
-    sampler: SamplerName = Field("tpe", description="tpe, gp, nsga2 or random")
+    trials: int = Field(
+        20, ge=1, le=100_000, description="trials of the study, those before included"
+    )
+    timeout: float | None = Field(
+        None, gt=0, description="seconds after which no trial begins; none: no limit"
+    )
+    sampler: SamplerName = Field("tpe", description="how trials are drawn")
     pruner: Literal["auto", PrunerName] = Field(
-        "auto", description="median, hyperband or none; auto: median where trials can be pruned"
+        "auto",
+        description="how trials are ended early; auto: median where trials can be pruned, "
+        "else none",
     )
     study: str = Field(
-        "auto", pattern=r"^[\w.-]+$", description="its name; auto: made of what it searches"
+        "auto",
+        pattern=r"^[\w.-]+$",
+        description="name of the study; auto: made of what it searches",
     )
     storage: str = Field(
-        "auto", description="SQLAlchemy URL; auto: $OPTUNA_STORAGE, or SQLite beside mlflow.db"
+        "auto",
+        description="SQLAlchemy URL of the study; auto: $OPTUNA_STORAGE, or SQLite beside "
+        "mlflow.db",
     )
     workers: int = Field(1, ge=1, le=256, description="trials at once on this machine")
     scheduler: str | None = Field(
         None, description="Dask address tcp://…, for trials on its workers; none: here"
     )
-    retries: int = Field(2, ge=0, le=100, description="of a trial whose process or machine died")
+    retries: int = Field(
+        2,
+        ge=0,
+        le=100,
+        description="times that a trial is run again whose process or machine died",
+    )
     heartbeat: int = Field(
-        10, ge=1, le=3600, description="seconds between a trial's signs of life; dead after three"
+        10,
+        ge=1,
+        le=3600,
+        description="time between a trial's signs of life, seconds; it is dead after three",
     )
 
 
@@ -147,7 +165,7 @@ def run(parameters: Tune) -> str:
         if best is None:
             errors = trial_table(study)["error"].dropna()
             last = f"; the last says: {errors.iloc[-1]}" if len(errors) else ""
-            raise DataError(f"study: none of the trials of {ref.name!r} is complete{last}")
+            raise DataError(f"study: found no complete trial of {ref.name!r}{last}")
         log_metrics({f"best/{k}": v for k, v in zip(plan.objectives, best.values, strict=True)})
         mlflow.set_tag(TAG_BEST_TRIAL, str(best.number))
         say(f"best: trial {best.number}, {best.params}")
@@ -164,11 +182,11 @@ def planned(p: Tune) -> Plan:
     """
     objectives = parse_objectives(p.objective)
     if p.affinity is None and (of_prior := set(objectives) & set(_OF_PRIOR)):
-        raise ConfigError(f"objective: {of_prior.pop()} needs `affinity`, a CSV to compare with")
+        raise ConfigError(f"affinity: found none, expected a CSV for objective={of_prior.pop()}")
     if p.scheduler is not None and p.workers > 1:
         raise ConfigError(
             f"workers: found {p.workers} and a scheduler, expected one of the two; a cluster runs "
-            "a trial a thread of its workers"
+            "a trial per thread of its workers"
         )
     common: dict[str, Any] = {key: getattr(p, key) for key in _COMMON}
     check(build(Train, common))

@@ -21,18 +21,28 @@ class Validate(Entry):
     """Read and check every chunk of tomogram stores or particle stacks; repair tomograms."""
 
     store: str = Field(description="tomogram store, particle stack, or folder of these")
-    repair: bool = Field(False, description="make a tomogram's damaged shards from `source`")
-    source: str | None = Field(
-        None, description="tomogram that the store was ingested from, or the folder of all"
+    repair: bool = Field(
+        False, description="make damaged shards of a tomogram again, from `source`"
     )
-    scheduler: str = Field("local", description="local, threads or a Dask address tcp://…")
+    source: str | None = Field(
+        None,
+        description="tomogram that the store was ingested from, or the folder of all; "
+        "none: no repair",
+    )
+    scheduler: str = Field(
+        "local",
+        description="where tasks run: threads; local: worker processes here; or a Dask "
+        "address tcp://…",
+    )
 
 
 def run(parameters: Validate) -> None:
     """Validate, and repair where asked; damage that is left is an error."""
     p = parameters
     if p.repair and p.source is None:
-        raise ConfigError("repair: expected `source`, what the store was ingested from")
+        raise ConfigError(
+            "source: found none, expected what the store was ingested from, for repair"
+        )
     with stage_run("validate", p.model_dump()):
         stores = _stores(Path(p.store))
         left = [line for store in stores for line in _validate(store, p)]
@@ -68,7 +78,7 @@ def _original(source: Path, store: Path) -> Path:
     name = tomogram_key(store.name)
     found = [path for path in find_sources(source) if tomogram_key(path.name) == name]
     if len(found) != 1:
-        raise DataError(f"{source}: {len(found)} tomograms of the name {name}, expected one")
+        raise DataError(f"{source}: found {len(found)} tomograms named {name}, expected one")
     return found[0]
 
 
@@ -77,7 +87,7 @@ def _stores(path: Path) -> list[Path]:
         return [path]
     stores = [each for end in (_TOMOGRAM, _STACK) for each in sorted(path.glob(f"*{end}"))]
     if not stores:
-        raise DataError(f"{path}: no store found; expected *{_TOMOGRAM} or *{_STACK}")
+        raise DataError(f"{path}: found no store, expected *{_TOMOGRAM} or *{_STACK}")
     return stores
 
 

@@ -29,10 +29,10 @@ def read_config(path: Path, *, name: str = "config", deepest: int = _DEEPEST) ->
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{name}: {path} cannot be read ({error.strerror})") from error
+        raise ConfigError(f"{name}: {path}: cannot be read ({error.strerror})") from error
     if len(content) > _MOST_BYTES:
         raise ConfigError(
-            f"{name}: {path} holds {len(content)} bytes, more than any list of parameters does"
+            f"{name}: {path}: found {len(content)} bytes, expected a list of parameters"
         )
     try:
         _check_plain(path, content, name, deepest)
@@ -41,7 +41,9 @@ def read_config(path: Path, *, name: str = "config", deepest: int = _DEEPEST) ->
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{name}: {path}{line}: {error.problem}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{name}: {path} is not YAML ({str(error).splitlines()[0]})") from error
+        raise ConfigError(
+            f"{name}: {path}: cannot be read as YAML ({str(error).splitlines()[0]})"
+        ) from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         kind = type(found).__name__
         raise ConfigError(f"{name}: {path}: found {kind}, expected lines `name: value`")

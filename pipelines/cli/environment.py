@@ -30,5 +30,5 @@ def check_environment(variables: Mapping[str, str]) -> None:
         if alike or name.startswith(_OURS):
             hint = nearest_hint(name, alike or HEEDED) or f"; known: {', '.join(HEEDED)}"
             raise ConfigError(
-                f"environment: nothing reads the variable {name}{hint}; correct or unset it"
+                f"environment: found {name}{hint}, which nothing reads; correct or unset it"
             )

@@ -77,7 +77,7 @@ def confusion_figure(confusion: dict[str, Any]) -> "Figure":
 
 
 def f1_figure(confusions: dict[str, dict[str, Any]]) -> "Figure":
-    """Show F1 a class of each classifier, one under the other."""
+    """Show F1 per class of each classifier, one under the other."""
     names = next(iter(confusions.values()))["class_names"]
     figure, (axes,) = _figure(1, float(np.clip(0.6 * len(names) + 2, 5, 16)), 3.4)
     places = np.arange(len(names))

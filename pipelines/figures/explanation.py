@@ -78,7 +78,7 @@ def explanation_text(explained: Explained, meanings: Mapping[str, str]) -> str:
 
 
 def explanation_figure(explained: list[Explained]) -> "Figure":
-    """Draw a row a particle: image, decoded, after the flip, the difference, and the terms."""
+    """Draw one row per particle: image, decoded, after the flip, the difference, and the terms."""
     from matplotlib.figure import Figure
 
     figure = Figure(

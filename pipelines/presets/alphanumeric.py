@@ -20,8 +20,8 @@ def make(order: Order) -> Preset:
     folder = order.source
     if not (folder / "classes.csv").is_file():
         raise DataError(
-            f"data: {folder / 'classes.csv'} does not exist; preset=alphanumeric takes the folder "
-            "of the reference's images, SYMBOL_….npy with classes.csv and affinity_an.csv"
+            f"data: found no {folder / 'classes.csv'}, expected the folder of the reference's "
+            "images, SYMBOL_….npy with classes.csv and affinity_an.csv"
         )
     wanted = {name.strip() for name in (folder / "classes.csv").read_text().split(",")}
     stack = collect_symbols(order, "alphanumeric", wanted.union(UNSEEN))
@@ -41,7 +41,7 @@ def collect_symbols(order: Order, name: str, symbols: Collection[str]) -> Path:
     files = [path for path, symbol in labelled.items() if symbol in symbols]
     if not files:
         raise DataError(
-            f"data: {order.source} holds no image SYMBOL_….npy of {', '.join(sorted(symbols))}"
+            f"data: found no image SYMBOL_….npy of {', '.join(sorted(symbols))} in {order.source}"
         )
     images = np.stack([np.load(path, allow_pickle=False) for path in files])
     return order.collect(name, images, [labelled[path] for path in files])

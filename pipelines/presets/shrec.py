@@ -29,7 +29,7 @@ _EPOCHS = {"small": 40, "full": 60}
 def make(order: Order) -> Preset:
     """Simulate, ingest, extract and compare thirteen proteins, three of them unseen.
 
-    SNR 0.1, tilts to 60 degrees, 10 angstrom a voxel, boxes of 32. Test tomograms are never
+    SNR 0.1, tilts to 60 degrees, 10 angstrom per voxel, boxes of 32. Test tomograms are never
     trained on.
     """
     made, stores = order.out / "simulated", order.out / "tomograms"

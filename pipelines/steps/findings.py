@@ -140,4 +140,6 @@ def _check_chunks(
 ) -> None:
     opened(path)
     if deep and (damages := validated(path)):
-        raise LatentlawError(f"{len(damages)} damaged, first {damages[0]}; see the entry validate")
+        raise LatentlawError(
+            f"found {len(damages)} damaged, first {damages[0]}; see the entry validate"
+        )

@@ -27,9 +27,14 @@ class Keeping(Entry):
 
     checkpoints: str = Field("auto", description="folder for checkpoints; auto: in the run")
     checkpoint_every: float = Field(
-        60.0, ge=0, allow_inf_nan=False, description="seconds between checkpoints"
+        60.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="time between checkpoints, seconds; 0: after each step",
     )
-    resume: str | None = Field(None, description="folder of checkpoints to go on from")
+    resume: str | None = Field(
+        None, description="folder of checkpoints to go on from; none: begin anew"
+    )
     allow_change: bool = Field(
         False, description="resume though configuration, data or code changed, and log what did"
     )
@@ -61,7 +66,7 @@ def find_checkpoint(p: Keeping) -> Checkpoint | None:
     check_writable(folder.absolute(), "checkpoints")
     if folder.is_dir() and any(folder.iterdir()):
         raise ConfigError(
-            f"checkpoints: {folder} is not empty; go on with resume={folder}, or choose another"
+            f"checkpoints: found {folder} not empty; go on with resume={folder}, or choose another"
         )
     return None
 

@@ -98,7 +98,8 @@ def test_voxel_size_that_no_header_gives_is_asked_for(maps: Path) -> None:
 
 
 def test_soap_of_a_map_is_refused(maps: Path) -> None:
-    with pytest.raises(ConfigError, match=r"barrel\.mrc: method=soap compares atomic models"):
+    message = r"barrel\.mrc: found a density map, expected an atomic model"
+    with pytest.raises(ConfigError, match=message):
         compute(Affinity(templates=str(maps), out="-", method="soap"))
 
 

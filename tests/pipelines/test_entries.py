@@ -38,7 +38,7 @@ def test_values_are_parsed_by_their_type() -> None:
         (["--data", "d", "--epochs", "-1"], "parameter 'epochs'.*found '-1'"),
         (["--data", "d", "--learning_rate", "inf"], "parameter 'learning_rate'"),
         (["--data", "d", "--model", "vae"], "parameter 'model'"),
-        (["--data", "d", "--data", "e"], "given twice"),
+        (["--data", "d", "--data", "e"], "found twice"),
         (["--data"], "pairs of --key value"),
     ],
 )

@@ -74,7 +74,9 @@ def test_what_is_wrong_is_said_in_one_line(
         return lines[0]
 
     assert "no logged model" in refused(model="0" * 32)
-    assert "does not exist; give a particle stack or tomogram stores" in refused(source="nothing")
-    assert "whose particles are cut out already" in refused(coordinates="p.csv")
+    assert "found no nothing; give a particle stack or tomogram stores" in refused(
+        source="nothing"
+    )
+    assert "whose particles are cut out" in refused(coordinates="p.csv")
     assert "found no tomogram store *.ome.zarr" in refused(source=tmp_path)
     assert "Input should be greater than or equal to 1, found '0'" in refused(batch_size=0)

@@ -53,7 +53,7 @@ def test_rollback_is_one_command_and_a_run(data: str, capsys: pytest.CaptureFixt
 
 
 def test_candidate_has_no_gate(data: str) -> None:
-    with pytest.raises(ConfigError, match="alias: candidate is of the newest version"):
+    with pytest.raises(ConfigError, match="alias: found candidate, which is always of the newest"):
         register.run(Register(run=trained(data), name="m", alias="candidate"))
     assert not MlflowClient().search_registered_models()
 

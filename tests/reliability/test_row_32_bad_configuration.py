@@ -54,8 +54,8 @@ def test_row_32_bad_values(
         ("", "found NoneType, expected lines `name: value`"),
         ("epochs: [", "line 1: "),
         ("epochs: " + "[" * 60_000, "found lists in lists"),
-        ("# " + "x" * 70_000, "holds 70002 bytes"),
-        ("\x00", "is not YAML"),
+        ("# " + "x" * 70_000, "found 70002 bytes"),
+        ("\x00", "cannot be read as YAML"),
     ],
 )
 def test_row_32_bad_files(

@@ -14,11 +14,14 @@ from latentlaw.data.particles.writer import new_stack
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "affinity-vae", "gamma": 1}, "needs `affinity`"),
-        ({"model": "tc-vae", "affinity": "a.csv"}, "a tc-vae has no affinity term"),
+        ({"model": "affinity-vae", "gamma": 1}, "affinity: found none"),
+        (
+            {"model": "tc-vae", "affinity": "a.csv"},
+            "affinity: found one, expected none for a tc-vae",
+        ),
         (
             {"model": "beta-vae", "reconstruction": "bce", "normalisation": "particle"},
-            "bce is of images in [0, 1], found normalisation=particle",
+            "found bce, normalisation=particle",
         ),
     ],
 )
@@ -33,9 +36,9 @@ def test_row_33_incompatible_options(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "affinity-vae"}, "error: model affinity-vae with gamma > 0 needs `affinity`"),
+        ({"model": "affinity-vae"}, "error: affinity: found none, expected a CSV"),
         ({"objective": "classification/macrof1"}, "did you mean 'classification/macro_f1'"),
-        ({"objective": "separation/affinity_spearman"}, "separation/affinity_spearman needs"),
+        ({"objective": "separation/affinity_spearman"}, "objective=separation/affinity_spearman"),
         ({"objective": "val/loss"}, "found val/loss and a space of beta"),
         ({"objective": "pareto", "pruner": "median"}, "use pruner=none"),
         ({"workers": 2, "scheduler": "tcp://127.0.0.1:1"}, "workers: found 2 and a scheduler"),

@@ -43,7 +43,7 @@ def test_row_34_misspelled_variable(
 ) -> None:
     monkeypatch.setenv(name, "sqlite:///elsewhere.db")
     said = refused("train", data="is-not-there")
-    assert f"nothing reads the variable {name} (did you mean {nearest!r}?)" in said
+    assert f"found {name} (did you mean {nearest!r}?), which nothing reads" in said
 
 
 def test_row_34_variables_that_somebody_reads_are_taken() -> None:

@@ -63,7 +63,7 @@ def inputs(tmp_path: Path, stack: Path) -> dict[str, dict[str, object]]:
         ("ingest", "tomo.ome.zarr", "exists already"),
         ("collect", "i.particles.zarr", "exists already"),
         ("affinity", "a.csv", "exists already"),
-        ("train", "kept", "is not empty"),
+        ("train", "kept", " not empty"),
     ],
 )
 def test_row_48_one_output_path(

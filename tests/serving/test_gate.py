@@ -149,7 +149,7 @@ def test_box_that_does_not_fit_is_refused(data: str, tmp_path: Path) -> None:
     rows = open_stack(data).table.iloc[:2]
     with new_stack(path, item_shape=(1, 16, 16)) as writer:
         writer.append(np.zeros((2, 1, 16, 16), dtype=np.float32), rows)
-    with pytest.raises(DataError, match=r"shape \(1, 16, 16\), the model takes \(1, 8, 8\)"):
+    with pytest.raises(DataError, match=r"shape \(1, 16, 16\), expected the model's \(1, 8, 8\)"):
         measured(trained(data), str(path))
 
 

@@ -44,14 +44,14 @@ def test_another_box(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         predict_stack(bundle, stack, tmp_path / "out", SMALL)
     said = one_line(error)
-    assert "particles of shape (1, 8, 8, 8), the model takes (1, 16, 16, 16)" in said
+    assert "particles of shape (1, 8, 8, 8), expected the model's (1, 16, 16, 16)" in said
     assert "extract them again with box=16" in said
     assert not list(tmp_path.glob("*out*"))
 
 
 def test_another_voxel_size(tmp_path: Path, stores: Path, csv: Path) -> None:
     bundle = small_bundle(voxel_size_a=13.5)
-    wanted = "10 angstrom a voxel, the model was trained on particles of 13.5; bin or resample"
+    wanted = "found 10 angstrom per voxel, expected the 13.5 of the model's training data; bin or"
     stack = small_stack(tmp_path / "s.particles.zarr")
     with pytest.raises(DataError, match=wanted):
         predict_stack(bundle, stack, tmp_path / "out", SMALL)
@@ -129,7 +129,7 @@ def test_a_store_without_its_marker(tmp_path: Path, stores: Path, csv: Path) -> 
 
 def test_a_model_of_images_and_tomograms(tmp_path: Path, stores: Path, csv: Path) -> None:
     flat = small_bundle(image_shape=(1, BOX, BOX), pose_dims=0, decoder="conv")
-    with pytest.raises(DataError, match=r"takes \(1, 8, 8\); give a particle stack instead"):
+    with pytest.raises(DataError, match=r"model's \(1, 8, 8\); give a particle stack instead"):
         predict_particles(flat, stores, csv, tmp_path / "out", SMALL)
 
 

@@ -62,7 +62,10 @@ def test_ranges_are_optunas_distributions() -> None:
         ("epochs: {type: int, low: 1, high: 4}", "epochs is the same in all trials"),
         ("hold_out: {type: categorical, choices: [a]}", "hold_out is the same in all trials"),
         ("discover.max_complexity: {type: int, low: 5, high: 9}", "objective such as pareto"),
-        ("model: {type: categorical, choices: [tc-vae]}", "a tc-vae has no affinity term"),
+        (
+            "model: {type: categorical, choices: [tc-vae]}",
+            "affinity: found one, expected none for a tc-vae",
+        ),
     ],
 )
 def test_spaces_that_cannot_be_searched(tmp_path: Path, text: str, message: str) -> None:
