@@ -53,7 +53,13 @@ class RegistryError(LatentlawError):
 
 
 def nearest_hint(name: str, known: Iterable[str]) -> str:
-    """Return `" (did you mean 'x'?)"` for the known name closest to `name`, or an empty string."""
+    """Return `" (did you mean 'x'?)"` for the known name closest to `name`, or an empty string.
+
+    Examples
+    --------
+    >>> nearest_hint("epoch", ["epochs", "seed"])
+    " (did you mean 'epochs'?)"
+    """
     spelled = {each.casefold().strip(): each for each in known}
     close = difflib.get_close_matches(name.casefold().strip(), list(spelled), n=1)
     return f" (did you mean {spelled[close[0]]!r}?)" if close else ""

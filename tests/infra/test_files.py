@@ -91,6 +91,14 @@ def test_compose_file_is_of_the_schema() -> None:
 
 
 @pytest.mark.infra
+def test_forms_and_workflow_are_of_their_schemas() -> None:
+    forms = sorted(map(str, (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")))
+    lint("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
+    workflow = ".github/workflows/ci.yml"
+    lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow)
+
+
+@pytest.mark.infra
 def test_image_and_scripts_pass_their_linters() -> None:
     lint("hadolint", "infra/Dockerfile")
     lint("shellcheck", "infra/train-or-resume", "infra/slurm/train.sbatch", ".ci/run")

@@ -63,6 +63,11 @@ def macro_f1(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     """Return the mean over classes seen in either array of `2 TP / (2 TP + FP + FN)`.
 
     Both arrays are class indices `(n,)`.
+
+    Examples
+    --------
+    >>> round(macro_f1(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])), 3)
+    0.733
     """
     scores = []
     for k in np.union1d(predicted, labels):

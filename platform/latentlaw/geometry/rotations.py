@@ -26,7 +26,13 @@ def random_quaternions(n: int, generator: torch.Generator) -> Tensor:
 
 
 def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
-    """Convert unit quaternions `(..., 4)` to rotation matrices `(..., 3, 3)`."""
+    """Convert unit quaternions `(..., 4)` to rotation matrices `(..., 3, 3)`.
+
+    Examples
+    --------
+    >>> quaternion_to_matrix(torch.tensor([0.0, 0, 0, 1])).diag()  # half a turn about z
+    tensor([-1., -1.,  1.])
+    """
     w, x, y, z = normalise_quaternion(quaternion).unbind(-1)
     rows = (
         torch.stack((1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)), -1),
@@ -112,7 +118,14 @@ def angle_to_matrix(angle: Tensor) -> Tensor:
 
 
 def geodesic_angle(first: Tensor, second: Tensor) -> Tensor:
-    """Angle in degrees `(...)` of the rotation between two unit quaternions `(..., 4)`."""
+    """Angle in degrees `(...)` of the rotation between two unit quaternions `(..., 4)`.
+
+    Examples
+    --------
+    >>> first, second = torch.tensor([1.0, 0, 0, 0]), torch.tensor([0.0, 0, 0, 1])
+    >>> geodesic_angle(first, second)
+    tensor(180.)
+    """
     overlap = (normalise_quaternion(first) * normalise_quaternion(second)).sum(-1).abs()
     return 2 * torch.acos(overlap.clamp(max=1.0)) * (180 / math.pi)
 

@@ -97,6 +97,13 @@ def wedge_mask(
     -------
     Tensor
         Boolean `(z, y, x//2 + 1)`, laid out as `torch.fft.rfftn` does.
+
+    Examples
+    --------
+    >>> float(wedge_mask((32, 32, 32), 90).float().mean())
+    1.0
+    >>> round(float(wedge_mask((32, 32, 32), 45).float().mean()), 1)
+    0.5
     """
     kz = torch.fft.fftfreq(shape[0])[:, None]
     kx = torch.fft.rfftfreq(shape[2])[None, :]

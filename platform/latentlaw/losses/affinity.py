@@ -21,6 +21,12 @@ def affinity_loss(mu: Tensor, labels: Tensor, affinity: Tensor) -> Tensor:
         Class indices `(n,)`; `UNLABELLED` particles are left out.
     affinity
         Symmetric `(classes, classes)` in [-1, 1].
+
+    Examples
+    --------
+    >>> affinity = torch.tensor([[1.0, 0.5], [0.5, 1.0]])
+    >>> affinity_loss(torch.eye(2), torch.tensor([0, 1]), affinity)  # the cosine is 0
+    tensor(0.5000)
     """
     known = labels != UNLABELLED
     unit = normalize(mu[known], dim=-1)

@@ -19,6 +19,11 @@ def balanced_weights(labels: Tensor, classes: int) -> Tensor:
     -------
     Tensor
         `(classes,)` float32.
+
+    Examples
+    --------
+    >>> balanced_weights(torch.tensor([0, 0, 0, 1]), classes=2)
+    tensor([0.6667, 2.0000])
     """
     counts = torch.bincount(labels, minlength=classes).float()
     return len(labels) / counts.clamp_min(1) / classes

@@ -19,6 +19,13 @@ def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
     ----------
     mu, logvar
         `(n, d)`.
+
+    Examples
+    --------
+    >>> float(kl_divergence(torch.zeros(3, 2), torch.zeros(3, 2)))  # the prior itself
+    0.0
+    >>> float(kl_divergence(torch.ones(3, 2), torch.zeros(3, 2)))
+    1.0
     """
     return kl_by_dimension(mu, logvar).sum()
 

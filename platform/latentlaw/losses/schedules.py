@@ -26,6 +26,13 @@ def weight_schedule(
         Weight at the top and at the bottom of a rise.
     ratio
         Share of a cycle spent rising; 0 steps straight to `maximum`.
+
+    Examples
+    --------
+    >>> weight_schedule("ramp", epochs=6, maximum=1.0)
+    [0.0, 0.3333333333333333, 0.6666666666666666, 1.0, 1.0, 1.0]
+    >>> weight_schedule("cyclic_linear", epochs=8, maximum=1.0, cycles=2)
+    [0.0, 0.5, 1.0, 1.0, 0.0, 0.5, 1.0, 1.0]
     """
     if kind == "constant":
         return [maximum] * epochs

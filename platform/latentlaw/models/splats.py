@@ -61,7 +61,13 @@ class SplatDecoder(nn.Module):
         return Splats(centres, sigmas, self.weights(z).view(z.shape[0], self._channels, -1))
 
     def forward(self, z: Tensor, pose: Tensor, sizes: tuple[int, ...] | None = None) -> Tensor:
-        """Render at the trained box, or at another box of `sizes` ([z,] y, x) voxels."""
+        """Render latents `(n, latent_dims)` at poses `(n, pose_dims)`, `(n, c, [z,] y, x)`.
+
+        Parameters
+        ----------
+        sizes
+            Voxels ([z,] y, x) of another box than the trained one; None: that.
+        """
         splats = self.splats(z)
         if pose.shape[-1]:
             turned = splats.centres @ pose_matrix(pose).transpose(-1, -2)

@@ -72,6 +72,14 @@ def project(table: AffinityTable, *, tolerance: float = 1e-8, rounds: int = 500)
 
     Only such a table can be met by cosines. Alternating projections with Dykstra's correction
     (Higham 2002, IMA J. Numer. Anal. 22, algorithm 3.3).
+
+    Examples
+    --------
+    >>> given = AffinityTable(("a", "b", "c"), np.array([[1, -1, -1], [-1, 1, -1], [-1, -1, 1.0]]))
+    >>> project(given).values.round(3)  # three vectors can point apart by 120 degrees at most
+    array([[ 1. , -0.5, -0.5],
+           [-0.5,  1. , -0.5],
+           [-0.5, -0.5,  1. ]])
     """
     y = symmetrise(table.values)
     correction = np.zeros_like(y)

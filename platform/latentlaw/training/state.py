@@ -133,7 +133,7 @@ class TrainState:
 
 
 def weights_of(model: AutoEncoder) -> dict[str, Tensor]:
-    """Return a copy of the weights and buffers, by name."""
+    """Return a copy of the weights and buffers, by name, in their shapes."""
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 

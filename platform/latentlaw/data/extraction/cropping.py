@@ -177,7 +177,20 @@ def pad_value(voxels: Box, filled: NDArray[np.bool_]) -> Box:
 
 
 def centred_box(wide: NDArray[Any], fraction: NDArray[np.float64]) -> NDArray[Any]:
-    """Take `fraction` (zyx, at most half a voxel) out by linear interpolation, and the margin."""
+    """Take a fraction of a voxel out of a box by linear interpolation, and its margin off.
+
+    Parameters
+    ----------
+    wide
+        `(b + 2, b + 2, b + 2)`, with a margin of a voxel on each side.
+    fraction
+        At most half a voxel, `(3,)` zyx.
+
+    Returns
+    -------
+    ndarray
+        `(b, b, b)`.
+    """
     for axis, part in enumerate(fraction.tolist()):
         size = wide.shape[axis] - 2
         before = (slice(None),) * axis

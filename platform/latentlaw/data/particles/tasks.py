@@ -20,6 +20,12 @@ def task_labels(labels: NDArray[np.str_], task: str) -> NDArray[np.str_]:
     ------
     ConfigError
         If a class does not occur, is named twice, or there are fewer than two.
+
+    Examples
+    --------
+    >>> labels = np.array(["G1", "S", "Prophase", "Anaphase"])
+    >>> task_labels(labels, "Interphase=G1+S,Prophase").tolist()
+    ['Interphase', 'Interphase', 'Prophase', '']
     """
     known = sorted(set(labels.tolist()) - {""})
     told = np.full(len(labels), "", dtype=object)

@@ -19,7 +19,13 @@ from scipy.spatial.transform import Rotation
 
 
 def euler_to_quaternion(angles_deg: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Convert RELION `rot, tilt, psi` `(n, 3)`, degrees, to quaternions `(n, 4)`, scalar first."""
+    """Convert RELION `rot, tilt, psi` `(n, 3)`, degrees, to quaternions `(n, 4)`, scalar first.
+
+    Examples
+    --------
+    >>> euler_to_quaternion(np.array([[90.0, 0.0, 0.0]])).round(3) + 0.0
+    array([[ 0.707,  0.   ,  0.   , -0.707]])
+    """
     turned = Rotation.from_euler("ZYZ", angles_deg, degrees=True).inv()
     return np.asarray(turned.as_quat(scalar_first=True))
 

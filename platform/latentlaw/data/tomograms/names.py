@@ -38,7 +38,13 @@ def tomograms_by_name(locations: str | Path | Sequence[str | Path]) -> dict[str,
 
 
 def tomogram_key(name: str) -> str:
-    """Return a tomogram's name without folders and the endings that files of tomograms have."""
+    """Return a tomogram's name without folders and the endings that files of tomograms have.
+
+    Examples
+    --------
+    >>> tomogram_key("tomograms/TS_01.mrc")
+    'TS_01'
+    """
     key = name.rstrip("/").rsplit("/", 1)[-1]
     while key.lower().endswith(_ENDINGS):
         key = key.rsplit(".", 1)[0]

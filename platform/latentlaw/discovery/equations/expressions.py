@@ -79,6 +79,15 @@ def parse(text: str, names: Sequence[str]) -> sympy.Expr:
     ------
     DataError
         If `text` is not arithmetic of numbers, `names` and the functions in `FUNCTIONS`.
+
+    Examples
+    --------
+    >>> parse("1.5*z0 - z1^2", ["z0", "z1"])
+    1.5*z0 - z1**2
+    >>> parse("__import__('os')", ["z0"])
+    Traceback (most recent call last):
+        ...
+    latentlaw.errors.DataError: expression "__import__('os')": found "__import__('os')", ...
     """
     if not isinstance(text, str) or len(text) > LONGEST_TEXT:
         raise DataError(
@@ -166,6 +175,13 @@ def complexity(expression: sympy.Expr) -> int:
     `a*b*c` has two operators and three leaves. A negative term of a sum is a subtraction and costs
     no extra node; `x**2`, `x**3` and `sqrt` are unary operators; `1/x` is a constant, a division
     and `x`.
+
+    Examples
+    --------
+    >>> complexity(parse("a*b*c", ["a", "b", "c"]))
+    5
+    >>> complexity(parse("2*a - b**2", ["a", "b"]))
+    6
     """
     if expression.is_Add:
         signed = [_signed(term) for term in expression.args]

@@ -31,6 +31,11 @@ def novelty_of(scores: Array, calibration: tuple[float, ...]) -> Array:
     Calling what is above `1 - a` new is wrong for at most the share a of known particles, in the
     mean over calibrations. The largest value is `n / (n + 1)`: with fewer than 20 calibration
     particles nothing is called new at a = 5 %, with 20 only what is beyond all of them.
+
+    Examples
+    --------
+    >>> novelty_of(np.array([0.5, 9.0]), calibration=(1.0, 2.0, 3.0))
+    array([0.  , 0.75])
     """
     below = np.searchsorted(np.array(calibration), scores, side="left")
     return np.asarray(below / (len(calibration) + 1))
