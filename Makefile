@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
-.PHONY: help demo test tutorials test-infra test-slow test-browser scorecard mutations bench lint types layers format docs dashboard lock mlproject clean
+.PHONY: help demo test tutorials test-infra test-slow test-browser scorecard mutations bench coverage lint types layers format docs dashboard lock mlproject clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -55,6 +55,10 @@ mutations: $(READY) ## take out each guard of the scorecard in turn: its row mus
 
 bench: $(READY) ## speed of the data layer against its peers, as ratios in one run
 	python -m tests.benchmarks
+
+coverage: $(READY) ## which lines no test runs, as pages in build/coverage
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[coverage]'
+	OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile -m "not browser and not slow and not infra and not tutorial" --cov=latentlaw --cov=pipelines --cov=dashboards --cov-report=html:build/coverage --cov-report=term:skip-covered
 
 lint: $(READY)
 	ruff check .
