@@ -38,14 +38,16 @@ def parse(entry: type[P], arguments: list[str]) -> P:
     values: dict[str, Any] = {}
     config: dict[str, Any] = {}
     if len(arguments) % 2:
-        raise ConfigError(f"expected pairs of --key value, found {' '.join(arguments)!r}")
+        raise ConfigError(
+            f"parameters: found {' '.join(arguments)!r}, expected pairs of --key value"
+        )
     for flag, value in zip(arguments[::2], arguments[1::2], strict=True):
         key = flag.removeprefix("--").replace("-", "_")
         if key == "config":
             config = read_config(Path(value))
             continue
         if key in values:
-            raise ConfigError(f"parameter {key!r} is given twice, expected once; leave one out")
+            raise ConfigError(f"parameter {key!r}: found twice, expected once; leave one out")
         values[key] = value
     values = config | values
     for key, value in values.items():

@@ -5,7 +5,6 @@ import shlex
 from pathlib import Path
 
 import pytest
-
 from pipelines._entry import parse
 from pipelines._mlproject import ENTRIES, entry_class
 

@@ -28,7 +28,7 @@ def test_row_05_voxel_size_contradicted(
     failures = ingest_tomograms(
         mrc, tmp_path / "out", voxel_size_a=10.0, scheduler="threads"
     ).failures
-    assert "voxel_size is 10 angstrom but the file says 1;" in failures[0]
+    assert "found 1 angstrom per voxel, expected the 10 of voxel_size;" in failures[0]
     near = ingest_tomograms(mrc, tmp_path / "out", voxel_size_a=1.005, scheduler="threads")
     assert open_tomogram(near.stores[0]).voxel_size_a == 1.005
 
@@ -45,6 +45,6 @@ def test_row_05_voxel_size_of_a_tiff(tmp_path: Path) -> None:
     failures = ingest_tomograms(
         source, tmp_path / "out", voxel_size_a=1.0, scheduler="threads"
     ).failures
-    assert "voxel_size is 1 angstrom but the file says 10;" in failures[0]
+    assert "found 10 angstrom per voxel, expected the 1 of voxel_size;" in failures[0]
     near = ingest_tomograms(source, tmp_path / "out", voxel_size_a=10.05, scheduler="threads")
     assert open_tomogram(near.stores[0]).voxel_size_a == 10.05

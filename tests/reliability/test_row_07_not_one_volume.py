@@ -34,5 +34,5 @@ def test_row_07_one_image(tmp_path: Path) -> None:
     failures = ingest_tomograms(
         tmp_path / "image.mrc", tmp_path / "out", scheduler="threads"
     ).failures
-    assert "shape (1, 8, 9) (ispg 1) is one 2-D image, expected a volume" in failures[0]
+    assert "found one 2-D image, shape (1, 8, 9) (ispg 1), expected a volume" in failures[0]
     assert not (tmp_path / "out").exists()

@@ -23,7 +23,7 @@ def test_row_22_tomogram_names(tmp_path: Path) -> None:
     assert (report.extracted, report.unknown_tomograms) == (1, ("TS_8", "TS_9"))
     assert "left out 3 particles of TS_8, TS_9" in " ".join(report.warnings)
     again = make_tomogram(tmp_path / "b", noise())
-    with pytest.raises(DataError, match="2 tomograms have the same name 'tomo'") as error:
+    with pytest.raises(DataError, match="found 2 tomograms named 'tomo'") as error:
         extract_particles([store, again], csv, out, box=8, overwrite=True)
     assert str(store) in str(error.value)
     assert str(again) in str(error.value)

@@ -33,7 +33,7 @@ def test_row_25_duplicates_of_ids(tmp_path: Path) -> None:
         tmp_path / "p.csv", [[20] * 3, [21] * 3, [22] * 3, [23] * 3], particle_id=ids
     )
     out = tmp_path / "s.particles.zarr"
-    with pytest.raises(DataError, match=r"1 particle ids occur again, a; .*deduplicate=true"):
+    with pytest.raises(DataError, match=r"found 1 particle ids again, a, .*deduplicate=true"):
         extract_particles(store, csv, out, box=8)
     report = extract_particles(store, csv, out, box=8, deduplicate=True)
     assert (report.extracted, report.duplicates) == (3, 1)

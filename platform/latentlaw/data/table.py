@@ -42,5 +42,5 @@ def particle_table(rows: pd.DataFrame) -> pd.DataFrame:
     table = table.astype(COLUMNS)
     if table["particle_id"].duplicated().any():
         twice = table.loc[table["particle_id"].duplicated(), "particle_id"].iloc[0]
-        raise DataError(f"particle_id {twice!r} occurs twice; ids must be unique in a stack")
+        raise DataError(f"particle_id: found {twice!r} twice, expected unique ids; rename one")
     return table

@@ -32,8 +32,9 @@ def reading(tracking_uri: str) -> Iterator[None]:
         yield
     except UNREACHABLE as error:
         raise DataError(
-            f"the runs at {without_secrets(tracking_uri)} cannot be read: {reason_of(error)}. "
-            "Start the tracking server, or set MLFLOW_TRACKING_URI to where the runs are"
+            f"tracking: the runs at {without_secrets(tracking_uri)} cannot be read "
+            f"({reason_of(error)}); start the tracking server, or set MLFLOW_TRACKING_URI to "
+            "where the runs are"
         ) from error
 
 

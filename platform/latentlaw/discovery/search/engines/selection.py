@@ -20,7 +20,8 @@ def make_engine(name: str) -> SymbolicEngine:
 
         return PySREngine()
     raise ConfigError(
-        f"engine={name!r} is unknown{nearest_hint(name, ENGINES)}: use one of {', '.join(ENGINES)}"
+        f"engine: found {name!r}{nearest_hint(name, ENGINES)}, expected one of "
+        f"{', '.join(ENGINES)}"
     )
 
 
@@ -42,7 +43,8 @@ def select_engine(name: str = "auto") -> tuple[SymbolicEngine, str]:
         found = engine.available()
         if not found.ok:
             raise EngineError(
-                f"engine={name} cannot run here: {found.reason}; engine=auto takes one that can"
+                f"engine: {name} cannot run here ({found.reason}); use engine=auto, which takes "
+                "one that can"
             )
         return engine, f"{name} {found.version} was asked for".replace("  ", " ")
     pysr = make_engine("pysr")
@@ -53,6 +55,6 @@ def select_engine(name: str = "auto") -> tuple[SymbolicEngine, str]:
     fallback = operon.available()
     if not fallback.ok:
         raise EngineError(
-            f"no symbolic engine can run here: PySR: {found.reason}; Operon: {fallback.reason}"
+            f"engine: none can run here (PySR: {found.reason}; Operon: {fallback.reason})"
         )
     return operon, f"auto: Operon {fallback.version}, because PySR cannot run ({found.reason})"
