@@ -61,7 +61,7 @@ def test_classes_may_be_named_by_numbers(tmp_path: Path) -> None:
 
 def test_array_with_names_beside_it(tmp_path: Path) -> None:
     np.save(tmp_path / "t.npy", np.array([[1, 0.5], [0.5, 1]]))
-    with pytest.raises(DataError, match=r"t\.npy: .* class names, one a line, in t\.txt"):
+    with pytest.raises(DataError, match=r"t\.npy: .* class names, one per line, in t\.txt"):
         read_affinity(tmp_path / "t.npy")
     (tmp_path / "t.txt").write_text("b\na\n")
     assert read_affinity(tmp_path / "t.npy").class_names == ("b", "a")

@@ -154,7 +154,7 @@ def test_workers_take_turns_at_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_more_workers_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "cores", lambda: 2)
-    with pytest.raises(ConfigError, match="workers: found 3, expected at most 2, a core each"):
+    with pytest.raises(ConfigError, match="workers: found 3, expected at most 2, one core each"):
         local_pool(3).__enter__()
 
 

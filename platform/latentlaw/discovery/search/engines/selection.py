@@ -10,7 +10,13 @@ ENGINES = ("auto", "operon", "pysr")
 
 
 def make_engine(name: str) -> SymbolicEngine:
-    """Return the engine called `name` without checking that it can run."""
+    """Return the engine called `name` without checking that it can run.
+
+    Raises
+    ------
+    ConfigError
+        If there is no engine of that name.
+    """
     if name == "operon":
         from latentlaw.discovery.search.engines.operon import OperonEngine
 
