@@ -43,7 +43,9 @@ def test_a_seed_gives_the_same_places_and_another_does_not() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(DataError, match=r"only \d+ of 400 particles, .* fit in \(40, 60, 50\)"):
+    with pytest.raises(
+        DataError, match=r"found room for \d+ of 400 particles, .* in \(40, 60, 50\)"
+    ):
         place([6.0] * 400)
     with pytest.raises(
         DataError, match=r"found no room for a particle of radius 20\.5 voxels in \(40, 60, 50\)"

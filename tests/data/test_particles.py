@@ -259,7 +259,7 @@ def test_block_that_raises_leaves_the_stack_as_it_was(stack: Path) -> None:
 def test_ids_stay_unique(stack: Path) -> None:
     before = content(stack)
     with (
-        pytest.raises(DataError, match="'p0000003' occurs twice"),
+        pytest.raises(DataError, match="found 'p0000003' twice"),
         grown_stack(stack, item_shape=ITEM, voxel_size_a=10.0) as writer,
     ):
         writer.append(images(1), rows(1).assign(particle_id="p0000003"))

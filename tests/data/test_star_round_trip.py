@@ -161,13 +161,13 @@ def test_both_forms_of_position_are_written_where_sizes_are_known(
     pixels = back.table([f"rlnCoordinate{a}" for a in "XYZ"]).astype(float).to_numpy()
     middle = back.table(names[1:4]).astype(float).to_numpy()
     np.testing.assert_allclose(pixels * 2.0, middle + np.array(size[::-1]) / 2)
-    with pytest.raises(DataError, match="lacks tomograms t"):
+    with pytest.raises(DataError, match="found no size of tomograms t"):
         write_star(tmp_path / "a.star", table, source=source, sizes_a={})
 
 
 def test_rows_and_source_must_match(tmp_path: Path) -> None:
     source = truth(tmp_path, "", "", "", "")
-    with pytest.raises(DataError, match="2 particles, but 3 in"):
+    with pytest.raises(DataError, match="found 2 particles, expected the 3 of"):
         write_star(tmp_path / "a.star", particles_of(source).head(2), source=source)
 
 

@@ -136,7 +136,7 @@ def test_subtomogram_turns_angles_and_shift(tmp_path: Path) -> None:
     ("columns", "row", "message"),
     [
         ("rlnTomoName rlnCoordinateX", "t 1", "found rlnTomoName, rlnCoordinateX"),
-        ("rlnCoordinateX rlnCoordinateY rlnCoordinateZ", "1 2 3", "no tomogram name"),
+        ("rlnCoordinateX rlnCoordinateY rlnCoordinateZ", "1 2 3", "expected a tomogram's name"),
         (XYZ, "t 1 2 3", "pass pixel_size"),
         (f"{XYZ} rlnPixelSize", "t 1 nan 3 1", "particle 0, rlnCoordinateY"),
         (f"{XYZ} rlnPixelSize", "t 1 abc 3 1", "'abc' is not a number"),

@@ -133,7 +133,9 @@ def test_own_box_is_even_and_holds_every_atom() -> None:
     volume = structure_map(structure, voxel_size_a=5.0)
     assert volume.shape[0] % 2 == 0
     assert volume.sum() * 5**3 == pytest.approx(12, rel=1e-3)
-    with pytest.raises(DataError, match=r"rod: reaches 40 .* box of 16 .* expected at least 20"):
+    with pytest.raises(
+        DataError, match=r"rod: found a box of 16 .* expected at least 20 for a reach of 40"
+    ):
         structure_map(structure, voxel_size_a=5.0, box=16)
 
 

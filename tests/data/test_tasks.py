@@ -18,8 +18,8 @@ def test_a_class_may_be_taken_as_it_is():
 @pytest.mark.parametrize(
     ("task", "said"),
     [
-        ("Interphase=G1+S+G3,Prophase", r"no class 'G3'.*found G1, G2, Prophase"),
-        ("G1,Late=G1+S", "'G1' is named twice"),
+        ("Interphase=G1+S+G3,Prophase", r"no class 'G3'.*expected G1, G2, Prophase"),
+        ("G1,Late=G1+S", "found 'G1' twice"),
         ("G1", "expected two classes or more"),
         ("A=G1,A=S", "expected two classes or more"),
         ("=G1,S", "expected two classes or more"),

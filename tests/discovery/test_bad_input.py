@@ -40,13 +40,16 @@ def families(result):
     ("fault", "message"),
     [
         (lambda z, y: (z, 0 * y), r"found 1 class in the training split, expected two.*; give"),
-        (lambda z, y: (z, np.where(y == 2, 0, y)), "no training particle of class 'c': add"),
+        (lambda z, y: (z, np.where(y == 2, 0, y)), "found no training particle of class 'c'; add"),
         (lambda z, y: (0 * z + 0.5, y), "every one constant .*; train the model longer"),
         (
             lambda z, y: (spoilt(z, np.nan), y),
             "train latents: found NaN.* 1 of 36 particles .*in z1.*; check that",
         ),
-        (lambda z, y: (spoilt(z, np.inf), y), "1 of 36 train .* infinite.*in z1"),
+        (
+            lambda z, y: (spoilt(z, np.inf), y),
+            "train latents: found .* infinite.* 1 of 36 .*in z1",
+        ),
         (lambda z, y: (z, y - 1), "train labels: found -1 .*; leave unlabelled"),
         (lambda z, y: (z, y[:-1]), r"train latents: found shape \(36, 2\), expected \(35, 2\)"),
         (lambda z, y: (z[:0], y[:0]), "train latents: found no particle; give"),

@@ -97,7 +97,7 @@ def test_steps_that_are_no_arithmetic_are_refused(step: object) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("terms", None, "lacks"),
+        ("terms", None, "found no terms"),
         ("latex", ["z"], "found 1, expected one for each of 2"),
         ("terms", [["z0"], ["z0"]], "found 3 terms, expected the 1 named"),
         ("programs", [[], []], "expected a list of steps"),

@@ -177,7 +177,7 @@ def test_affinity_without_a_class_is_one_line(tmp_path: Path) -> None:
     table = tmp_path / "affinity.csv"
     table.write_text("a,B\n1,0\n0,1\n")
     done = entry(tmp_path, "main", source=images, affinity=table, out=tmp_path / "work", epochs=1)
-    one_line_error(done, "class 'b' of the data is not in the table", "did you mean 'B'")
+    one_line_error(done, "found no class 'b' of the data", "did you mean 'B'")
     assert not (tmp_path / "work").exists()
 
 

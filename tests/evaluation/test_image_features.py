@@ -115,5 +115,5 @@ def test_channels_are_measured_apart_and_batches_do_not_matter() -> None:
 def test_images_with_nan_are_named() -> None:
     images = np.zeros((3, 1, 8, 8))
     images[2, 0, 1, 1] = np.nan
-    with pytest.raises(DataError, match="image 2: holds NaN"):
+    with pytest.raises(DataError, match="image 2: found NaN"):
         image_features(images, batch_size=1)

@@ -76,7 +76,7 @@ def test_array_with_names_beside_it(tmp_path: Path) -> None:
         (b"", "cannot be read as an affinity CSV"),
         (b"\xff\xfe\x00", "cannot be read as an affinity CSV"),
         (b"a,b\n1,0,0\n", "cannot be read as an affinity CSV"),
-        (b"a,a\n1,0\n0,1\n", "in the header twice: 'a'"),
+        (b"a,a\n1,0\n0,1\n", "header: found class 'a' twice"),
         (b"a,,c\n1,0,0\n0,1,0\n0,0,1\n", "without a name"),
         (b"a,b\n", r"found shape \(0, 2\) for 2 classes; row 'a' is missing"),
     ],

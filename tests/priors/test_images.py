@@ -46,5 +46,5 @@ def test_what_cannot_be_compared_is_named() -> None:
         image_affinity(("a", "b"), shapes(3)[None], blur=1)
     blank = shapes(3)
     blank[1] = 0
-    with pytest.raises(DataError, match="image 1 of 3 is constant"):
+    with pytest.raises(DataError, match="found a constant image, 1 of 3"):
         image_affinity(tuple("abc"), blank[None], blur=1)

@@ -15,7 +15,7 @@ from tests.data.tomogram_samples import SHAPE, make_coordinates, make_tomogram, 
 def test_row_24_coordinate_scale_not_a_number(tmp_path: Path, bad: str) -> None:
     csv, star = tmp_path / "p.csv", tmp_path / "p.star"
     csv.write_text(f"tomogram,z,y,x\nt,1,2,3\nt,1,{bad},3\n")
-    with pytest.raises(DataError, match=r"p\.csv: line 3: a coordinate is not a number"):
+    with pytest.raises(DataError, match=r"p\.csv: line 3: found a coordinate that is no number"):
         read_coordinates(csv)
     names = ["rlnTomoName", *(f"rlnCoordinate{a}" for a in "XYZ"), "rlnPixelSize"]
     loop = "\n".join(f"_{name}" for name in names)

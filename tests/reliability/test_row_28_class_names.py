@@ -16,7 +16,7 @@ def test_row_28_class_names(tmp_path: Path, wanted: str, nearest: str) -> None:
     path = tmp_path / "affinity.csv"
     path.write_text("4v4r,4v4r_30S,1s3x,tRNA \n1,0,0,0\n0,1,0,0\n0,0,1,0\n0,0,0,1\n")
     table = read_affinity(path)
-    message = f"class {wanted!r} of the data is not in the table (did you mean {nearest!r}?)"
+    message = f"class {wanted!r} of the data (did you mean {nearest!r}?)"
     with pytest.raises(DataError, match=re.escape(message)):
         table.select([wanted])
 

@@ -15,11 +15,11 @@ from latentlaw.data.particles.writer import new_stack
     ("labels", "options", "message"),
     [
         (["a"] * 40, {}, r"found 1 class to train on \(a 40\), expected two for a classifier"),
-        ([""] * 40, {}, r"training has 0 class \(unlabelled 40\)"),
+        ([""] * 40, {}, r"found 0 class to train on \(unlabelled 40\)"),
         (
             ["a", "b"] * 20,
             {"hold_out": "b"},
-            r"training has 1 class \(a 20, b 20\).*hold out fewer classes",
+            r"found 1 class to train on \(a 20, b 20\).*hold out fewer classes",
         ),
         (
             ["a"] * 20 + ["b"] * 19 + ["c"],

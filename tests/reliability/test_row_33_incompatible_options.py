@@ -54,7 +54,10 @@ def test_row_33_studies(
     ("options", "message"),
     [
         ({"depth": 3}, "(12, 12) divisible by 8; use depth=2"),
-        ({"decoder": "splat", "pose_dims": 4}, "pose in 2-D has 2 numbers"),
+        (
+            {"decoder": "splat", "pose_dims": 4},
+            "found 4, expected the 2 of the splat decoder in 2-D",
+        ),
         ({"final_channels": 4}, "final_channels: found 4 and decoder=conv"),
         (
             {"wedge": "random"},

@@ -59,7 +59,7 @@ def test_hundred_thousand_instances_are_refused(scoring_server: ScoringServer) -
     assert len(body) < MIB
     status, content = scoring_server.post(body)
     assert status == 413
-    assert "found 100000 particles, expected at most 100 a request" in content["error"]
+    assert "found 100000 particles, expected at most 100 per request" in content["error"]
     assert scoring_server.post(b'{"latents": [' + b",".join([zeros] * 100) + b"]}")[0] == 200
 
 

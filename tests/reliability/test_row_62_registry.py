@@ -76,7 +76,7 @@ def test_alias_of_a_missing_version(
     with pytest.raises(LatentlawError, match=r"models:/.*@champion"):
         load_logged_bundle(f"models:/{two}@champion")
     said = refused("register", run=trained(data), name=two)
-    assert "@champion: names version 9, which is not there" in said
+    assert "@champion: found version 9, which is not there" in said
     assert len(MlflowClient().search_model_versions(f"name = '{two}'")) == 2
     assert entry("rollback", name=two) == 0
     assert champion(two) == "2"

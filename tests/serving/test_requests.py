@@ -68,8 +68,8 @@ GOOD = np.zeros((1, *SHAPE)).tolist()
         (b"{", "body: cannot be read as JSON"),
         (b"\xff\xfe", "body: cannot be read as JSON"),
         ([1], "body: found a list, expected an object with `inputs`"),
-        ({}, "inputs: expected one of `inputs` and `latents`, found nothing"),
-        ({"input": GOOD}, r"body: unknown field 'input' \(did you mean 'inputs'\?\)"),
+        ({}, "inputs: found nothing, expected one of `inputs` and `latents`"),
+        ({"input": GOOD}, r"body: found unknown field 'input' \(did you mean 'inputs'\?\)"),
         ({"inputs": GOOD, "latents": [[0, 0, 0]]}, "found inputs, latents"),
         ({"inputs": "text"}, "inputs: expected nested lists"),
         ({"inputs": None}, "inputs: expected nested lists"),
@@ -82,15 +82,15 @@ GOOD = np.zeros((1, *SHAPE)).tolist()
         ({"inputs": [[[[None] * 4] * 4]]}, "inputs: expected numbers"),
         ({"inputs": [[[[True] * 4] * 4]]}, "inputs: expected numbers"),
         ({"inputs": np.zeros((1, 1, 5, 5)).tolist()}, r"found shape \(1, 1, 5, 5\)"),
-        ({"inputs": {"b64": "AAAA"}}, "inputs.shape: is lacking"),
+        ({"inputs": {"b64": "AAAA"}}, "inputs.shape: found none"),
         ({"inputs": {"b64": "AAAA", "shape": [1], "dtype": "object"}}, "inputs.dtype: found 'obj"),
-        ({"inputs": {"b64": "AA=A", "shape": [1]}}, "inputs.b64: not base64"),
+        ({"inputs": {"b64": "AA=A", "shape": [1]}}, "inputs.b64: cannot be read as base64"),
         ({"inputs": {"b64": "AAAA", "shape": [1, -1]}}, "inputs.shape: expected a list"),
         ({"inputs": {"b64": "AAAA", "shape": [True]}}, "inputs.shape: expected a list"),
         ({"inputs": {"b64": "AAAA", "shape": [1, 1, 4, 4]}}, "found 3 bytes, expected 64"),
         ({"inputs": {"b64": 3, "shape": [1]}}, "inputs.b64: expected text"),
         ({"inputs": GOOD, "params": []}, "params: expected an object"),
-        ({"inputs": GOOD, "params": {"return": []}}, "params: unknown field 'return'"),
+        ({"inputs": GOOD, "params": {"return": []}}, "params: found unknown field 'return'"),
         ({"inputs": GOOD, "params": {"returns": "class"}}, "params.returns: expected a list"),
         ({"latents": [[0, 0]]}, r"latents: found shape \(1, 2\), expected \(n, 3\)"),
         ({"latents": np.zeros((0, 3)).tolist()}, "latents: found shape"),
@@ -104,7 +104,9 @@ def test_what_does_not_fit_is_refused_by_its_field(fields: Any, message: str) ->
 @pytest.mark.parametrize("bad", ["NaN", "Infinity", "1e999", "1e39"])
 def test_values_that_are_not_finite_are_named(bad: str) -> None:
     body = json.dumps({"inputs": GOOD}).replace("0.0", bad, 1).encode()
-    with pytest.raises(NotFiniteError, match="inputs: NaN or infinite values in particle 0 of 1"):
+    with pytest.raises(
+        NotFiniteError, match="inputs: found NaN or infinite values in particle 0 of 1"
+    ):
         read(body)
 
 
@@ -123,7 +125,7 @@ def test_deep_nesting_is_refused() -> None:
 @pytest.mark.parametrize("values", [GOOD * 3, packed(np.zeros((3, *SHAPE)), "uint8")])
 def test_too_many_particles_are_refused(values: Any) -> None:
     assert len(read({"inputs": values}, most=3).values) == 3
-    with pytest.raises(TooManyError, match="found 3 particles, expected at most 2 a request"):
+    with pytest.raises(TooManyError, match="found 3 particles, expected at most 2 per request"):
         read({"inputs": values}, most=2)
 
 

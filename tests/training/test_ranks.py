@@ -193,6 +193,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     for name, value in {"RANK": "2", "WORLD_SIZE": "3", "LOCAL_RANK": "2"}.items():
         monkeypatch.setenv(name, value)
-    message = "LOCAL_RANK=2 and 2 GPUs here; .*--nproc-per-node=2"
+    message = "found LOCAL_RANK=2 and 2 GPUs, .*--nproc-per-node=2"
     with pytest.raises(ConfigError, match=message), joined(torch.device("cuda")):
         pass
