@@ -19,6 +19,7 @@ from latentlaw.discovery.networks.sparse import SparseMethod
 from latentlaw.discovery.robustness.attacks import Logits
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes
 from latentlaw.discovery.search.engines.engine import SearchSpec
+from latentlaw.discovery.search.engines.selection import EngineName
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip
@@ -86,7 +87,7 @@ class Discover(Entry):
         None,
         description="classes to tell apart, as in Interphase=G1+S+G2,Prophase; none: all",
     )
-    engine: Literal["auto", "operon", "pysr"] = Field(
+    engine: EngineName = Field(
         "auto",
         description="engine of the symbolic regression; auto: PySR if Julia is there, else Operon",
     )

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import mlflow
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from latentlaw.data.particles.splits import FOLDS, split_particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.tasks import task_labels
+from latentlaw.discovery.search.engines.selection import EngineName
 from latentlaw.evaluation.scores.intervals import mean_interval, ratio_interval
 from latentlaw.tracking.names import FRONTIER
 from latentlaw.tracking.recording.runs import (
@@ -56,7 +57,7 @@ class Ladder(Entry):
     latent_dims: int = Field(8, ge=1, le=512, description="dimensions of the latent space")
     beta: float = Field(5e-4, ge=0, description="weight of the KL divergence, which is in nats")
     tc: float = Field(2e-3, ge=0, description="weight of the total correlation, which is in nats")
-    engine: Literal["auto", "operon", "pysr"] = Field(
+    engine: EngineName = Field(
         "auto",
         description="engine of the symbolic regression; auto: PySR if Julia is there, else Operon",
     )

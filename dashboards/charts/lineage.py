@@ -12,7 +12,6 @@ from dashboards.wording.escaping import shorten
 _WIDEST = 34
 _COLOURS = {"data": PALETTE[2], "run": PALETTE[0], "version": PALETTE[3]}
 #: What each colour stands for.
-LEGEND = {"data": "data", "run": "run", "version": "registered version"}
 
 
 def lineage_dot(lineage: Lineage, here: str, *, dark: bool) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
+from latentlaw.discovery import pareto
 from latentlaw.tracking.reading.queries import METRIC, PARAM
 
 # Metric: its name in the field's words, with its unit, and whether higher is better.
@@ -91,9 +92,9 @@ def best_runs(values: pd.Series, *, higher_is_better: bool) -> set[Hashable]:
 
 def pareto_front(frontier: pd.DataFrame) -> pd.DataFrame:
     """Keep the models that no simpler one matches in accuracy, from simple to complex."""
-    ordered = frontier.sort_values(["complexity", "accuracy"], ascending=[True, False])
-    best_before = ordered["accuracy"].cummax().shift(fill_value=-np.inf)
-    return ordered[ordered["accuracy"] > best_before]
+    cost, accuracy = frontier["complexity"].to_numpy(), frontier["accuracy"].to_numpy()
+    front = pareto.pareto_front(range(len(frontier)), lambda row: (cost[row], -accuracy[row]))
+    return frontier.iloc[front]
 
 
 def black_box_accuracy(frontier: pd.DataFrame, logged: float | None) -> float | None:

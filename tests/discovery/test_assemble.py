@@ -4,12 +4,12 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given
+from hypothesis import example, given
 from latentlaw.discovery.equations.expressions import complexity, latents_of, parse, to_text
+from latentlaw.discovery.pareto import pareto_front
 from latentlaw.discovery.search.assemble import (
     head_candidates,
     ladder,
-    pareto_front,
     searches_that_found,
 )
 from latentlaw.discovery.search.choice import (
@@ -17,7 +17,6 @@ from latentlaw.discovery.search.choice import (
     choose,
     draw_folds,
     out_of_fold_values,
-    undominated,
 )
 from latentlaw.discovery.search.deadline import Deadline
 from latentlaw.discovery.search.polynomials import polynomial_laws
@@ -139,9 +138,8 @@ def test_polynomials_hold_the_best_law_of_each_size():
     data = taught(sample(300, 5), "2.0*z0*z1 - 1.0*z1 + 0.5", noise=0.1)
     operators = ("add", "sub", "mul", "square")
     laws = polynomial_laws(data, operators=operators, largest=20, deadline=Deadline(60))
-    front = pareto_front(
-        head_candidates([(law, None) for law in laws], data, largest=20, deadline=Deadline(60))
-    )
+    found = head_candidates([(law, None) for law in laws], data, largest=20, deadline=Deadline(60))
+    front = pareto_front(found, lambda candidate: candidate.size_and_loss)
     law = next(c.expression for c in front if c.complexity == 11)
     assert law.free_symbols == parse("z0*z1", NAMES).free_symbols
     assert sorted(map(float, law.atoms(sympy.Float))) == pytest.approx([-1.0, 0.5, 2.0], abs=0.05)
@@ -180,7 +178,8 @@ def test_ladder_grows_the_head_that_gains_most():
     for k, text in enumerate(("1.0", "1.0*z0", "1.0*z1")):
         found = [(parse(text, NAMES), 0)]
         own = data.one_vs_rest(k)
-        fronts.append(pareto_front(head_candidates(found, own, largest=9, deadline=Deadline(60))))
+        candidates = head_candidates(found, own, largest=9, deadline=Deadline(60))
+        fronts.append(pareto_front(candidates, lambda candidate: candidate.size_and_loss))
     models = ladder(fronts, data)
     sizes = [sum(map(complexity, heads)) for heads in models]
     assert sizes == sorted(sizes)
@@ -226,10 +225,11 @@ def test_choice_is_the_smallest_within_one_standard_error():
 
 
 @given(nodes=st.lists(st.integers(1, 6), min_size=1, max_size=8), seed=st.integers(0, 1000))
+@example(nodes=[1, 2, 1, 1, 1, 2], seed=4)  # one is as small as the best of its size, and vague
 def test_no_model_on_the_frontier_is_beaten_and_the_chosen_one_is_there(nodes, seed):
     losses = np.random.default_rng(seed).normal(1, 0.3, (len(nodes), 5))
     models = [Assembled((), n, loss) for n, loss in zip(nodes, losses, strict=True)]
-    front = undominated(models)
+    front = pareto_front(models, lambda model: model.size_and_loss)
     assert [m.complexity for m in front] == sorted({m.complexity for m in front})
     means = [m.losses.mean() for m in front]
     assert means == sorted(means, reverse=True)

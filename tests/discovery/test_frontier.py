@@ -2,9 +2,10 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from latentlaw.discovery.frontier import Rung, black_box, model_rung, pareto
+from latentlaw.discovery.frontier import Rung, black_box, model_rung
 from latentlaw.discovery.latents import check_latents
 from latentlaw.discovery.networks.dense import fit_logistic
+from latentlaw.discovery.pareto import pareto_front
 from latentlaw.discovery.scores import (
     accuracy,
     balanced_accuracy,
@@ -30,7 +31,7 @@ RUNGS = st.lists(
 
 @given(RUNGS)
 def test_pareto_keeps_exactly_what_nothing_beats(rungs):
-    front = pareto(rungs)
+    front = pareto_front(rungs, lambda rung: (rung.complexity, -rung.accuracy))
     values = [(r.complexity, r.accuracy) for r in front]
     assert values == sorted(set(values))
     assert [a for _, a in values] == sorted({a for _, a in values})

@@ -112,7 +112,7 @@ def test_the_two_latents_that_say_something_are_found_among_twenty(seed):
     data = informative(seed)
     scaling, _ = check_latents(data)
     spec = NetworkSpec(hidden=(16,), epochs=100, learning_rate=0.02)
-    ((budget, net, _),) = rigl_networks(data, scaling, budgets=[8], spec=spec, seed=seed)
+    ((budget, net),) = rigl_networks(data, scaling, budgets=[8], spec=spec, seed=seed)
     strength = weight_matrices(net)[0].abs().sum(0)
     assert count(weight_matrices(net)) <= budget
     assert set(strength.topk(2).indices.tolist()) == {4, 11}
@@ -124,7 +124,7 @@ def test_a_seed_repeats_and_another_differs():
 
     def weights(seed):
         found = rigl_networks(data, scaling, budgets=[12], spec=SPEC, seed=seed)
-        return [w.tolist() for _, net, _ in found for w in weight_matrices(net)]
+        return [w.tolist() for _, net in found for w in weight_matrices(net)]
 
     assert weights(0) == weights(0)
     assert weights(0) != weights(1)

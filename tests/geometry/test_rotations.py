@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from latentlaw.geometry.rotations import (
     angle_to_matrix,
-    geodesic_angle,
     normalise_quaternion,
     quaternion_to_matrix,
-    random_quaternions,
     random_rotations,
     spread_directions,
 )
@@ -35,13 +33,6 @@ def test_quarter_turn_about_z_sends_x_to_y() -> None:
     torch.testing.assert_close(turn @ torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 1, 0]))
     plane = angle_to_matrix(torch.tensor(math.pi / 2))
     torch.testing.assert_close(plane @ torch.tensor([1.0, 0]), torch.tensor([0.0, 1]))
-
-
-def test_geodesic_angle_ignores_the_sign() -> None:
-    quaternion = random_quaternions(5, torch.Generator().manual_seed(0)).double()
-    assert float(geodesic_angle(quaternion, -quaternion).max()) < 1e-4
-    turn = torch.tensor([math.cos(math.pi / 12), math.sin(math.pi / 12), 0, 0])
-    assert float(geodesic_angle(turn, torch.tensor([1.0, 0, 0, 0]))) == pytest.approx(30, abs=1e-3)
 
 
 def test_random_rotations_are_uniform_and_repeat() -> None:

@@ -113,15 +113,3 @@ def black_box(rungs: Sequence[Rung]) -> Rung | None:
     if len(known) < len(boxes):
         raise ValueError("black boxes are compared by validation accuracy, and one has none")
     return boxes[known.index(max(known))]
-
-
-def pareto(rungs: Sequence[Rung]) -> list[Rung]:
-    """Return the rungs that no other beats: none is as simple and more accurate, or the reverse.
-
-    Sorted by complexity; accuracy rises strictly along it. Of equal rungs the first is kept.
-    """
-    front: list[Rung] = []
-    for rung in sorted(rungs, key=lambda r: (r.complexity, -r.accuracy)):
-        if not front or rung.accuracy > front[-1].accuracy:
-            front.append(rung)
-    return front

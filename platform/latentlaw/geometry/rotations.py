@@ -117,19 +117,6 @@ def angle_to_matrix(angle: Tensor) -> Tensor:
     return torch.stack((torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)), dim=-2)
 
 
-def geodesic_angle(first: Tensor, second: Tensor) -> Tensor:
-    """Angle in degrees `(...)` of the rotation between two unit quaternions `(..., 4)`.
-
-    Examples
-    --------
-    >>> first, second = torch.tensor([1.0, 0, 0, 0]), torch.tensor([0.0, 0, 0, 1])
-    >>> geodesic_angle(first, second)
-    tensor(180.)
-    """
-    overlap = (normalise_quaternion(first) * normalise_quaternion(second)).sum(-1).abs()
-    return 2 * torch.acos(overlap.clamp(max=1.0)) * (180 / math.pi)
-
-
 def random_rotations(n: int, dims: int, generator: torch.Generator) -> Tensor:
     """Draw `n` uniform rotation matrices: `(n, 3, 3)` for 3 dims, `(n, 2, 2)` for 2."""
     if dims == 3:

@@ -43,12 +43,12 @@ def pruned_networks(
     budgets: Sequence[int],
     spec: NetworkSpec,
     seed: int,
-) -> Iterator[tuple[int, LatentNetwork, float]]:
+) -> Iterator[tuple[int, LatentNetwork]]:
     """Prune one network through descending `budgets` of weights.
 
     Yields
     ------
-    budget, network, validation loss
+    budget, network
         The network is the one that goes on being pruned: copy what is to be kept.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -63,8 +63,8 @@ def pruned_networks(
             masks = prune(weight_matrices(net), masks, keep)
             apply_masks(net, masks)
             train_network(net, data, scaling, spec=tune, generator=generator, masks=masks)
-        loss = train_network(net, data, scaling, spec=final, generator=generator, masks=masks)
-        yield budget, net, loss
+        train_network(net, data, scaling, spec=final, generator=generator, masks=masks)
+        yield budget, net
 
 
 def prune(weights: Sequence[Tensor], masks: Sequence[Tensor], keep: int) -> list[Tensor]:

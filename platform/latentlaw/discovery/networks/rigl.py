@@ -62,18 +62,18 @@ def rigl_networks(
     budgets: Sequence[int],
     spec: NetworkSpec,
     seed: int,
-) -> Iterator[tuple[int, LatentNetwork, float]]:
+) -> Iterator[tuple[int, LatentNetwork]]:
     """Train a network for each budget of weights, each from draws of its own.
 
     Yields
     ------
-    budget, network, validation loss
+    budget, network
     """
     for budget in budgets:
         generator = torch.Generator().manual_seed(seed)
         draws = [_train(data, scaling, budget, spec, generator) for _ in range(DRAWS)]
-        net, loss = min(draws, key=lambda draw: draw[1])
-        yield budget, net, loss
+        net, _ = min(draws, key=lambda draw: draw[1])
+        yield budget, net
 
 
 def drop_fraction(step: float, end: float, alpha: float = ALPHA) -> float:

@@ -37,7 +37,6 @@ class SparseModel:
     network: LatentNetwork
     budget: int
     latents: tuple[str, ...]
-    val_loss: float
 
     @property
     def complexity(self) -> int:
@@ -65,9 +64,9 @@ def fit_sparse(
     forked = data.classes + len(spec.hidden)
     asked = sorted((b for b in set(budgets) if forked <= b < dense), reverse=True)
     found = []
-    for budget, net, loss in METHODS[method](data, scaling, budgets=asked, spec=spec, seed=seed):
+    for budget, net in METHODS[method](data, scaling, budgets=asked, spec=spec, seed=seed):
         wide = folded(without_dead_ends(net), scaling, data.dims)
         used = torch.count_nonzero(wide.linears[0].weight, dim=0) > 0
         names = tuple(name for name, u in zip(data.latent_names, used, strict=True) if u)
-        found.append(SparseModel(wide, budget, names, loss))
+        found.append(SparseModel(wide, budget, names))
     return found

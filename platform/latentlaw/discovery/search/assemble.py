@@ -45,6 +45,11 @@ class Candidate:
     searches: set[int] = field(default_factory=set)
     smaller: Candidate | None = None
 
+    @property
+    def size_and_loss(self) -> tuple[int, float, str]:
+        """Nodes and loss, by which candidates are compared, and the text, for equals."""
+        return self.complexity, self.loss, to_text(self.expression)
+
 
 def head_candidates(
     found: Iterable[tuple[sympy.Expr, int | None]],
@@ -112,16 +117,6 @@ def searches_that_found(law: sympy.Expr, candidates: Iterable[Candidate]) -> set
         and canonical_form(candidate.expression).structure == form
         for search in candidate.searches
     }
-
-
-def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that no other matches in loss with as few nodes, smallest first."""
-    front: list[Candidate] = []
-    ordered = sorted(candidates, key=lambda c: (c.complexity, c.loss, to_text(c.expression)))
-    for item in ordered:
-        if not front or item.loss < front[-1].loss:
-            front.append(item)
-    return front
 
 
 def ladder(fronts: Sequence[Sequence[Candidate]], sample: Sample) -> list[Heads]:

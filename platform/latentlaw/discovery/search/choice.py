@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from latentlaw.discovery.pareto import pareto_front
 from latentlaw.discovery.search.refit import Heads, Objective, Sample, head_values
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class Assembled:
     heads: Heads
     complexity: int
     losses: NDArray[np.float64]
+
+    @property
+    def size_and_loss(self) -> tuple[int, float]:
+        """Nodes and mean loss, by which models are compared."""
+        return self.complexity, float(self.losses.mean())
 
 
 def draw_folds(
@@ -77,27 +83,16 @@ def out_of_fold_values(
     return values
 
 
-def undominated(models: Sequence[Assembled]) -> list[Assembled]:
-    """Return the models that none of as few nodes beats in loss, smallest first.
-
-    The one that `choose` takes is among them.
-    """
-    front: list[Assembled] = []
-    for model in sorted(models, key=lambda m: (m.complexity, float(m.losses.mean()))):
-        if not front or model.losses.mean() < front[-1].losses.mean():
-            front.append(model)
-    return front
-
-
 def choose(models: Sequence[Assembled], errors: float = ERRORS_ALLOWED) -> Assembled:
     """Return the smallest model whose loss is within `errors` standard errors of the lowest.
 
     The standard error is that of the mean difference to the best model, particle by particle,
-    which leaves out what is hard for every model.
+    which leaves out what is hard for every model. A model that another of as few nodes beats is
+    never taken, however uncertain its loss is.
     """
-    ordered = sorted(models, key=lambda m: (m.complexity, float(m.losses.mean())))
-    best = min(ordered, key=lambda m: (float(m.losses.mean()), m.complexity))
-    for model in ordered:
+    front = pareto_front(models, lambda model: model.size_and_loss)
+    best = front[-1]
+    for model in front:
         worse = model.losses - best.losses
         error = float(worse.std(ddof=1)) / len(worse) ** 0.5 if len(worse) > 1 else 0.0
         if float(worse.mean()) <= errors * error:

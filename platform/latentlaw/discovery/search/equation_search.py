@@ -12,15 +12,15 @@ import numpy as np
 from latentlaw.discovery.equations.expressions import snap, tidy
 from latentlaw.discovery.equations.model import EquationModel, unscale
 from latentlaw.discovery.latents import LatentData, LatentScaling, LatentSplit, search_scaling
+from latentlaw.discovery.pareto import pareto_front
 from latentlaw.discovery.scores import particle_weights
 from latentlaw.discovery.search.assemble import (
     Candidate,
     assemble,
     head_candidates,
-    pareto_front,
     searches_that_found,
 )
-from latentlaw.discovery.search.choice import Assembled, choose, draw_folds, undominated
+from latentlaw.discovery.search.choice import Assembled, choose, draw_folds
 from latentlaw.discovery.search.deadline import Deadline
 from latentlaw.discovery.search.engines.engine import SearchSpec, SymbolicEngine
 from latentlaw.discovery.search.polynomials import polynomial_laws
@@ -134,9 +134,10 @@ class EquationSearch:
             limited = limited or deadline.hit
         choosing = until(FIT_SHARE)
         folds = draw_folds(self.fitted.labels, self.fitted.groups, seed=self.seed)
-        fronts = [pareto_front(each) for each in candidates]
-        found = undominated(
-            assemble(fronts, sample, folds, self.counts, largest=self.largest, deadline=choosing)
+        fronts = [pareto_front(each, lambda c: c.size_and_loss) for each in candidates]
+        found = pareto_front(
+            assemble(fronts, sample, folds, self.counts, largest=self.largest, deadline=choosing),
+            lambda model: model.size_and_loss,
         )
         best = choose(found, LOGIT_ERRORS if self.targets == "distil" else LABEL_ERRORS)
         models = [self._model(each, sample) for each in found]

@@ -7,17 +7,11 @@ import pandas as pd
 from latentlaw.data.star.reading import CLASS_NUMBER, LABEL, QUATERNION
 from latentlaw.data.star.text import StarText
 from latentlaw.data.star.writing import write_star
-from latentlaw.models.config import ModelConfig
 
 TABLE, STAR = "predictions.parquet", "predictions.star"
 _PLACE = ["tomogram", "z", "y", "x"]
 _TEXT = "expression"  # too long for a STAR file
 _FORMER = {LABEL: "former_class", CLASS_NUMBER: "former_class_number"}
-
-
-def gives_orientation(config: ModelConfig) -> bool:
-    """Tell whether the model's pose is an orientation in space."""
-    return config.explicit_pose and config.dims == len("zyx")
 
 
 def write_predictions(

@@ -62,11 +62,6 @@ def load_artifact_json(tracking_uri: str, run_id: str, name: str) -> Any | Missi
     return _load(tracking_uri, run_id, name, _json)
 
 
-def load_artifact_parquet(tracking_uri: str, run_id: str, name: str) -> pd.DataFrame | Missing:
-    """Read a Parquet artifact of a run."""
-    return _load(tracking_uri, run_id, name, pd.read_parquet)
-
-
 def load_artifact_csv(
     tracking_uri: str, run_id: str, name: str, columns: Sequence[str]
 ) -> pd.DataFrame | Missing:
