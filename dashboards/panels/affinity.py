@@ -1,6 +1,7 @@
 """A run's similarities of classes: the prior, what the latent space learned, the difference."""
 
 import streamlit as st
+from latentlaw.tracking.reading.artifacts import load_affinity
 
 from dashboards.charts.affinity import affinity_heatmap
 from dashboards.charts.config import chart_config
@@ -11,7 +12,7 @@ from dashboards.wording.escaping import for_markdown
 def show(run_id: str, label: str) -> None:
     """Show the heat maps that a run has, side by side."""
     st.markdown(f"**{for_markdown(label)}**")
-    affinity = store.read_artifact(run_id, "load_affinity")
+    affinity = store.read_artifact(load_affinity, run_id)
     if affinity is None:
         return
     used, learned = affinity.used, affinity.learned

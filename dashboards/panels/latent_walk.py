@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from latentlaw.data.inspection.previews import orthogonal_planes
 from latentlaw.errors import LatentlawError
-from latentlaw.tracking.reading.artifacts import Missing
+from latentlaw.tracking.reading.artifacts import Missing, load_embeddings
 from latentlaw.tracking.reading.queries import PARAM
 from numpy.typing import NDArray
 
@@ -181,8 +181,7 @@ def _particles(run: pd.Series, pair: tuple[str, str]) -> pd.DataFrame | None:
     if f"{PARAM}model" not in runs or not isinstance(model, str):
         return None
     for run_id in runs["run_id"][runs[f"{PARAM}model"] == model]:
-        table = store.try_artifact(run_id, "load_embeddings")
+        table = store.try_artifact(load_embeddings, run_id)
         if not isinstance(table, Missing) and set(pair) <= set(table):
-            found: pd.DataFrame = table
-            return found
+            return table
     return None

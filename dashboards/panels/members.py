@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from dashboards.charts.colouring import as_category
 from dashboards.panels.controls import download, download_csv
-from dashboards.reading import stacks, store
+from dashboards.reading import stacks
 from dashboards.wording.escaping import for_markdown
+from dashboards.wording.labels import run_label
 
 _COLUMNS = 10
 _KEPT = ("predicted", "probability", "novelty")
@@ -148,7 +149,7 @@ def show_particle(run: pd.Series, table: pd.DataFrame, row: int, title: str) -> 
         if len(found):
             stacks.show_slices(stack, int(found[0]))
     st.caption(_said(particle))
-    st.caption(for_markdown(store.run_label(run), 80))
+    st.caption(for_markdown(run_label(run), 80))
 
 
 def _said(particle: pd.Series) -> str:

@@ -7,10 +7,12 @@ from latentlaw.tracking.recording.processes import is_gone
 from dashboards.charts import lineage, losses
 from dashboards.charts.palette import DIFFERS
 from dashboards.panels.controls import download_csv
+from dashboards.panels.picks import short_labels
 from dashboards.panels.run_table import run_table, table_options
 from dashboards.reading import store
 from dashboards.tables.measures import differing_parameters
 from dashboards.wording.escaping import for_markdown, shorten
+from dashboards.wording.labels import run_label
 
 #: Stages whose runs have steps, folds or trials below them.
 HOLDERS = ("main", "ladder", "tune", "compare")
@@ -32,7 +34,7 @@ def parameters(picked: pd.DataFrame) -> None:
             bind="query-params",
         )
         table = table[differs] if only else table
-    table = table.map(lambda value: shorten(value, 200)).rename(columns=store.short_labels(picked))
+    table = table.map(lambda value: shorten(value, 200)).rename(columns=short_labels(picked))
     styled = table.style.apply(
         lambda row: [DIFFERS if differs[row.name] else ""] * len(row), axis=1
     )
@@ -49,7 +51,7 @@ def show_losses(picked: pd.DataFrame) -> None:
 def _losses(picked: pd.DataFrame, *, follows: bool) -> None:
     histories = {
         label: history
-        for run_id, label in store.short_labels(picked).items()
+        for run_id, label in short_labels(picked).items()
         if not (history := store.read_history(run_id)).empty
     }
     if not histories:
@@ -69,7 +71,7 @@ def steps(picked: pd.DataFrame) -> None:
     if holders.empty:
         st.info("None of these runs has steps: pick one of the whole pipeline, or a study.")
         return
-    for run_id, label in store.short_labels(holders).items():
+    for run_id, label in short_labels(holders).items():
         st.markdown(f"**{for_markdown(label, 120)}**")
         children = store.read_children(run_id)
         if children.empty:
@@ -84,7 +86,7 @@ def steps(picked: pd.DataFrame) -> None:
 
 def show_lineage(picked: pd.DataFrame) -> None:
     """Show where a run comes from and what came of it."""
-    labels = store.short_labels(picked)
+    labels = short_labels(picked)
     ids = list(labels)
     run_id = ids[0]
     if len(ids) > 1:
@@ -110,7 +112,7 @@ def show_lineage(picked: pd.DataFrame) -> None:
 def missing(picked: pd.DataFrame) -> None:
     """Say of each run that is not whole what that means."""
     for _, run in picked.iterrows():
-        name = for_markdown(store.run_label(run), 120)
+        name = for_markdown(run_label(run), 120)
         if run["stage"] == "unknown":
             st.warning(
                 f"{name} is half-written: it has no step. `mlflow run` leaves an empty run where "

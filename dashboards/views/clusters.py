@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from latentlaw.tracking.reading.artifacts import load_embeddings
 from numpy.typing import NDArray
 
 from dashboards.charts.colouring import Scheme, choices, scheme_of
@@ -16,6 +17,7 @@ from dashboards.charts.embedding import Embedded, embedding_chart
 from dashboards.panels import affinity as affinity_panel
 from dashboards.panels import separation as separation_panel
 from dashboards.panels.members import show_members, show_particle
+from dashboards.panels.picks import pick_runs, short_labels
 from dashboards.panels.plot_events import pointed, zoomed_extent
 from dashboards.reading import store
 from dashboards.tables import projections
@@ -56,12 +58,12 @@ def render() -> None:
     if runs.empty:
         st.info("No evaluate runs yet: run `mlflow run . -e evaluate -P model=RUN_ID`")
         return
-    picked = store.pick_runs("clusters", runs, newest=2, label="Evaluate runs, side by side")
+    picked = pick_runs("clusters", runs, newest=2, label="Evaluate runs, side by side")
     if picked.empty:
         st.info("Pick at least one evaluate run.")
         return
-    labels = store.short_labels(picked)
-    tables = {run_id: store.read_artifact(run_id, "load_embeddings") for run_id in labels}
+    labels = short_labels(picked)
+    tables = {run_id: store.read_artifact(load_embeddings, run_id) for run_id in labels}
     found = {run_id: table for run_id, table in tables.items() if table is not None}
     if found:
         projection, column = _controls(found)

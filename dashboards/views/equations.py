@@ -8,13 +8,16 @@ import streamlit as st
 from latentlaw.discovery.equations.canonical import TOLERANCE, group_laws
 from latentlaw.discovery.equations.expressions import parse, snap, to_latex
 from latentlaw.errors import DataError
-from latentlaw.tracking.reading.artifacts import Missing
+from latentlaw.tracking.reading.artifacts import Missing, load_equations
 from latentlaw.tracking.reading.queries import METRIC, PARAM
 
 from dashboards.panels import latent_walk
 from dashboards.panels.controls import download, download_csv
+from dashboards.panels.picks import pick_runs
+from dashboards.panels.pictures import show_picture
 from dashboards.reading import store
 from dashboards.wording.escaping import for_markdown, is_plain_latex
+from dashboards.wording.labels import run_label
 from dashboards.wording.laws import latents_in, latex_lines
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ def render() -> None:
             "No discover runs yet: run `mlflow run . -e discover -P model=RUN_ID -P data=STACK`"
         )
         return
-    picked = store.pick_runs("equations", runs, newest=1, label="Discover runs")
+    picked = pick_runs("equations", runs, newest=1, label="Discover runs")
     if picked.empty:
         st.info("Pick at least one discover run.")
     for number, (_, run) in enumerate(picked.iterrows()):
@@ -54,7 +57,7 @@ def _shared_laws(picked: pd.DataFrame) -> None:
     """
     found: dict[tuple[str, str], list[tuple[sympy.Expr, str]]] = {}
     for _, run in picked.iterrows():
-        table = store.read_artifact(run["run_id"], "load_equations")
+        table = store.read_artifact(load_equations, run["run_id"])
         for _, equation in () if table is None else table.iterrows():
             text = equation["expression"]
             try:
@@ -85,11 +88,11 @@ def _shared_laws(picked: pd.DataFrame) -> None:
 
 def _run(run: pd.Series, *, walks: bool) -> None:
     """Show a run's laws; with `walks`, its latent space as well: the URL has sliders of one."""
-    st.header(for_markdown(store.run_label(run)), divider="gray")
+    st.header(for_markdown(run_label(run)), divider="gray")
     figures = [(m, t) for m, t in _FIGURES.items() if pd.notna(run.get(METRIC + m))]
     for (metric, (title, form)), column in zip(figures, st.columns(5), strict=False):
         column.metric(title, form.format(run[METRIC + metric]))
-    table = store.read_artifact(run["run_id"], "load_equations")
+    table = store.read_artifact(load_equations, run["run_id"])
     if table is None:
         return
     if table.empty:
@@ -144,7 +147,7 @@ def _equation(equation: pd.Series, meanings: Mapping[str, str]) -> None:
 
 def _traversals(run_id: str, table: pd.DataFrame, meanings: Mapping[str, str]) -> None:
     latents = latents_in(" ".join(table["expression"]))
-    strips = {z: store.read_strip(run_id, z) for z in latents}
+    strips = {z: store.read_picture(run_id, f"traversals/{z}.png") for z in latents}
     strips = {z: s for z, s in strips.items() if not _is_absent(s)}
     if not strips:
         return
@@ -160,10 +163,7 @@ def _traversals(run_id: str, table: pd.DataFrame, meanings: Mapping[str, str]) -
         if latent in meanings:
             name.caption(for_markdown(meanings[latent]))
         with picture:
-            if isinstance(strip, Missing):
-                store.explain(strip)
-            else:
-                store.show_png(strip, f"traversals/{latent}.png")
+            show_picture(strip, f"traversals/{latent}.png")
 
 
 def _is_absent(strip: bytes | Missing) -> bool:

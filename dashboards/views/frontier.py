@@ -5,17 +5,20 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 from latentlaw.tracking.names import PERTURBATIONS
-from latentlaw.tracking.reading.artifacts import Missing
+from latentlaw.tracking.reading.artifacts import load_frontier
 from latentlaw.tracking.reading.queries import METRIC, PARAM
 
 from dashboards.charts.config import chart_config
 from dashboards.charts.frontier import family_title, frontier_chart
 from dashboards.charts.robustness import attack_curves, robustness_table
 from dashboards.panels.controls import download_csv
+from dashboards.panels.picks import pick_runs, short_labels
+from dashboards.panels.pictures import show_picture
 from dashboards.panels.plot_events import pointed
 from dashboards.reading import store
 from dashboards.tables.measures import black_box_accuracy, simplest_above
 from dashboards.wording.escaping import for_markdown
+from dashboards.wording.labels import run_label
 from dashboards.wording.laws import typeset
 
 _BLACK_BOX = METRIC + "discovery/blackbox_accuracy"
@@ -47,7 +50,7 @@ def render() -> None:
         return
     left, right = st.columns([3, 2])
     with left:
-        picked = store.pick_runs(
+        picked = pick_runs(
             "frontier", runs, newest=2, label="Runs that discovered laws, or cross-validated them"
         )
     share = right.slider(
@@ -68,12 +71,12 @@ def render() -> None:
 
 def _read(picked: pd.DataFrame) -> list[Frontier]:
     """Read the frontiers of runs, a task each; a model has one row number over all of them."""
-    labels = store.short_labels(picked)
+    labels = short_labels(picked)
     found: list[Frontier] = []
     rows = 0
     for _, run in picked.iterrows():
         for task, name in enumerate(_tasks(run)):
-            table = store.read_artifact(run["run_id"], "load_frontier", task)
+            table = store.read_artifact(load_frontier, run["run_id"], task)
             if table is None or table.empty:
                 continue
             numbered = table.set_axis(range(rows, rows + len(table)))
@@ -228,7 +231,7 @@ def _robustness(run: pd.Series) -> None:
         return
     table = table.rename(index=family_title)
     table.index.name = "Family"
-    st.subheader(f"Robustness: {for_markdown(store.run_label(run))}")
+    st.subheader(f"Robustness: {for_markdown(run_label(run))}")
     st.caption(
         "On test particles, units of normalised images. The radius is that of the smallest change "
         "found that makes a model err; the share is of the energy of the smallest L2 changes, "
@@ -242,11 +245,7 @@ def _robustness(run: pd.Series) -> None:
         config=chart_config("accuracy-under-attack"),
         alt="Accuracy under attack",
     )
-    picture = store.read_picture(run["run_id"], PERTURBATIONS)
-    if isinstance(picture, Missing):
-        store.explain(picture)
-    else:
-        store.show_png(picture, PERTURBATIONS)
+    show_picture(store.read_picture(run["run_id"], PERTURBATIONS), PERTURBATIONS)
 
 
 if __name__ == "__main__":

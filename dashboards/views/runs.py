@@ -5,6 +5,7 @@ import streamlit as st
 from latentlaw.tracking.reading.run_query import RunQuery
 
 from dashboards.panels import run_details, run_filters
+from dashboards.panels.picks import pick_runs
 from dashboards.panels.run_table import run_table, table_options
 from dashboards.reading import store
 
@@ -34,7 +35,7 @@ def render() -> None:
         with above:
             _nothing(query)
         return
-    picked = store.pick_runs(_PAGE, known, newest=0, label="Compare", on_change=_forget_table)
+    picked = pick_runs(_PAGE, known, newest=0, label="Compare", on_change=_forget_table)
     with above:
         _table(found.runs, list(picked["run_id"]), query.metric or query.order.key)
         _turn_pages(found.total, len(found.runs), here)

@@ -9,6 +9,7 @@ from latentlaw.tracking.reading.studies import Study
 from dashboards.charts import tuning
 from dashboards.charts.palette import BETTER
 from dashboards.panels.controls import download_csv
+from dashboards.panels.picks import short_labels
 from dashboards.reading import store
 from dashboards.tables.measures import measure_title
 from dashboards.wording.escaping import for_markdown, shorten
@@ -33,7 +34,7 @@ def render() -> None:
             "parameters of a model and retrains the best."
         )
         return
-    labels = store.short_labels(runs)
+    labels = short_labels(runs)
     asked = [run for run in store.asked_runs() if run in labels]
     run_id = st.selectbox(
         "Study",
