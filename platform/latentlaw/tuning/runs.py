@@ -16,6 +16,7 @@ from latentlaw.tracking.names import (
     TAG_TRIAL_ERROR,
     TAG_TRIAL_STATE,
 )
+from latentlaw.tracking.store.paging import newest_runs
 from latentlaw.tuning.process import State
 
 TRIAL_STAGE = "trial"
@@ -25,7 +26,6 @@ _STATUS: dict[State, str] = {
     "failed": "FAILED",
     "dead": "KILLED",
 }
-_MOST = 1000
 _LONGEST = 5000
 
 
@@ -96,7 +96,7 @@ def close_left_runs(
         left = run.info.run_id
         if left == own or left in busy:
             continue
-        for child in _search(client, f"tags.`{TAG_PARENT}` = '{left}'"):
+        for child in newest_runs(client, f"tags.`{TAG_PARENT}` = '{left}'"):
             if TAG_TRIAL in child.data.tags:
                 client.set_tag(child.info.run_id, TAG_PARENT, own)
             elif child.info.status == "RUNNING":  # the best, which was being retrained
@@ -111,21 +111,4 @@ def _logged(measure: str) -> str:
 
 def _running(client: MlflowClient, study: str, stage: str) -> list[Run]:
     of_study = f"tags.`{TAG_STUDY}` = '{study}' AND tags.`{TAG_STAGE}` = '{stage}'"
-    return _search(client, f"attributes.status = 'RUNNING' AND {of_study}")
-
-
-def _search(client: MlflowClient, query: str) -> list[Run]:
-    experiments = [each.experiment_id for each in client.search_experiments(max_results=_MOST)]
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            experiments,
-            query,
-            max_results=_MOST,
-            page_token=token,
-        )
-        found += page
-        token = page.token
-        if not token:
-            return found
+    return newest_runs(client, f"attributes.status = 'RUNNING' AND {of_study}")

@@ -5,11 +5,12 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from mlflow import MlflowClient
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Run
 
 from latentlaw.tracking.names import TAG_MODEL_FAMILY, TAG_PARENT, TAG_STAGE
-from latentlaw.tracking.reading.queries import experiment_names, is_run_id
+from latentlaw.tracking.reading.queries import is_run_id
 from latentlaw.tracking.store.failures import reading, store_exists
+from latentlaw.tracking.store.paging import experiment_names, newest_runs
 
 Kind = Literal["data", "run", "version"]
 # Parameters that name what a run was made from: runs by id, and files by path.
@@ -167,15 +168,7 @@ class _Walk:
         return True
 
     def _search(self, query: str, most: int) -> list[Run]:
-        return list(
-            self.client.search_runs(
-                self.experiments,
-                query,
-                run_view_type=ViewType.ACTIVE_ONLY,
-                max_results=most,
-                order_by=["attributes.start_time DESC"],
-            )
-        )
+        return newest_runs(self.client, query, experiments=self.experiments, limit=most)
 
 
 def _of_run(run: Run) -> Node:

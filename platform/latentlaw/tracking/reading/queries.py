@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Run
 
 from latentlaw.tracking.names import (
     EXPERIMENT,
@@ -21,6 +21,7 @@ from latentlaw.tracking.names import (
 )
 from latentlaw.tracking.store.failures import reading, store_exists
 from latentlaw.tracking.store.limits import decode_value
+from latentlaw.tracking.store.paging import experiment_names, newest_runs
 
 PARAM = "params."
 METRIC = "metrics."
@@ -43,14 +44,13 @@ RUN_COLUMNS = (
 #: Shown of a run that was told to stop and can go on.
 PREEMPTED = "PREEMPTED"
 
-_PAGE = 1000
-_MOST_EXPERIMENTS = 1000
+_MOST = 1000
 _MOST_STEPS = 2000
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def list_runs(
-    tracking_uri: str, *, stages: Iterable[str] | None = None, limit: int = _PAGE
+    tracking_uri: str, *, stages: Iterable[str] | None = None, limit: int = _MOST
 ) -> pd.DataFrame:
     """List the newest runs, one per row, newest first.
 
@@ -88,10 +88,12 @@ def list_runs(
             own_names = {EXPERIMENT, os.environ.get("MLFLOW_EXPERIMENT_NAME")}
             own = [key for key, name in names.items() if name in own_names]
             others = [key for key in names if key not in own]
-            runs += _search(client, own, "", limit)
-            runs += _search(client, others, f"tags.`{TAG_STAGE}` LIKE '%'", limit)
+            runs += newest_runs(client, "", experiments=own, limit=limit)
+            staged = f"tags.`{TAG_STAGE}` LIKE '%'"
+            runs += newest_runs(client, staged, experiments=others, limit=limit)
         for stage in stages or ():
-            runs += _search(client, list(names), f"tags.`{TAG_STAGE}` = '{stage}'", limit)
+            of_stage = f"tags.`{TAG_STAGE}` = '{stage}'"
+            runs += newest_runs(client, of_stage, experiments=list(names), limit=limit)
     runs.sort(key=lambda run: run.info.start_time or 0, reverse=True)
     return run_table(runs[:limit], names)
 
@@ -113,7 +115,8 @@ def runs_by_id(tracking_uri: str, run_ids: Sequence[str]) -> pd.DataFrame:
         client = MlflowClient(tracking_uri=tracking_uri)
         names = experiment_names(client)
         listed = ", ".join(f"'{run_id}'" for run_id in wanted)
-        found = _search(client, list(names), f"attributes.run_id IN ({listed})", len(wanted))
+        these = f"attributes.run_id IN ({listed})"
+        found = newest_runs(client, these, experiments=list(names), limit=len(wanted))
     return run_table(sorted(found, key=lambda run: wanted[run.info.run_id]), names)
 
 
@@ -131,13 +134,7 @@ def list_experiments(tracking_uri: str) -> list[str]:
         return sorted(experiment_names(MlflowClient(tracking_uri=tracking_uri)).values())
 
 
-def experiment_names(client: MlflowClient) -> dict[str, str]:
-    """Return the names of the experiments, at most a thousand, by their ids."""
-    found = client.search_experiments(max_results=_MOST_EXPERIMENTS)
-    return {each.experiment_id: each.name for each in found}
-
-
-def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.DataFrame:
+def list_children(tracking_uri: str, run_id: str, *, limit: int = _MOST) -> pd.DataFrame:
     """List the runs whose parent is `run_id`, oldest first; columns as in `list_runs`.
 
     Raises
@@ -150,7 +147,8 @@ def list_children(tracking_uri: str, run_id: str, *, limit: int = _PAGE) -> pd.D
     with reading(tracking_uri):
         client = MlflowClient(tracking_uri=tracking_uri)
         experiment = client.get_run(run_id).info.experiment_id
-        runs = _search(client, [experiment], f"tags.`{TAG_PARENT}` = '{run_id}'", limit)
+        of_run = f"tags.`{TAG_PARENT}` = '{run_id}'"
+        runs = newest_runs(client, of_run, experiments=[experiment], limit=limit)
         names = {experiment: client.get_experiment(experiment).name}
     return run_table(sorted(runs, key=lambda run: run.info.start_time or 0), names)
 
@@ -189,25 +187,6 @@ def loss_history(tracking_uri: str, run_id: str) -> pd.DataFrame:
 def is_run_id(text: str) -> bool:
     """Tell whether `text` is shaped like a run id; text from a URL may be anything."""
     return _RUN_ID.fullmatch(text) is not None
-
-
-def _search(client: MlflowClient, experiments: list[str], query: str, limit: int) -> list[Run]:
-    runs: list[Run] = []
-    token = None
-    while experiments and len(runs) < limit:
-        page = client.search_runs(
-            experiments,
-            filter_string=query,
-            run_view_type=ViewType.ACTIVE_ONLY,
-            max_results=min(_PAGE, limit - len(runs)),
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
-        runs += page
-        token = page.token
-        if not token:
-            break
-    return runs
 
 
 def _row(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:

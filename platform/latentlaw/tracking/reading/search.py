@@ -12,10 +12,11 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.utils.search_utils import SearchUtils
 
-from latentlaw.tracking.reading.queries import experiment_names, run_table, runs_by_id
+from latentlaw.tracking.reading.queries import run_table, runs_by_id
 from latentlaw.tracking.reading.run_query import Condition, Order, RunQuery, conditions
 from latentlaw.tracking.reading.search_sql import is_database, matching_ids
 from latentlaw.tracking.store.failures import reading, store_exists
+from latentlaw.tracking.store.paging import experiment_names
 
 #: The longest page that a caller may ask for.
 MOST_ROWS = 200

@@ -5,13 +5,11 @@ import socket
 from dataclasses import dataclass
 
 import psutil
-from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from latentlaw.tracking.names import TAG_PROCESS
 from latentlaw.tracking.store.failures import reading, store_exists
-
-_PAGE = 1000
+from latentlaw.tracking.store.paging import newest_runs
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,8 @@ def close_dead_runs(tracking_uri: str, *, mend: bool = True) -> OpenRuns:
         return OpenRuns((), {})
     client = MlflowClient(tracking_uri)
     with reading(tracking_uri):
-        for run in _open_runs(client):
+        open_runs = f"attributes.status = 'RUNNING' AND tags.`{TAG_PROCESS}` LIKE '%'"
+        for run in newest_runs(client, open_runs):
             process = run.data.tags[TAG_PROCESS]
             if not _is_here(process):
                 elsewhere[run.info.run_id] = process.rsplit(":", 2)[0]
@@ -61,23 +60,6 @@ def is_gone(process: str) -> bool:
 
 def _is_here(process: str) -> bool:
     return process.rsplit(":", 2)[0] == socket.gethostname()
-
-
-def _open_runs(client: MlflowClient) -> list[Run]:
-    experiments = [each.experiment_id for each in client.search_experiments()]
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            experiments,
-            f"attributes.status = 'RUNNING' and tags.`{TAG_PROCESS}` LIKE '%'",
-            max_results=_PAGE,
-            page_token=token,
-        )
-        found += page
-        token = page.token
-        if not token:
-            return found
 
 
 def _lives(pid: int, began: float) -> bool:
