@@ -1,18 +1,18 @@
 """Extract particles from tomogram stores."""
 
 from pathlib import Path
-from typing import Literal
 
 from latentlaw.data.extraction.extract import ExtractReport, extract_particles
+from latentlaw.data.extraction.review import NonfinitePolicy
 from latentlaw.data.inspection.previews import particle_gallery
 from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.tracking.recording.runs import configure_tracking, log_image, log_metrics, stage_run
 from latentlaw.tracking.say import say
 from pydantic import Field
 
 from pipelines.cli.command import ProgressBar, command, for_workers
 from pipelines.cli.parameters import Entry
+from pipelines.steps.tomogram_parameters import Edge, Missing, OfProtein, PixelSize, Scheduler
 
 
 class Extract(Entry):
@@ -27,29 +27,17 @@ class Extract(Entry):
         None, description="column of the class; none: rlnClassNumber if there is one"
     )
     box: int = Field(32, ge=4, le=512, description="edge of a box, voxels, even")
-    pixel_size: float | None = Field(
-        None, gt=0, description="pixel of the coordinates, angstrom; none: as the file says"
-    )
-    edge: Literal["skip", "pad", "fail"] = Field(
-        "skip", description="what to do with boxes that cross a face"
-    )
-    missing: Literal["fail", "skip"] = Field(
-        "fail", description="what to do with particles of tomograms that have no store"
-    )
-    nonfinite: Literal["fail", "drop", "zero"] = Field(
+    pixel_size: PixelSize = None
+    edge: Edge = "skip"
+    missing: Missing = "fail"
+    nonfinite: NonfinitePolicy = Field(
         "fail", description="what to do with boxes that hold NaN or infinite voxels"
     )
     deduplicate: bool = Field(
         False, description="keep the first of particles at one place or with one id"
     )
-    contrast: Contrast = Field(
-        "bright", description="protein in the tomograms; dark: boxes change their sign"
-    )
-    scheduler: str = Field(
-        "threads",
-        description="where tasks run: threads; local: worker processes here; or a Dask "
-        "address tcp://…",
-    )
+    contrast: OfProtein = "bright"
+    scheduler: Scheduler = "threads"
     append: bool = Field(False, description="add to the stack at `out`, if there is one")
     overwrite: bool = Field(False, description="replace what is at `out`")
 

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from pipelines.cli.command import ProgressBar, command, for_workers
 from pipelines.cli.parameters import Entry
+from pipelines.steps.tomogram_parameters import Scheduler
 
 _PREVIEWS = 20
 
@@ -43,11 +44,7 @@ class Ingest(Entry):
     levels: int = Field(
         3, ge=1, le=8, description="levels of the pyramid, each at half the sampling"
     )
-    scheduler: str = Field(
-        "local",
-        description="where tasks run: local: worker processes here; threads; or a Dask "
-        "address tcp://…",
-    )
+    scheduler: Scheduler = "local"
     overwrite: bool = Field(False, description="replace stores at `out`")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar
 
 import mlflow
 import pandas as pd
-from latentlaw.data.tomograms.contrast import Contrast
+from latentlaw.data.extraction.review import NonfinitePolicy
 from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.errors import ConfigError, DataError
 from latentlaw.serving.log import load_logged_bundle
@@ -22,6 +22,7 @@ from pydantic import Field
 from pipelines.cli.command import ProgressBar, command, for_workers
 from pipelines.cli.parameters import Entry
 from pipelines.figures.picks import picks_figure
+from pipelines.steps.tomogram_parameters import Edge, Missing, OfProtein, PixelSize, Scheduler
 
 Auto = Literal["auto"]
 N = TypeVar("N", int, float)
@@ -40,21 +41,13 @@ class Predict(Entry):
         None, description="particles in tomograms: STAR, CSV, copick JSON or tree; none: find them"
     )
     out: str = Field(description="folder to make, for predictions.parquet and predictions.star")
-    edge: Literal["pad", "skip", "fail"] = Field(
-        "pad", description="what to do with boxes that cross a face"
-    )
-    missing: Literal["fail", "skip"] = Field(
-        "fail", description="what to do with particles of tomograms that have no store"
-    )
-    nonfinite: Literal["fail", "drop", "zero"] = Field(
+    edge: Edge = "pad"
+    missing: Missing = "fail"
+    nonfinite: NonfinitePolicy = Field(
         "fail", description="what to do with images that hold NaN or infinite values"
     )
-    contrast: Contrast = Field(
-        "bright", description="protein in the tomograms; dark: boxes change their sign"
-    )
-    pixel_size: float | None = Field(
-        None, gt=0, description="pixel of the coordinates, angstrom; none: as the file says"
-    )
+    contrast: OfProtein = "bright"
+    pixel_size: PixelSize = None
     stride: Annotated[int, Field(ge=1)] | Auto = Field(
         "auto",
         description="step between the windows of picking, voxels; auto: an eighth of the box",
@@ -73,11 +66,7 @@ class Predict(Entry):
     device: DeviceName = Field(
         "auto", description="where the model runs; auto: a GPU where there is one"
     )
-    scheduler: str = Field(
-        "threads",
-        description="where tasks run: threads; local: worker processes here; or a Dask "
-        "address tcp://…",
-    )
+    scheduler: Scheduler = "threads"
     overwrite: bool = Field(False, description="replace what is at `out`")
 
 

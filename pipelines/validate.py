@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pipelines.cli.command import ProgressBar, command
 from pipelines.cli.parameters import Entry
+from pipelines.steps.tomogram_parameters import Scheduler
 
 _TOMOGRAM, _STACK = ".ome.zarr", ".particles.zarr"
 _LISTED = 20
@@ -29,11 +30,7 @@ class Validate(Entry):
         description="tomogram that the store was ingested from, or the folder of all; "
         "none: no repair",
     )
-    scheduler: str = Field(
-        "local",
-        description="where tasks run: threads; local: worker processes here; or a Dask "
-        "address tcp://…",
-    )
+    scheduler: Scheduler = "local"
 
 
 def run(parameters: Validate) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlaw.data.collection.listing import Listing, list_images, merge_classes
-from latentlaw.data.formats.images import kept_type
+from latentlaw.data.formats.images import pixel_type
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.data.progress import Progress, silent
 from latentlaw.data.storage.output import check_new
@@ -109,7 +109,7 @@ def _survey(path: Path, listing: Listing, box: int | None) -> _Survey:
             failures.append(str(error))
             continue
         shapes[index] = _fit(image, box).shape
-        types.add(kept_type(image.dtype))
+        types.add(pixel_type(image.dtype))
         sizes.add(size and round(size, 3))
         count = 0 if image.dtype.kind in "iub" else int((~np.isfinite(image)).sum())
         if count:

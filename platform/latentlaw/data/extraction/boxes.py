@@ -16,15 +16,16 @@ from latentlaw.data.extraction.cropping import (
 )
 from latentlaw.data.extraction.placement import FRACTION, NEAREST
 from latentlaw.data.scheduler import TaskRunner
+from latentlaw.data.tomograms.contrast import Contrast, bright
 from latentlaw.data.tomograms.store import Tomogram
 
 _BATCH = 64  # boxes handed on together, so that a region is not copied as a whole
 
 
 def cut_boxes(
-    tomogram: Tomogram, rows: pd.DataFrame, box: int, tasks: TaskRunner
+    tomogram: Tomogram, rows: pd.DataFrame, box: int, tasks: TaskRunner, contrast: Contrast
 ) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
-    """Yield boxes `(n, 1, box, box, box)` and their rows as they become whole.
+    """Yield boxes `(n, 1, box, box, box)`, protein bright, and their rows as they become whole.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ def cut_boxes(
         Of `place`: the nearest voxel `iz iy ix` of each particle and the rest `fz fy fx`.
     tasks
         Where regions are read.
+    contrast
+        Of protein in the tomogram.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def cut_boxes(
     for result in tasks.map(cut_region, jobs):
         for start in range(0, len(result.numbers), _BATCH):
             batch = slice(start, start + _BATCH)
-            yield result.boxes[batch, None], rows.iloc[result.numbers[batch]]
+            yield bright(result.boxes[batch, None], contrast), rows.iloc[result.numbers[batch]]
         boxes, numbers = [], []
         for piece in result.pieces:
             target = open_boxes.get(piece.number) or open_box(wide, int(due[piece.number]))
@@ -58,4 +61,4 @@ def cut_boxes(
                 boxes.append(centred_box(padded, fractions[piece.number]))
                 numbers.append(piece.number)
         if numbers:
-            yield np.stack(boxes)[:, None], rows.iloc[numbers]
+            yield bright(np.stack(boxes)[:, None], contrast), rows.iloc[numbers]

@@ -159,11 +159,9 @@ def extract_particles(
         done = 0
         for name, rows in plan.rows.groupby("tomogram", sort=True):
             store = stores[str(name)]
-            for images, cut in cut_boxes(store, rows, box, tasks):
+            for images, cut in cut_boxes(store, rows, box, tasks, contrast):
                 kept, these = review(images, cut)
-                writer.append(
-                    -kept if contrast == "dark" else kept, these.assign(source=store.name)
-                )
+                writer.append(kept, these.assign(source=store.name))
                 done += len(cut)
                 progress(done, len(plan.rows), "extract")
         review.finish(coordinates)

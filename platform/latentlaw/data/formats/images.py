@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skimage.io import imread
 
 from latentlaw.data.formats.mrc import read_map
-from latentlaw.data.formats.mrc_header import PACKED_SUFFIXES
+from latentlaw.data.formats.mrc_header import PACKED_SUFFIXES, ending_of
 from latentlaw.errors import DataError
 
 IMAGE_SUFFIXES = {
@@ -85,7 +85,7 @@ def channels_first(data: NDArray[Any], axes: str) -> NDArray[Any]:
     return ordered if "C" in named else ordered[None]
 
 
-def kept_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def pixel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the type that images of `dtype` are kept in: 8- and 16-bit integers, else float32."""
     if dtype.kind == "b":
         return np.dtype(np.uint8)
@@ -103,8 +103,7 @@ def image_stem(name: str) -> str:
 
 def image_kind(path: Path) -> str | None:
     """Return the format of an image file by its ending, None for other files."""
-    name = Path(path.stem) if path.suffix in PACKED_SUFFIXES else path
-    return IMAGE_SUFFIXES.get(name.suffix.lower())
+    return IMAGE_SUFFIXES.get(ending_of(path))
 
 
 def _read_tiff(path: Path) -> tuple[NDArray[Any], str]:

@@ -112,6 +112,12 @@ class MrcHeader:
         )
 
 
+def ending_of(path: Path) -> str:
+    """Return a file's ending in lower case, without that of its compression."""
+    name = Path(path.stem) if path.suffix in PACKED_SUFFIXES else path
+    return name.suffix.lower()
+
+
 def open_stream(path: Path) -> BufferedIOBase:
     """Open a file for reading, decompressed by its name's ending."""
     if path.suffix == ".gz":

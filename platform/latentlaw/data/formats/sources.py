@@ -12,7 +12,12 @@ import zarr
 from numpy.typing import NDArray
 
 from latentlaw.data.formats.mrc import unpack_mrc
-from latentlaw.data.formats.mrc_header import PACKED_SUFFIXES, MrcHeader, read_mrc_header
+from latentlaw.data.formats.mrc_header import (
+    PACKED_SUFFIXES,
+    MrcHeader,
+    ending_of,
+    read_mrc_header,
+)
 from latentlaw.data.formats.multiscales import Multiscale, read_multiscale
 from latentlaw.data.formats.voxel_sizes import agreed_size
 from latentlaw.errors import DataError
@@ -113,7 +118,7 @@ class ZarrVoxels:
         """Return the voxels `(z, y, x)` of `region`, slices of zyx; 64-bit as float32."""
         array = zarr.open_array(self.location, mode="r")
         values = np.asarray(array[(0,) * (array.ndim - 3) + region])
-        return values.astype(kept_type(values.dtype), copy=False)
+        return values.astype(voxel_type(values.dtype), copy=False)
 
 
 def find_sources(source: str | Path) -> list[Path]:
@@ -129,7 +134,7 @@ def find_sources(source: str | Path) -> list[Path]:
         candidates = sorted(path.iterdir())
     else:
         candidates = [path] if path.exists() else sorted(map(Path, glob.glob(str(source))))
-    found = [p for p in candidates if kind_of(p) in (*MRC_SUFFIXES, *TIFF_SUFFIXES, _ZARR)]
+    found = [p for p in candidates if ending_of(p) in (*MRC_SUFFIXES, *TIFF_SUFFIXES, _ZARR)]
     if not found:
         raise DataError(
             f"{source}: no tomogram found; expected files ending in "
@@ -151,11 +156,11 @@ def open_source(path: Path, voxel_size_a: float | None = None) -> TomogramSource
     DataError
         If it is no whole volume of a supported kind, or its voxel size is not known.
     """
-    kind = kind_of(path)
+    kind = ending_of(path)
     if kind == _ZARR:
         found = read_multiscale(path, voxel_size_a)
         source = TomogramSource(
-            path, found.shape, kept_type(found.dtype), found.voxel_size_a, header=found
+            path, found.shape, voxel_type(found.dtype), found.voxel_size_a, header=found
         )
     elif kind in TIFF_SUFFIXES:
         source = _open_tiff(path, voxel_size_a)
@@ -176,13 +181,7 @@ def open_source(path: Path, voxel_size_a: float | None = None) -> TomogramSource
     return source
 
 
-def kind_of(path: Path) -> str:
-    """Return a file's ending in lower case, without that of its compression."""
-    name = Path(path.stem) if path.suffix in PACKED_SUFFIXES else path
-    return name.suffix.lower()
-
-
-def kept_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def voxel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the type that voxels of `dtype` are kept in: themselves, 64 bits as float32."""
     return np.dtype(np.float32) if dtype.itemsize > 4 else dtype.newbyteorder("=")
 
@@ -207,7 +206,7 @@ def _open_tiff(path: Path, given: float | None) -> TomogramSource:
     if tag is not None and unit is not None and tag.value[0]:
         voxels, units = tag.value
         found = unit * units / voxels
-    return TomogramSource(path, (z, y, x), kept_type(dtype), agreed_size(path, found, given))
+    return TomogramSource(path, (z, y, x), voxel_type(dtype), agreed_size(path, found, given))
 
 
 def _tiff_voxels(path: Path, spill: Path) -> MappedVoxels:

@@ -117,9 +117,9 @@ class TomogramPart:
         return f"{len(self.rows)} particles of {self.tomogram.name}"
 
     def batches(self) -> Batches:
-        """Yield images `(n, 1, box, box, box)`, protein bright, and their rows."""
-        for images, rows in cut_boxes(self.tomogram, self.rows, self.cutting.box, HERE):
-            yield (-images if self.cutting.contrast == "dark" else images), rows
+        """Cut images `(n, 1, box, box, box)`, protein bright, and their rows."""
+        cutting = self.cutting
+        return cut_boxes(self.tomogram, self.rows, cutting.box, HERE, cutting.contrast)
 
 
 def answer(part: StackPart | TomogramPart) -> None:

@@ -34,7 +34,7 @@ _NEAR = 256  # voxels: particles within a cube of this edge come together, so th
 
 @dataclass(frozen=True)
 class Placing:
-    """How coordinates become boxes of a tomogram; see `data.particles.extract.extract`."""
+    """How coordinates become boxes of a tomogram; see `extract_particles`."""
 
     edge: EdgePolicy = "pad"
     missing: MissingPolicy = "fail"

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentlaw.data.tomograms.contrast import Contrast
+from latentlaw.data.tomograms.contrast import Contrast, bright
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.evaluation.scores.detection import best_shift, reconstruction_correlation
 from latentlaw.models.vae import AutoEncoder
@@ -54,9 +54,8 @@ class WindowPart:
         low, high = np.maximum(origin, 0), np.minimum(end, shape)
         voxels = self.tomogram.read(tuple(map(slice, low.tolist(), high.tolist())))
         beyond = np.stack((low - origin, end - high), axis=1)
-        padded = np.pad(voxels.astype(np.float32), beyond, constant_values=np.nan)
-        if self.contrast == "dark":
-            padded = -padded
+        seen = bright(voxels.astype(np.float32), self.contrast)
+        padded = np.pad(seen, beyond, constant_values=np.nan)
         view = np.lib.stride_tricks.sliding_window_view(padded, (self.box,) * 3)
         corners = self.centres - half
         inside = np.minimum(corners + self.box, shape) - np.maximum(corners, 0)
