@@ -144,7 +144,7 @@ def run(parameters: Tune) -> str:
             module="pipelines.tuning.trial",
             folder=os.getcwd(),
             path=os.pathsep.join(map(str, (_ROOT, _ROOT / "platform"))),
-            values=plan.common | {"objectives": plan.objectives, "pruned": plan.pruner != "none"},
+            values=plan.common,
             parent=active.info.run_id,
         )
         optimise(

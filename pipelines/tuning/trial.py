@@ -16,7 +16,7 @@ from latentlaw.tracking.recording.epochs import EpochLogger
 from latentlaw.tracking.recording.runs import configure_tracking, stage_run
 from latentlaw.tuning.objectives import LAWS, LOSSES
 from latentlaw.tuning.runs import TRIAL_STAGE
-from latentlaw.tuning.server import Report, serve
+from latentlaw.tuning.server import Report, Request, serve
 
 from pipelines.cli.command import quiet, use_threads
 from pipelines.cli.parameters import build
@@ -27,37 +27,34 @@ from pipelines.training.parameters import Train, check
 OF_DISCOVER = "discover."
 
 
-def run_trial(task: Mapping[str, Any], report: Report) -> dict[str, float]:
+def run_trial(request: Request, report: Report) -> dict[str, float]:
     """Train, measure what the study asks for, and return it.
 
     Parameters
     ----------
-    task
-        `values` and `drawn`, parameters of `train` and, after `discover.`, of `discover`;
-        `run_id`; in `values` too `objectives` and `pruned`, whether each epoch is reported.
+    request
+        Its parameters are those of `train` and, after `discover.`, of `discover`.
     report
         Told of the first objective after each epoch; raises where the trial is pruned.
     """
     quiet()
     configure_tracking()
-    values = dict(task["values"])
-    objectives, pruned = values.pop("objectives"), values.pop("pruned")
-    p, told = parameters(values | task["drawn"])
+    p, told = parameters({**request.values, **request.drawn})
     check(p)
-    with stage_run(TRIAL_STAGE, p.model_dump(), run_id=task["run_id"]):
+    with stage_run(TRIAL_STAGE, p.model_dump(), run_id=request.run_id):
         threads = use_threads()
         made = set_up(p)
         log_set_up(p, made)
         epochs: list[dict[str, float]] = []
-        with EpochLogger(task["run_id"]) as log:
+        with EpochLogger(request.run_id) as log:
 
             def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
                 epochs.append(metrics)
-                if not pruned:
+                if not request.prunable:
                     log(epoch, metrics)
                     return
                 measures = metrics | _measures(made, p.seed)
-                shown = {name: measures[name] for name in objectives if name in measures}
+                shown = {name: measures[name] for name in request.objectives if name in measures}
                 log(
                     epoch, metrics | {f"val/{k.removeprefix('val/')}": v for k, v in shown.items()}
                 )
@@ -67,7 +64,7 @@ def run_trial(task: Mapping[str, Any], report: Report) -> dict[str, float]:
             bundle, best = train_bundle(p, made, on_epoch, None)
         found = {name: epochs[best][name] for name in LOSSES}
         found |= _measures(made, p.seed) | {"trial/threads": torch.get_num_threads()}
-        if set(objectives) & set(LAWS):
+        if set(request.objectives) & set(LAWS):
             found |= _laws(made, bundle, told, threads)
         return found
 

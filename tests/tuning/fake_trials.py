@@ -3,18 +3,16 @@
 import os
 import signal
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from latentlaw.errors import ConfigError
-from latentlaw.tuning.server import Report, serve
+from latentlaw.tuning.server import Report, Request, serve
 from threadpoolctl import threadpool_info
 
 
-def fake(task: Mapping[str, Any], report: Report) -> dict[str, float]:
+def fake(request: Request, report: Report) -> dict[str, float]:
     """Do what `values` and the drawn parameters say; the objective is `x`."""
-    told = {**task["values"], **task["drawn"]}
+    told = {**request.values, **request.drawn}
     marks = Path(told.get("marks", "."))
     match told.get("act", "none"):
         case "segfault":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from typing import Any, Literal
 
-from latentlaw.tuning.server import PIPE
+from latentlaw.tuning.server import PIPE, Request
 
 _LOOK_S = 1.0
 State = Literal["complete", "pruned", "failed", "dead"]
@@ -55,17 +55,15 @@ class TrialServer:
 
     def run(
         self,
-        task: Mapping[str, Any],
+        request: Request,
         *,
         prune: Callable[[int, float], bool],
         beat: Callable[[], None],
     ) -> Outcome:
-        """Run a task to its end.
+        """Run a trial to its end.
 
         Parameters
         ----------
-        task
-            For the trial function, and `log`: the file that its output goes to.
         prune
             Told of an epoch and its value; whether to end the trial.
         beat
@@ -73,7 +71,7 @@ class TrialServer:
         """
         outcome = Outcome("dead", error="the process of the trial ended without a word")
         try:
-            self._pipe.send(dict(task))
+            self._pipe.send(request)
             while True:
                 beat()
                 if not self._pipe.poll(_LOOK_S):

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
@@ -19,23 +20,51 @@ from latentlaw.errors import LatentlawError, PrunedError
 PIPE = "LATENTLAW_TRIAL_PIPE"
 
 Report = Callable[[int, float], None]
-#: Trains by the task and returns measures by name.
-TrialFunction = Callable[[Mapping[str, Any], Report], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A trial to run, as it goes through the pipe.
+
+    Attributes
+    ----------
+    values, drawn
+        Parameters that all trials have in common, and those that were drawn for this one.
+    objectives
+        Measures that the study asks for, by name.
+    prunable
+        Whether the first objective is to be reported after each epoch.
+    run_id
+        Of the trial's MLflow run.
+    log
+        File that the output of its process goes to.
+    """
+
+    values: Mapping[str, Any]
+    drawn: Mapping[str, Any]
+    objectives: tuple[str, ...]
+    prunable: bool
+    run_id: str
+    log: str = os.devnull
+
+
+#: Trains as it is asked to and returns measures by name.
+TrialFunction = Callable[[Request, Report], Mapping[str, float]]
 
 
 def serve(run: TrialFunction) -> NoReturn:
-    """Fork a process for each task that comes through the pipe, one at a time."""
+    """Fork a process for each request that comes through the pipe, one at a time."""
     pipe = Connection(int(os.environ.pop(PIPE)))
     while True:
         try:
-            task = pipe.recv()
+            request = pipe.recv()
         except EOFError:
             sys.exit(0)
-        if not isinstance(task, dict):
+        if not isinstance(request, Request):
             continue  # the answer to a report, whose trial died before it came
         child = os.fork()
         if child == 0:
-            _become_trial(pipe, task, run)
+            _become_trial(pipe, request, run)
         _, status = os.waitpid(child, 0)
         try:
             pipe.send(("exit", os.waitstatus_to_exitcode(status)))
@@ -43,8 +72,8 @@ def serve(run: TrialFunction) -> NoReturn:
             sys.exit(0)
 
 
-def _become_trial(pipe: Connection, task: Mapping[str, Any], run: TrialFunction) -> NoReturn:
-    log = os.open(task["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def _become_trial(pipe: Connection, request: Request, run: TrialFunction) -> NoReturn:
+    log = os.open(request.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -55,17 +84,17 @@ def _become_trial(pipe: Connection, task: Mapping[str, Any], run: TrialFunction)
         if answers.get():
             raise PrunedError(f"pruned after epoch {epoch}")
 
-    pipe.send(_outcome(task, run, report))
+    pipe.send(_outcome(request, run, report))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
 def _outcome(
-    task: Mapping[str, Any], run: TrialFunction, report: Report
+    request: Request, run: TrialFunction, report: Report
 ) -> tuple[str, dict[str, float] | str]:
     try:
-        return "complete", dict(run(task, report))
+        return "complete", dict(run(request, report))
     except PrunedError as pruned:
         return "pruned", str(pruned)
     except LatentlawError as error:

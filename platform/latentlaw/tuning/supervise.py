@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from latentlaw.tuning.pool import trial_server
 from latentlaw.tuning.process import Outcome, State
 from latentlaw.tuning.runs import begin_trial_run, end_trial_run
+from latentlaw.tuning.server import Request
 from latentlaw.tuning.study import StudyRef, open_study, retry_dead, storage_of, study_key
 
 RUN_ID, ERROR, MEASURES = "run_id", "error", "measures"
@@ -39,7 +40,7 @@ class Task:
     folder, path
         Working directory of trials, and what their `PYTHONPATH` begins with.
     values
-        For the trial function.
+        Parameters that no trial draws.
     parent
         Id of the run of `tune`.
     """
@@ -124,7 +125,14 @@ def _run(
             "failed", error=f"{task.folder}: no trial can start here ({error.strerror or error})"
         )
     outcome = server.run(
-        {"values": task.values, "drawn": drawn.params, "run_id": run_id, "log": str(log)},
+        Request(
+            values=task.values,
+            drawn=drawn.params,
+            objectives=task.objectives,
+            prunable=task.study.pruner != "none",
+            run_id=run_id,
+            log=str(log),
+        ),
         prune=prune,
         beat=Pulse(task.study, drawn.trial_id),
     )
