@@ -2,6 +2,7 @@
 
 import pandas as pd
 import streamlit as st
+from latentlaw.tracking.names import HOLDERS
 from latentlaw.tracking.recording.processes import is_gone
 
 from dashboards.charts import lineage, losses
@@ -14,8 +15,6 @@ from dashboards.tables.measures import differing_parameters
 from dashboards.wording.escaping import for_markdown, shorten
 from dashboards.wording.labels import run_label
 
-#: Stages whose runs have steps, folds or trials below them.
-HOLDERS = ("main", "ladder", "tune", "compare")
 _FOLLOW_S = 5
 _MOST_CHILDREN = 200
 

@@ -12,6 +12,7 @@ from latentlaw.discovery.discover import discover_laws
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.validation import validation_measures, without_test
 from latentlaw.serving.bundle import Bundle
+from latentlaw.tracking.names import on_validation
 from latentlaw.tracking.recording.epochs import EpochLogger
 from latentlaw.tracking.recording.runs import configure_tracking, stage_run
 from latentlaw.tuning.objectives import LAWS, LOSSES
@@ -55,9 +56,7 @@ def run_trial(request: Request, report: Report) -> dict[str, float]:
                     return
                 measures = metrics | _measures(made, p.seed)
                 shown = {name: measures[name] for name in request.objectives if name in measures}
-                log(
-                    epoch, metrics | {f"val/{k.removeprefix('val/')}": v for k, v in shown.items()}
-                )
+                log(epoch, metrics | {on_validation(k): v for k, v in shown.items()})
                 for value in shown.values():
                     report(epoch, value)
 

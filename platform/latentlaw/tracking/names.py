@@ -54,3 +54,11 @@ PARAMS = "params.json"  # parameters that MLflow cannot hold as they are
 #: Folder of metrics that the tracking server does not have yet, and what names another.
 SPOOL_FOLDER = "unsent_metrics"
 SPOOL_VARIABLE = "LATENTLAW_SPOOL"
+
+#: Stages whose runs have steps, folds or trials below them.
+HOLDERS = ("main", "tune", "ladder", "compare")
+
+
+def on_validation(measure: str) -> str:
+    """Return the name that a trial logs a measure by: it is of validation data, and says so."""
+    return measure if measure.startswith(("val/", "trial/")) else f"val/{measure}"

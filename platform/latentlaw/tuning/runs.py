@@ -15,6 +15,7 @@ from latentlaw.tracking.names import (
     TAG_TRIAL,
     TAG_TRIAL_ERROR,
     TAG_TRIAL_STATE,
+    on_validation,
 )
 from latentlaw.tracking.store.paging import newest_runs
 from latentlaw.tuning.process import State
@@ -56,7 +57,9 @@ def end_trial_run(
     now = int(1000 * time.time())
     tags = [RunTag(TAG_TRIAL_STATE, state)]
     tags += [RunTag(TAG_TRIAL_ERROR, error[:_LONGEST])] if error else []
-    metrics = [Metric(_logged(name), value, now, 0) for name, value in (measures or {}).items()]
+    metrics = [
+        Metric(on_validation(name), value, now, 0) for name, value in (measures or {}).items()
+    ]
     client.log_batch(run_id, metrics=metrics, tags=tags)
     if log is not None and log.exists() and log.stat().st_size:
         client.log_artifact(run_id, str(log))
@@ -102,11 +105,6 @@ def close_left_runs(
             elif child.info.status == "RUNNING":  # the best, which was being retrained
                 client.set_terminated(child.info.run_id, "KILLED")
         client.set_terminated(left, "KILLED")
-
-
-def _logged(measure: str) -> str:
-    """Return the name that a measure is logged by, which says that it is of validation data."""
-    return measure if measure.startswith(("val/", "trial/")) else f"val/{measure}"
 
 
 def _running(client: MlflowClient, study: str, stage: str) -> list[Run]:

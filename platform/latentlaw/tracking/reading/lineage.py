@@ -7,7 +7,7 @@ from typing import Literal
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from latentlaw.tracking.names import TAG_MODEL_FAMILY, TAG_PARENT, TAG_STAGE
+from latentlaw.tracking.names import HOLDERS, TAG_MODEL_FAMILY, TAG_PARENT, TAG_STAGE
 from latentlaw.tracking.reading.queries import is_run_id
 from latentlaw.tracking.store.failures import reading, store_exists
 from latentlaw.tracking.store.paging import experiment_names, newest_runs
@@ -22,8 +22,6 @@ _BY_PATH = {
     "source": "source",
 }
 _NO_PATH = ("", "None", "none", "auto", "demo")
-# Of runs that hold others, what they made is found from their children.
-_HOLDERS = ("main", "tune", "ladder", "compare")
 _MOST_NODES = 40
 _MOST_EACH = 10
 
@@ -89,7 +87,7 @@ class _Walk:
     def starts(self, run: Run) -> list[Run]:
         """Return where to begin: the steps of a run that holds others, what a run registered."""
         key = run.info.run_id
-        if _stage(run) in _HOLDERS:
+        if _stage(run) in HOLDERS:
             trial = f"tags.`{TAG_STAGE}` != 'trial' AND tags.`{TAG_STAGE}` != 'register'"
             return self._search(f"tags.`{TAG_PARENT}` = '{key}' AND {trial}", _MOST_EACH) or [run]
         registered = run.data.params.get("run", "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from latentlaw.tracking.names import OBJECTIVES, STUDY, TRIALS
+from latentlaw.tracking.names import OBJECTIVES, STUDY, TRIALS, on_validation
 from latentlaw.tracking.reading.artifacts import (
     DamagedError,
     Missing,
@@ -123,8 +123,7 @@ def _from_runs(
         }
     )
     for each in objectives:
-        logged = each.name if each.name.startswith(("val/", "trial/")) else f"val/{each.name}"
-        table[each.name] = trials.get(METRIC + logged, math.nan)
+        table[each.name] = trials.get(METRIC + on_validation(each.name), math.nan)
     for name in ranges:
         values = trials.get(PARAM + name)
         if values is not None:
