@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from pipelines._entry import parse
-from pipelines._mlproject import ENTRIES, entry_class
+from pipelines.cli.mlproject import ENTRIES, entry_class
+from pipelines.cli.parameters import parse
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
