@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from pipelines.cli.mlproject import ENTRIES, entry_class
 from pipelines.cli.parameters import parse
 
