@@ -54,7 +54,7 @@ def test_dark_protein_becomes_bright(tmp_path: Path) -> None:
     coordinates = make_coordinates(tmp_path / "p.csv", np.array([[20, 21, 30]]))
     images = open_stack(run(tmp_path, coordinates, contrast="dark").path).read()
     assert images[0, 0, 4, 4, 4] == 3
-    with pytest.raises(ConfigError, match="contrast 'grey': expected one of bright, dark"):
+    with pytest.raises(ConfigError, match="contrast: found 'grey', expected one of bright, dark"):
         run(tmp_path, coordinates, contrast="grey")
 
 
