@@ -1,6 +1,6 @@
 """What exports of a law to programming languages share: a line for each step of its programs.
 
-A target is a module of its own: `export_python.py`, `export_c.py`; papers have `export_latex.py`.
+A target is a module of its own: `python.py`, `c.py`; papers have `latex.py`.
 All agree with `Law` to 1e-6, also where an expression is undefined.
 """
 
