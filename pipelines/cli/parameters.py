@@ -19,7 +19,7 @@ class Entry(BaseModel):
         extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
     )
 
-    seed: int = Field(0, description="of all that is drawn at random")
+    seed: int = Field(0, description="seed of all that is random")
 
 
 def parse(entry: type[P], arguments: list[str]) -> P:
