@@ -10,7 +10,7 @@ from dashboards.tables.measures import MEASURES, best_runs, measures_table
 
 
 def show(picked: pd.DataFrame, labels: Mapping[str, str]) -> None:
-    """Show a row a measure, a column a run, with the better value marked."""
+    """Show one row per measure, one column per run, with the better value marked."""
     table = measures_table(picked)
     if table.empty:
         st.info("These runs recorded no measures.")

@@ -53,7 +53,7 @@ def differing_parameters(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a parameter, a column a run id (text, empty where a run lacks it) and a first
+        One row per parameter, one column per run id (text, empty where a run lacks it) and a first
         column `differs`.
     """
     columns = [c for c in runs.columns if c.startswith(PARAM) and runs[c].notna().any()]
@@ -72,8 +72,8 @@ def measures_table(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a measure that any run has, indexed by metric; a column a run id; NaN where a run
-        lacks it.
+        One row per measure that any run has, indexed by metric; one column per run id; NaN where a
+        run lacks it.
     """
     names = [m for m in MEASURES if METRIC + m in runs and runs[METRIC + m].notna().any()]
     table = runs.set_index("run_id")[[METRIC + m for m in names]].T.astype(float)

@@ -1,1 +1,1 @@
-"""One page a file; each reads runs through `latentlaw.tracking` only."""
+"""One page per file; each reads runs through `latentlaw.tracking` only."""

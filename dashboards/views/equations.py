@@ -98,7 +98,9 @@ def _run(run: pd.Series, *, walks: bool) -> None:
     if table.empty:
         st.info("This run found no equation: give it more time, `-P budget_s=300`.")
         return
-    st.caption("An expression a class, of the latents z. The class with the largest value wins.")
+    st.caption(
+        "One expression per class, of the latents z. The class with the largest value wins."
+    )
     meanings = store.read_meanings(run["run_id"])
     for _, equation in table.iterrows():
         _equation(equation, meanings)

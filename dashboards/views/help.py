@@ -11,7 +11,7 @@ def render() -> None:
     """Show the page."""
     st.title("Help")
     st.markdown(
-        "Latentlaw turns images into a latent space of a few numbers a particle, and that space "
+        "Latentlaw turns images into a latent space of a few numbers per particle, and that space "
         "into equations. Lengths are in ångström, angles in degrees, arrays in the order z, y, x."
     )
     st.subheader("Pages")

@@ -16,8 +16,8 @@ PAGES = {
     "black box on pixels to equations of a few nodes, by accuracy on unseen data and complexity. "
     "The slider names the simplest model that keeps, say, 98 % of the black box's accuracy; a "
     "click on a model shows its equations.",
-    "Equations": "Which law tells the classes apart? An expression a class, of the latents z; the "
-    "class with the largest value wins. Beside each variable: what changes in the image as it "
+    "Equations": "Which law tells the classes apart? One expression per class, of the latents z; "
+    "the class with the largest value wins. Beside each variable: what changes in the image as it "
     "grows, and the image feature that goes with it. Sliders walk through the latent space: the "
     "decoded image and the class probabilities follow, and the decision boundary of any two "
     "latents is drawn.",

@@ -55,7 +55,7 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
 
 
 def say_metrics(metrics: Mapping[str, float], *, of: str = "") -> None:
-    """Say a line a metric, in the order of their names."""
+    """Say one line per metric, in the order of their names."""
     for name, value in sorted(metrics.items()):
         say(f"{of}{name} {value:.3f}")
 

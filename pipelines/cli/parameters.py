@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from latentlaw.errors import ConfigError, nearest_hint
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.cli.config import read_config
 
@@ -19,7 +19,7 @@ class Entry(BaseModel):
         extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
     )
 
-    seed: int = 0
+    seed: int = Field(0, description="seed of all that is random")
 
 
 def parse(entry: type[P], arguments: list[str]) -> P:
@@ -86,12 +86,17 @@ def build(entry: type[P], values: dict[str, Any]) -> P:
 
 
 def usage(entry: type[Entry]) -> str:
-    """Help text: the entry's purpose and a line a parameter."""
+    """Help text: the entry's purpose and one line per parameter, with the words that it takes."""
+    width = max(map(len, entry.model_fields))
     lines = [(entry.__doc__ or "").strip(), ""]
-    lines.append(f"  --{'config':<14} file of parameters, as a run's config.yaml (default none)")
+    lines.append(
+        f"  --{'config':<{width}}  file of parameters, as a run's config.yaml (default none)"
+    )
     for name, field in entry.model_fields.items():
         default = "required" if field.is_required() else f"default {text_of(field.default)}"
-        lines.append(f"  --{name:<14} {field.description or ''} ({default})")
+        words = [str(word) for word in words_of(field.annotation)]
+        choice = f"{', '.join(words)}; " if words else ""
+        lines.append(f"  --{name:<{width}}  {field.description or ''} ({choice}{default})")
     return "\n".join(lines)
 
 

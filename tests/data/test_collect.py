@@ -64,7 +64,7 @@ def test_labels_csv(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"found no file for 1 rows, the first none.npy"):
         run(folder, tmp_path)
     (folder / "labels.csv").write_text("name,label\nnone.npy,x\n")
-    with pytest.raises(DataError, match=r"no column.*file.*found"):
+    with pytest.raises(DataError, match=r"found columns .*, expected .*file"):
         run(folder, tmp_path)
 
 
@@ -150,7 +150,7 @@ def test_npz(tmp_path: Path) -> None:
     assert stack.table["group"].tolist() == ["5", "5", "6"]
     assert stack.item_shape == (1, 8, 8)
     np.savez(tmp_path / "b.npz", images=image(shape=(2, 8, 8)))
-    with pytest.raises(DataError, match=r"no array.*labels"):
+    with pytest.raises(DataError, match=r"found arrays .*no labels"):
         run(tmp_path / "b.npz", tmp_path)
     np.savez(tmp_path / "c.npz", images=np.array([{}, {}]), labels=np.zeros(2))
     with pytest.raises(DataError, match="plain arrays"):

@@ -269,9 +269,9 @@ def test_ids_stay_unique(stack: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"item_shape": (1, 4, 5)}, r"item_shape \(1, 4, 5\), expected \(1, 4, 4\)"),
-        ({"dtype": np.uint8}, "dtype uint8, expected float32"),
-        ({"voxel_size_a": 10.5}, "voxel_size_a 10.5, expected 10.0"),
+        ({"item_shape": (1, 4, 5)}, r"found item_shape \(1, 4, 5\) of .*, expected \(1, 4, 4\)"),
+        ({"dtype": np.uint8}, "found dtype uint8 of particles to append, expected float32"),
+        ({"voxel_size_a": 10.5}, "found voxel_size_a 10.5 of particles to append, expected 10.0"),
     ],
 )
 def test_particles_of_another_kind_are_refused(

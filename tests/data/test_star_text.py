@@ -91,8 +91,8 @@ def test_bytes_that_are_no_utf_8_stay() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("'a b'", "a b", "row 0 has 4 values, expected 3"),
-        ("x#y", "", "row 2 has 2 values, expected 3"),
+        ("'a b'", "a b", "row 0: found 4 values, expected 3"),
+        ("x#y", "", "row 2: found 2 values, expected 3"),
         ("_rlnNote #3", "_rlnTomoName #3", "found column rlnTomoName twice"),
         ("data_particles", "text", "a.star"),
     ],

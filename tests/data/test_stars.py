@@ -135,11 +135,11 @@ def test_subtomogram_turns_angles_and_shift(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "row", "message"),
     [
-        ("rlnTomoName rlnCoordinateX", "t 1", "found rlnTomoName, rlnCoordinateX"),
+        ("rlnTomoName rlnCoordinateX", "t 1", "found columns rlnTomoName, rlnCoordinateX"),
         ("rlnCoordinateX rlnCoordinateY rlnCoordinateZ", "1 2 3", "expected a tomogram's name"),
         (XYZ, "t 1 2 3", "pass pixel_size"),
         (f"{XYZ} rlnPixelSize", "t 1 nan 3 1", "particle 0, rlnCoordinateY"),
-        (f"{XYZ} rlnPixelSize", "t 1 abc 3 1", "'abc' is not a number"),
+        (f"{XYZ} rlnPixelSize", "t 1 abc 3 1", "found 'abc', expected a number"),
     ],
 )
 def test_bad_files(tmp_path: Path, columns: str, row: str, message: str) -> None:
@@ -170,7 +170,7 @@ def test_csv(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2"):
         read_coordinates(path)
     path.write_text("x,y,z\n1,2,3\n")
-    with pytest.raises(DataError, match=r"no column tomogram.*found x, y, z"):
+    with pytest.raises(DataError, match=r"found columns x, y, z, no tomogram"):
         read_coordinates(path)
 
 

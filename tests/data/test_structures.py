@@ -68,7 +68,9 @@ def test_pdb_mmcif_and_gzip_say_the_same(dimer: Path, tmp_path: Path) -> None:
 
 
 def test_assembly_that_is_not_listed_is_named(dimer: Path) -> None:
-    with pytest.raises(DataError, match=r"dimer\.pdb: biological assembly '2' .* lists 1; name"):
+    with pytest.raises(
+        DataError, match=r"dimer\.pdb: found no biological assembly '2', expected one of 1; name"
+    ):
         read_structure(dimer, assembly="2")
 
 

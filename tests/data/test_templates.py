@@ -71,7 +71,7 @@ def test_what_is_no_template_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"tiny\.mrc.*voxel size"):
         read_templates(tmp_path, voxel_size_a=10)
     (tmp_path / "tiny.pdb").write_text("")
-    with pytest.raises(DataError, match=r"tiny\.pdb: class 'tiny' has tiny\.mrc too"):
+    with pytest.raises(DataError, match=r"tiny\.pdb: found tiny\.mrc of class 'tiny' too"):
         read_templates(tmp_path, voxel_size_a=10)
 
 

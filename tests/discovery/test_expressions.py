@@ -148,7 +148,7 @@ def test_two_classes_share_one_log_odds():
 
 
 def test_model_refuses_bad_records():
-    with pytest.raises(DataError, match=r"found no latent_names|found no expressions"):
+    with pytest.raises(DataError, match=r"equations: found no expressions, latent_names"):
         EquationModel.from_dict({"class_names": ["a", "b"]})
     record = model_of("z0", classes=("a", "b")).to_dict()
     with pytest.raises(DataError):

@@ -90,7 +90,7 @@ def test_pysrs_own_table_is_read_but_for_an_operator_that_we_never_ask_for(tmp_p
 
 
 def test_tables_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(EngineError, match=r"hall_of_fame\.csv cannot be read"):
+    with pytest.raises(EngineError, match=r"hall_of_fame\.csv: cannot be read"):
         read_hall_of_fame(tmp_path / "hall_of_fame.csv", NAMES, 30)
     (tmp_path / "a.csv").write_text("Complexity,Equation\n1,z0\n")
     with pytest.raises(EngineError, match=r"found no column Loss"):

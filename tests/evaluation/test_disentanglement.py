@@ -103,7 +103,7 @@ def test_constant_latents_and_a_single_one_are_measured(factors: pd.DataFrame) -
 
 def test_what_cannot_be_measured_is_named(factors: pd.DataFrame) -> None:
     codes = factors.to_numpy().copy()
-    with pytest.raises(DataError, match="factor 'texture': is 2 in every row"):
+    with pytest.raises(DataError, match="factor 'texture': found 2 in every row"):
         disentanglement_scores(codes, factors.assign(texture=2.0))
     with pytest.raises(DataError, match="factor 'size': found NaN"):
         disentanglement_scores(codes, factors.assign(size=np.nan))

@@ -65,7 +65,7 @@ def test_depth_that_does_not_divide_the_box_is_refused() -> None:
 
 
 def test_splat_pose_must_be_a_rotation() -> None:
-    with pytest.raises(ConfigError, match="has 4 numbers"):
+    with pytest.raises(ConfigError, match="expected the 4 of the splat decoder"):
         config((1, 16, 16, 16), decoder="splat", pose_dims=3)
 
 

@@ -100,7 +100,9 @@ def test_output_is_compared_as_the_tilt_series_shows_it() -> None:
 
 
 def test_tilt_range_of_flat_images_is_refused() -> None:
-    with pytest.raises(ConfigError, match="found 2-D and mse; use tilt_range=none"):
+    with pytest.raises(
+        ConfigError, match="for 2-D images and reconstruction=mse, expected volumes"
+    ):
         ModelConfig(
             family="affinity-vae", image_shape=(1, 8, 8), pose_dims=2, depth=1, tilt_range=60
         )

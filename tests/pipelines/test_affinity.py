@@ -91,7 +91,7 @@ def test_voxel_size_that_no_header_gives_is_asked_for(maps: Path) -> None:
     for path, size in zip(sorted(maps.glob("*.mrc")), (0, 10, 10), strict=True):
         with mrcfile.open(path, "r+") as file:
             file.voxel_size = size
-    with pytest.raises(DataError, match=r"barrel\.mrc: voxel size .* pass voxel_size"):
+    with pytest.raises(DataError, match=r"barrel\.mrc: found voxel size .* pass voxel_size"):
         compute(Affinity(templates=str(maps), out="-"))
     table = compute(Affinity(templates=str(maps), out="-", voxel_size=10))
     assert set(table.class_names) == set(SHAPES)
@@ -105,7 +105,7 @@ def test_soap_of_a_map_is_refused(maps: Path) -> None:
 
 def test_two_files_of_a_class_are_refused(maps: Path) -> None:
     write_structure(maps / "rod.pdb", PHANTOMS["rod"]())
-    with pytest.raises(DataError, match=r"rod\.pdb: class 'rod' has rod\.mrc"):
+    with pytest.raises(DataError, match=r"rod\.pdb: found rod\.mrc of class 'rod'"):
         compute(Affinity(templates=str(maps), out="-"))
 
 

@@ -123,7 +123,7 @@ def test_options_of_the_supervised_network_are_checked_before_data(
 
 
 def test_unknown_method_and_wrong_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no method 'vae'; known: affinity-vae"):
+    with pytest.raises(ConfigError, match="found no method 'vae', expected some of affinity-vae"):
         run(Compare(data="d", models=("vae",)))
     with pytest.raises(ConfigError, match="affinity: found none, expected a CSV"):
         run(Compare(data="d"))

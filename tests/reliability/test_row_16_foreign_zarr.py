@@ -66,7 +66,7 @@ def test_row_16_single_channel_of_doubles(tmp_path: Path, volume: NDArray[np.flo
     [
         ({"axes": [{"name": n, "unit": "nanometer"} for n in "xyz"]}, "axes ['x', 'y', 'z']"),
         ({"axes": [{"name": n} for n in "zyx"]}, "pass voxel_size in angstrom"),
-        ({"datasets": [{"path": "0"}]}, "scale missing"),
+        ({"datasets": [{"path": "0"}]}, "found scale none"),
         (
             {"datasets": [{"path": "0", "coordinateTransformations": [
                 {"type": "scale", "scale": [1.2, 1.2, 3.0]}]}]},

@@ -16,7 +16,7 @@ def test_row_22_tomogram_names(tmp_path: Path) -> None:
     )
     out = tmp_path / "s.particles.zarr"
     with pytest.raises(
-        DataError, match=r"no tomogram store for 2 names, TS_8, TS_9, of 3 particles; .* tomo;"
+        DataError, match=r"no tomogram store for 2 names, TS_8, TS_9, of 3 particles, .* tomo;"
     ):
         extract_particles(store, csv, out, box=8)
     report = extract_particles(store, csv, out, box=8, missing="skip")

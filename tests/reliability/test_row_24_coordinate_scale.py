@@ -20,7 +20,9 @@ def test_row_24_coordinate_scale_not_a_number(tmp_path: Path, bad: str) -> None:
     names = ["rlnTomoName", *(f"rlnCoordinate{a}" for a in "XYZ"), "rlnPixelSize"]
     loop = "\n".join(f"_{name}" for name in names)
     star.write_text(f"data_\nloop_\n{loop}\nt 1 2 3 1\nt 1 '{bad}' 3 1\n")
-    with pytest.raises(DataError, match=r"p.star: particle 1, rlnCoordinateY: '.*' is not"):
+    with pytest.raises(
+        DataError, match=r"p.star: particle 1, rlnCoordinateY: found '.*', expected"
+    ):
         read_coordinates(star)
 
 

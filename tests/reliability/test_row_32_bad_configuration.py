@@ -75,7 +75,7 @@ def test_row_32_a_file_that_is_not_there(
     refused: Callable[..., str],
 ) -> None:
     said = refused("train", config="no.yaml")
-    assert "config: no.yaml cannot be read (No such file or directory)" in said
+    assert "config: no.yaml: cannot be read (No such file or directory)" in said
 
 
 @pytest.mark.parametrize("name", ENTRIES)

@@ -17,7 +17,7 @@ def test_value_that_is_not_finite(
         {"inputs": images.tolist() if listed else packed(images)}
     )
     assert status == 422
-    assert "inputs: NaN or infinite values in particle 1 of 3" in content["error"]
+    assert "inputs: found NaN or infinite values in particle 1 of 3" in content["error"]
 
 
 def test_latents_that_are_not_finite(scoring_server: ScoringServer) -> None:

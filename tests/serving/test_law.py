@@ -70,7 +70,7 @@ def test_weights_are_not_read(folder: Path) -> None:
 def test_a_changed_law_is_refused(folder: Path) -> None:
     path = folder / "equations.json"
     path.write_text(path.read_text().replace("2.0", "3.0"))
-    with pytest.raises(CheckpointError, match=r"equations\.json: SHA-256"):
+    with pytest.raises(CheckpointError, match=r"equations\.json: found SHA-256"):
         load_law(folder)
 
 

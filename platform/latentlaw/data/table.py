@@ -1,4 +1,4 @@
-"""The particle table: a row a particle, wherever particles are listed, cut or kept."""
+"""The particle table: one row per particle, wherever particles are listed, cut or kept."""
 
 import pandas as pd
 
