@@ -108,8 +108,8 @@ def model_uri(model: str) -> str:
 def _not_there(model: str, error: Exception) -> RegistryError:
     store = without_secrets(mlflow.get_tracking_uri())
     return RegistryError(
-        f"{model}: found no logged model at {model_uri(model)} ({reason_of(error)}); give the id of a "
-        f"`train` or `discover` run, or a URI as models:/latentlaw@champion, that is in {store}"
+        f"{model}: found no logged model at {model_uri(model)} ({reason_of(error)}); give the id "
+        f"of a `train` or `discover` run, or a URI as models:/NAME@champion, that is in {store}"
     )
 
 
