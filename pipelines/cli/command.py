@@ -42,7 +42,7 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
         print(usage(entry))
         sys.exit(0)
     try:
-        with _stopped_by_term():
+        with _stopped_in_peace():
             check_environment(os.environ)
             made = run(parse(entry, arguments))
     except LatentlawError as error:
@@ -70,20 +70,25 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
 
 
 @contextmanager
-def _stopped_by_term() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does; only a main thread is told of signals."""
+def _stopped_in_peace() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, and libraries not log that they were cut off."""
 
     def stop(number: int, _: FrameType | None) -> NoReturn:
+        logging.disable()
         raise KeyboardInterrupt(number)
 
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield  # only a main thread is told of signals
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    for number in caught:  # a shell lets jobs in the background ignore Ctrl-C
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in caught:
+            signal.signal(number, before[number])
 
 
 def say_metrics(metrics: Mapping[str, float], *, of: str = "") -> None:
