@@ -6,6 +6,7 @@ NAME_ONE := name one by make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)
 # `mlflow run` starts whatever `python` is first on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
+export ORT_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
 .PHONY: help demo test tutorials test-infra test-slow test-browser scorecard mutations bench coverage lint types layers format docs dashboard lock mlproject clean
@@ -15,6 +16,7 @@ help:
 
 $(READY): pyproject.toml infra/requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "latentlaw: error: no $(PYTHON) on PATH, expected Python 3.11 or newer; $(NAME_ONE)"; exit 2; }
+	@$(PYTHON) -c '' || { echo "latentlaw: error: $(PYTHON) does not run, see above, expected Python 3.11 or newer; $(NAME_ONE)"; exit 2; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "latentlaw: error: $(PYTHON) is Python %d.%d, expected 3.11 or newer; $(NAME_ONE)" % v[:2])'
 	@test -w . || { echo "latentlaw: error: $$PWD cannot be written to, expected a folder for $(VENV); clone into one of yours"; exit 2; }
 	$(PYTHON) -m venv $(VENV)

@@ -4,6 +4,7 @@ What pages import and the first question to MLflow cost seconds; here they are p
 the app answers, and not by who opens it first.
 """
 
+import logging
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,8 @@ from dashboards.reading.store import tracking_uri
 
 def main() -> None:
     """Import what pages need, then serve until interrupted."""
+    # Caches are made before there is a server, and it takes them over.
+    logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
     for file, *_ in PAGES:
         import_module(f"dashboards.{file.removesuffix('.py').replace('/', '.')}")
     try:

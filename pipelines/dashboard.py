@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field
@@ -25,7 +26,8 @@ def run(parameters: Dashboard) -> None:
     options = ["--server.port", str(parameters.port), "--server.address", "127.0.0.1"]
     path = os.pathsep.join((str(_ROOT), str(_ROOT / "platform")))
     environment = {**os.environ, "PYTHONPATH": path}
-    subprocess.run([*app, *options], cwd=_ROOT, env=environment, check=False)  # noqa: S603 - ours
+    with suppress(KeyboardInterrupt):  # how it is meant to end
+        subprocess.run([*app, *options], cwd=_ROOT, env=environment, check=False)  # noqa: S603
 
 
 if __name__ == "__main__":

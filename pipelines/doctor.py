@@ -16,7 +16,6 @@ from pipelines.steps.findings import (
     accelerator,
     engines,
     machine,
-    models,
     stores,
     tracking,
 )
@@ -49,7 +48,6 @@ def run(parameters: Doctor) -> list[Finding]:
         engines(),
         tracking(uri, mend=p.mend),
         stores(Path(p.data), deep=p.deep),
-        models(uri),
     ):
         say(str(finding))
         found.append(finding)

@@ -3,11 +3,15 @@
 import errno
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from latentlaw.errors import LatentlawError
@@ -25,6 +29,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = None) -> NoReturn:
     """Parse `--key value` pairs, run, and exit: 0, or 2 with one line that says what to mend.
 
+    Ctrl-C and SIGTERM end it as a shell expects, with 128 and the number of the signal, once runs
+    and clusters are closed.
+
     What `run` returns as text, the id of its run, is printed. All else is said on stderr, so that
     a shell can keep the id: `RUN=$(mlflow run …)`.
     """
@@ -35,8 +42,9 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
         print(usage(entry))
         sys.exit(0)
     try:
-        check_environment(os.environ)
-        made = run(parse(entry, arguments))
+        with _stopped_in_peace():
+            check_environment(os.environ)
+            made = run(parse(entry, arguments))
     except LatentlawError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code)
@@ -49,9 +57,38 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
             "whole is kept"
         )
         sys.exit(LatentlawError.exit_code)
+    except KeyboardInterrupt as stopped:
+        number = stopped.args[0] if stopped.args else signal.SIGINT
+        say(
+            f"stopped by {signal.Signals(number).name}; run the same command again: what is whole "
+            "is kept"
+        )
+        sys.exit(128 + number)
     if isinstance(made, str):
         print(made)
     sys.exit(0)
+
+
+@contextmanager
+def _stopped_in_peace() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, and libraries not log that they were cut off."""
+
+    def stop(number: int, _: FrameType | None) -> NoReturn:
+        logging.disable()
+        raise KeyboardInterrupt(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only a main thread is told of signals
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    for number in caught:  # a shell lets jobs in the background ignore Ctrl-C
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, before[number])
 
 
 def say_metrics(metrics: Mapping[str, float], *, of: str = "") -> None:

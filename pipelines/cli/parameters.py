@@ -59,6 +59,9 @@ def parse(entry: type[P], arguments: list[str]) -> P:
                 or f"; known: {', '.join(entry.model_fields)}"
             )
             raise ConfigError(f"unknown parameter {key!r}{hint}")
+        if value == "":  # as an unset variable of a shell gives
+            about = entry.model_fields[key].description or "a value"
+            raise ConfigError(f"parameter {key!r}: found nothing, expected {about}")
         if value == "none" and "none" not in words_of(entry.model_fields[key].annotation):
             values[key] = None
     return build(entry, values)
@@ -75,14 +78,18 @@ def build(entry: type[P], values: dict[str, Any]) -> P:
     try:
         return entry(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
+        errors = error.errors()
+        first, key = errors[0], str(errors[0]["loc"][0])
+        field = entry.model_fields.get(key)
+        # One for each kind of value that it may be.
+        wanted = " or ".join(dict.fromkeys(e["msg"] for e in errors if e["loc"][0] == key))
         found = "" if first["type"] == "missing" else f", found {first['input']!r}"
-        field = entry.model_fields.get(str(first["loc"][0])) if found else None
+        hint = ""
         if field is not None:
             words = sorted(map(str, words_of(field.annotation)))
-            found += nearest_hint(str(first["input"]), words)
-        raise ConfigError(f"parameter {key!r}: {first['msg']}{found}") from error
+            hint = found and nearest_hint(str(first["input"]), words)
+            hint = hint or (f" ({field.description})" if field.description else "")
+        raise ConfigError(f"parameter {key!r}: {wanted}{found}{hint}") from error
 
 
 def usage(entry: type[Entry]) -> str:

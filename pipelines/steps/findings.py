@@ -18,13 +18,16 @@ from latentlaw.data.tomograms.store import open_tomogram
 from latentlaw.discovery.search.engines.selection import ENGINES, make_engine
 from latentlaw.errors import LatentlawError
 from latentlaw.serving.log import load_logged_bundle
+from latentlaw.tracking.reading.origins import stack_of, training_run
+from latentlaw.tracking.reading.stored_models import aliases, lost_models
 from latentlaw.tracking.recording.processes import close_dead_runs
 from latentlaw.tracking.recording.spool import send_left
+from latentlaw.tracking.store.failures import reading, store_exists
 from latentlaw.tracking.store.server import check_server
 from latentlaw.training.devices import check_compiler, pick_device, pick_precision
-from mlflow.tracking import MlflowClient
 
 _GIB = 2**30
+_MOST_LOST = 5  # named, of runs whose models are gone
 _LITTLE_DISK_GIB = 5  # a tomogram of 4 GiB, and what is made of it
 
 
@@ -82,15 +85,25 @@ def engines() -> Iterator[Finding]:
 
 
 def tracking(uri: str, *, mend: bool) -> Iterator[Finding]:
-    """Look at the tracking store, at metrics that wait for it, and at runs of dead processes."""
-    yield _tried("tracking store", "answers", lambda: _ask(uri))
+    """Look at the tracking store, and at what is in it if it answers."""
+    if not store_exists(uri):
+        yield Finding("lacks", f"tracking store: no {uri} yet", "the first run makes it")
+        return
+    answer = _tried("tracking store", "answers", lambda: _ask(uri))
+    yield answer
+    if answer.state == "works":
+        try:
+            yield from open_runs(uri, mend=mend)
+            yield from models(uri)
+        except LatentlawError as error:
+            yield Finding("broken", str(error))
+
+
+def open_runs(uri: str, *, mend: bool) -> Iterator[Finding]:
+    """Look at metrics that wait to be sent, and at runs of dead processes."""
     if mend:
         yield _tried("metrics that wait", "none left", lambda: send_left(uri))
-    try:
-        found = close_dead_runs(uri, mend=mend)
-    except LatentlawError as error:
-        yield Finding("broken", str(error))
-        return
+    found = close_dead_runs(uri, mend=mend)
     for run_id in found.dead:
         done = "marked KILLED" if mend else "mark it KILLED by mend=true"
         state: Literal["works", "broken"] = "works" if mend else "broken"
@@ -112,12 +125,19 @@ def stores(folder: Path, *, deep: bool) -> Iterator[Finding]:
 
 
 def models(uri: str) -> Iterator[Finding]:
-    """Load the version behind each alias of each registered model, checking its digests."""
-    client = MlflowClient(uri)
-    for model in client.search_registered_models():
-        for alias in sorted(model.aliases):
-            name = f"models:/{model.name}@{alias}"
-            yield _tried(name, "loads", partial(load_logged_bundle, name))
+    """Look for the files of each model, and load those that aliases name, checking digests."""
+    with reading(uri):
+        lost, aliased = lost_models(uri), aliases(uri)
+    for run_id in lost[:_MOST_LOST]:
+        text = f"run {run_id}: the files of its model are gone"
+        yield Finding("lacks", text, f"`mlflow runs delete --run-id {run_id}`, or train again")
+    if len(lost) > _MOST_LOST:
+        yield Finding("lacks", f"{len(lost) - _MOST_LOST} more runs whose models are gone")
+    for name in aliased:
+        yield _tried(name, "loads", partial(load_logged_bundle, name))
+    for path in sorted({gone for name in aliased if (gone := _stack_gone(name))}):
+        text = f"{path}: the stack that a registered model was trained on is not there"
+        yield Finding("lacks", text, "models answer without it; to evaluate one, put it back")
 
 
 def _tried(
@@ -132,7 +152,18 @@ def _tried(
 
 def _ask(uri: str) -> None:
     check_server(uri)
-    mlflow.search_experiments(max_results=1)
+    with reading(uri):
+        mlflow.search_experiments(max_results=1)
+
+
+def _stack_gone(model: str) -> str | None:
+    """Return where a model's stack was if it is a local path and nothing is there."""
+    try:
+        stack = stack_of(training_run(model))
+    except LatentlawError:
+        return None  # a model of others, or of a run that was deleted
+    gone = stack is not None and "://" not in stack.path and not Path(stack.path).exists()
+    return stack.path if stack is not None and gone else None
 
 
 def _check_chunks(

@@ -50,6 +50,15 @@ def test_no_python_is_told_with_the_way_out(tmp_path: Path) -> None:
     assert "latentlaw: error: no python3.99 on PATH, expected Python 3.11 or newer" in said
 
 
+def test_a_python_that_does_not_run_is_told_with_the_way_out(tmp_path: Path) -> None:
+    python = tmp_path / "python3.10"  # as pyenv's, of a version that is not chosen
+    python.write_text("#!/bin/sh\necho pyenv: command not found >&2; exit 127\n")
+    python.chmod(0o755)
+    code, said = make_demo(tmp_path / "a folder", "../python3.10")
+    assert code == 2
+    assert "pyenv: command not found\nlatentlaw: error: ../python3.10 does not run" in said
+
+
 def test_a_folder_with_a_space_and_the_id_of_a_run(tmp_path: Path) -> None:
     folder = tmp_path / "my cells"
     copy_of_the_tree(folder)

@@ -1,6 +1,8 @@
 """`doctor` says what works and what is broken, and ends with 2 if anything is."""
 
 import os
+import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,12 +10,14 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.names import TAG_PROCESS
-from latentlaw.tracking.recording.runs import stage_run
+from latentlaw.tracking.recording.runs import log_data, stage_run
 from mlflow.tracking import MlflowClient
 
+from pipelines.steps.findings import tracking
 from tests.bundles import tiny_bundle
 
 
@@ -38,6 +42,8 @@ def stack(path: Path) -> Path:
 
 def test_what_works_is_said(doctor: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     path = stack(tmp_path / "s.particles.zarr")
+    with stage_run("train", {}):
+        pass  # makes the store
     code, told = doctor()
     assert code == 0
     for line in ("works   Python 3.", "tracking store: answers", f"works   {path}: whole"):
@@ -93,3 +99,76 @@ def test_run_of_a_dead_process_is_left_where_nothing_is_to_be_mended(
     assert client.get_run(dead).info.status == "RUNNING"
     assert doctor()[0] == 0
     assert client.get_run(dead).info.status == "KILLED"
+
+
+def test_lost_model_and_lost_stack_are_told(
+    doctor: Callable[..., tuple[int, str]], tracking_store: MlflowClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.particles.zarr"
+    opened = open_stack(stack(path))
+    example = np.zeros((1, 1, 8, 8, 8), dtype=np.float32)
+    with stage_run("train", {}) as lost:
+        gone = log_bundle(tiny_bundle(), example)
+    with stage_run("train", {}):
+        log_data(str(path), opened.digest, opened.table, "training")
+        uri = log_bundle(tiny_bundle(), example)
+    version = mlflow.register_model(uri, "m").version
+    tracking_store.set_registered_model_alias("m", "champion", version)
+    code, told = doctor()
+    assert code == 0
+    assert "gone" not in told
+    assert "not there" not in told
+    shutil.rmtree(path)
+    (folder,) = tmp_path.rglob(gone.rsplit("/", 1)[-1])
+    shutil.rmtree(folder)
+    code, told = doctor()
+    assert code == 0  # models that are served are whole
+    assert f"lacks   run {lost.info.run_id}: the files of its model are gone" in told
+    assert f"`mlflow runs delete --run-id {lost.info.run_id}`" in told
+    assert "works   models:/m@champion: loads" in told
+    assert f"lacks   {path}: the stack that a registered model was trained on" in told
+
+
+@pytest.mark.parametrize(
+    ("uri", "state", "told"),
+    [
+        ("http://127.0.0.1:9", "broken", "no MLflow server answers at http://127.0.0.1:9"),
+        ("postgresql://u:secret@127.0.0.1:9/x", "broken", "needs a driver that is not installed"),
+        ("sqlite:///text.db", "broken", "file is not a database; start the tracking server, or"),
+        ("sqlite:///absent.db", "lacks", "no sqlite:///absent.db yet; the first run makes it"),
+    ],
+)
+def test_store_that_is_not_there_is_one_line_at_once(
+    tracking_store: MlflowClient,
+    tmp_path: Path,
+    uri: str,
+    state: str,
+    told: str,
+) -> None:
+    (tmp_path / "text.db").write_text("no database" * 99)
+    mlflow.set_tracking_uri(uri)
+    (finding,) = tracking(uri, mend=True)
+    assert finding.state == state
+    assert told in str(finding)
+    assert "secret" not in str(finding)
+    assert not (tmp_path / "absent.db").exists()
+
+
+def test_database_that_is_locked_or_of_another_mlflow_is_told_with_the_way_out(
+    tracking_store: MlflowClient, tmp_path: Path
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db?timeout=0.1"
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        database.execute("BEGIN EXCLUSIVE")
+        mlflow.set_tracking_uri(uri)
+        (finding,) = tracking(uri, mend=True)
+        database.rollback()
+    assert "database is locked; another process writes to it" in str(finding)
+    with sqlite3.connect(tmp_path / "old.db") as database:
+        with sqlite3.connect(tmp_path / "mlflow.db") as source:
+            source.backup(database)
+        database.execute("UPDATE alembic_version SET version_num = '0584bdc529eb'")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/old.db")
+    (finding,) = tracking(f"sqlite:///{tmp_path}/old.db", mend=True)
+    assert "another version of MLflow made it" in str(finding)
+    assert "mlflow db upgrade" in str(finding)

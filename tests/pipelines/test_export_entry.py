@@ -71,5 +71,5 @@ def test_an_unknown_model_is_named(
     entry: Entry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert entry("export", model="models:/nothing@champion", out=tmp_path / "out") == 2
-    assert "models:/nothing@champion: no logged model" in capsys.readouterr().err
+    assert "models:/nothing@champion: found no logged model" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -26,6 +26,10 @@ _BOMB = "a: &a [x, x]\n" + "".join(
         ({"gamma": "nan"}, "parameter 'gamma': Input should be a finite number, found 'nan'"),
         ({"tc": "1e999"}, "parameter 'tc': Input should be a finite number, found '1e999'"),
         ({"compile": "perhaps"}, "parameter 'compile'"),
+        ({"epochs": ""}, "parameter 'epochs': found nothing, expected passes over the data"),
+        ({"affinity": ""}, "parameter 'affinity': found nothing, expected affinity CSV"),
+        ({"tilt_range": "60 deg"}, "unable to parse string as a number, found '60 deg' ("),
+        ({"depth": "-1"}, "parameter 'depth': Input should be 'auto' or Input should be greater"),
         ({"model": "vae"}, "parameter 'model': Input should be 'affinity-vae'"),
     ],
 )

@@ -79,8 +79,8 @@ def test_row_43_preempted(
     assert parse(Train, ["--config", config]) == Train(**(own | {"data": str(data)}))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_row_43_both_signals_are_requests_to_stop(number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_row_43_all_signals_are_requests_to_stop(number: signal.Signals) -> None:
     others: list[int] = []
 
     def note(received: int, _: object) -> None:
@@ -95,3 +95,10 @@ def test_row_43_both_signals_are_requests_to_stop(number: signal.Signals) -> Non
         assert not others
     finally:
         signal.signal(number, before)
+
+
+def test_row_43_a_second_ctrl_c_does_not_wait() -> None:
+    with stop_signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

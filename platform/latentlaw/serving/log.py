@@ -18,6 +18,8 @@ from latentlaw.serving.answers import PARTS
 from latentlaw.serving.bundle import Bundle, load_bundle
 from latentlaw.tracking.names import MODEL
 from latentlaw.tracking.recording.runs import fetched
+from latentlaw.tracking.scrub import without_secrets
+from latentlaw.tracking.store.failures import reason_of
 
 _PACKAGE = Path(latentlaw.__file__).parent
 #: What the served code imports; torch as its plain version, so that a CPU build satisfies it.
@@ -76,7 +78,7 @@ def load_logged_bundle(model: str) -> Bundle:
         with fetched(f"{uri}/artifacts/bundle") as folder:
             return load_bundle(folder)
     except (mlflow.exceptions.MlflowException, OSError) as error:
-        raise RegistryError(f"{model}: found no logged model at {uri} ({error})") from error
+        raise _not_there(model, error) from error
 
 
 def load_example(model: str) -> NDArray[np.float32]:
@@ -92,7 +94,7 @@ def load_example(model: str) -> NDArray[np.float32]:
         with fetched(uri) as folder:
             example = Model.load(folder).load_input_example(str(folder))
     except (mlflow.exceptions.MlflowException, OSError) as error:
-        raise RegistryError(f"{model}: found no logged model at {uri} ({error})") from error
+        raise _not_there(model, error) from error
     if example is None:
         raise RegistryError(f"{model}: found no example images; log the model again")
     return np.asarray(example, dtype=np.float32)
@@ -101,6 +103,14 @@ def load_example(model: str) -> NDArray[np.float32]:
 def model_uri(model: str) -> str:
     """Return the URI of a model that is given as one, or as a run id."""
     return model if ":/" in model else f"runs:/{model}/{MODEL}"
+
+
+def _not_there(model: str, error: Exception) -> RegistryError:
+    store = without_secrets(mlflow.get_tracking_uri())
+    return RegistryError(
+        f"{model}: found no logged model at {model_uri(model)} ({reason_of(error)}); give the id "
+        f"of a `train` or `discover` run, or a URI as models:/NAME@champion, that is in {store}"
+    )
 
 
 def _pin(package: str) -> str:

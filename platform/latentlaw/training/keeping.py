@@ -13,23 +13,31 @@ from typing import Any
 from latentlaw.errors import PreemptedError
 from latentlaw.training.checkpoints import Checkpoint, write_checkpoint
 
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class StopRequest:
-    """Whether the process was asked to stop; SLURM sends USR1 or TERM before it kills."""
+    """Whether the process was asked to stop: by Ctrl-C, or by SLURM's USR1 or TERM."""
 
     def __init__(self) -> None:
         self.name = ""
 
     def __call__(self, number: int, _: FrameType | None = None) -> None:
-        """Note the signal; the loop acts on it between two steps."""
+        """Note the signal, on which the loop acts between two steps; a second Ctrl-C ends it now.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            At a Ctrl-C after another.
+        """
+        if number == signal.SIGINT and self.name == "SIGINT":
+            raise KeyboardInterrupt
         self.name = signal.Signals(number).name
 
 
 @contextmanager
 def stop_signals() -> Iterator[StopRequest]:
-    """Catch TERM and USR1 for a while; outside of the main thread there is nothing to catch."""
+    """Catch INT, TERM and USR1 for a while; only a main thread is told of signals."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request

@@ -85,7 +85,7 @@ def place(
     if not kept.any():
         raise DataError(
             f"{source}: all {len(table)} boxes of {box} voxels cross a face, expected some "
-            "inside; use a smaller `box`, or edge=pad"
+            "inside; use a smaller `box` or edge=pad, or correct `pixel_size`"
         )
     return Placement(
         rows=table[kept].drop(columns=SHAPE),

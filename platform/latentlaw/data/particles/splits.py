@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentlaw.errors import ConfigError, DataError
+from latentlaw.errors import ConfigError, DataError, nearest_hint
 
 TRAIN, VAL, TEST, HELD_OUT = "train", "val", "test", "held_out"
 FOLDS = 5
@@ -52,11 +52,11 @@ def split_particles(
     """
     labels = table["label"].fillna("").to_numpy(dtype=str)
     groups = table["group"].to_numpy(dtype=str)
-    unknown = set(hold_out) - set(labels)
-    if unknown:
+    classes = sorted(set(labels.tolist()))
+    if unknown := sorted(set(hold_out) - set(classes)):
         raise DataError(
-            f"hold_out: found {sorted(unknown)}, expected some of the classes "
-            f"{sorted(set(labels))}"
+            f"hold_out: found {unknown}, expected some of the classes {classes}"
+            f"{nearest_hint(unknown[0], classes)}"
         )
     split = np.full(len(table), TRAIN, dtype="<U8")
     split[np.isin(labels, hold_out)] = HELD_OUT

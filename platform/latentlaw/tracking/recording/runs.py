@@ -54,7 +54,6 @@ def configure_tracking(tracking_uri: str | None = None) -> None:
 
     Without one, it is that of `MLFLOW_TRACKING_URI`, or the default.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     set_patience()
     asked = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(asked or DEFAULT_TRACKING_URI)
@@ -111,7 +110,7 @@ def stage_run(
             _log_params({key: scrub(str(v)) for key, v in params.items()}, run.data.params)
             try:
                 yield run
-            except (PreemptedError, ResumeError, PrunedError):
+            except (PreemptedError, ResumeError, PrunedError, KeyboardInterrupt):
                 _end_hastily("KILLED")
                 raise
             except (TrackingError, MlflowException):

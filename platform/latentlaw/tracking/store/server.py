@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from urllib.parse import urlparse
 
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
+from sqlalchemy.engine import make_url
 
 from latentlaw.errors import TrackingError
 from latentlaw.tracking.scrub import without_secrets
@@ -63,15 +65,28 @@ def server_answers(tracking_uri: str) -> bool:
 
 
 def check_server(tracking_uri: str) -> None:
-    """Refuse a server that does not answer before any work is done.
+    """Refuse a server that does not answer, or a database without its driver, before any work.
 
     Raises
     ------
     TrackingError
-        Naming the server.
+        Naming the server, or the package.
     """
+    _check_driver(tracking_uri)
     if not server_answers(tracking_uri):
         raise TrackingError(
             f"tracking: no MLflow server answers at {without_secrets(tracking_uri)} within "
             f"{_PROBE_S} s; start it, or set MLFLOW_TRACKING_URI to where runs are kept"
         )
+
+
+def _check_driver(tracking_uri: str) -> None:
+    if urlparse(tracking_uri).scheme.split("+")[0] not in DATABASE_ENGINES:
+        return
+    try:
+        make_url(tracking_uri).get_dialect().import_dbapi()
+    except ImportError as error:
+        raise TrackingError(
+            f"tracking: {without_secrets(tracking_uri)} needs a driver that is not installed "
+            f"({error}); install that package, or start a server: docs/cluster.md"
+        ) from error
