@@ -56,6 +56,7 @@ def test_a_test_that_cannot_fail_is_seen(tmp_path: Path) -> None:
     (tree / "pipelines" / "limits.py").write_text("LIMIT = 3\n")
     (tests / "test_row_01_good.py").write_text(
         "from pipelines.limits import LIMIT\ndef test_it():\n    assert LIMIT == 3\n"
+        "def test_else():\n    assert LIMIT > 0\n"
     )
     # It asks nothing of the code, so it stays green whatever is taken out of that.
     (tests / "test_row_02_idle.py").write_text(
@@ -69,7 +70,7 @@ def test_a_test_that_cannot_fail_is_seen(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["red", "GREEN", "STALE"]
+    assert done.stdout.split() == ["red", "GREEN", "STALE", "GREEN"]
     assert (tree / "pipelines" / "limits.py").read_text() == "LIMIT = 3\n"
 
 
@@ -81,7 +82,7 @@ from pathlib import Path
 from tests.mutations import Guard, outcome
 
 tree = Path(sys.argv[1])
-for row, limit in ((1, 3), (2, 3), (1, 4)):
-    guard = Guard(row, "pipelines/limits.py", "", f"LIMIT = {limit}", "LIMIT = 9")
+for row, limit, test in ((1, 3, ""), (2, 3, ""), (1, 4, ""), (1, 3, "test_else")):
+    guard = Guard(row, "pipelines/limits.py", "", f"LIMIT = {limit}", "LIMIT = 9", test)
     print(outcome(tree, guard)[0], flush=True)
 """
