@@ -48,7 +48,7 @@ def test_row_41_a_run_goes_on_from_the_one_before_only_if_told(
     damaged = newest(kept)
     (damaged / "record.json").write_bytes(b"{")
     said = refused("train", **own, resume=kept)
-    assert f"{damaged}/record.json: SHA-256" in said
+    assert f"{damaged}/record.json: found SHA-256" in said
     assert "allow_fallback=true takes" in said
     assert newest(kept) == damaged
     assert entry("train", **own, resume=kept, allow_fallback=True) == 0
