@@ -2,7 +2,8 @@
 
 `python -m tests.mutations [ROW …]` does so in a copy of the tree, for all rows or those named, and
 prints row, guard, and `red` or `GREEN`; it ends with 0 if all were red. `guards.toml` lists the
-guards. `--write` puts what was seen into docs/scorecard.md.
+guards, and for one whose row takes minutes the `test` of that row that shows it. `--write` puts
+what was seen into docs/scorecard.md.
 """
 
 import compileall
@@ -39,14 +40,16 @@ _OUTCOMES = {0: GREEN, 1: RED}  # pytest's exit codes; others say that nothing w
 class Guard:
     """Code without which a row's tests must fail: `old` in `file`, replaced by `new`."""
 
+    row: int
     file: str
     what: str
     old: str
     new: str
+    test: str = ""  # the one that must fail; by default any of the row
 
     @property
     def path(self) -> str:
-        """The file's path in the repository."""
+        """Return the file's path in the repository."""
         top = self.file.partition("/")[0]
         return self.file if top in ("pipelines", "dashboards") else f"{_PACKAGE}/{self.file}"
 
@@ -54,6 +57,16 @@ class Guard:
         """Return the file's text without the guard; None if it does not hold it exactly once."""
         text = (tree / self.path).read_text()
         return text.replace(self.old, self.new) if text.count(self.old) == 1 else None
+
+    def tests(self, tree: Path = ROOT) -> list[str]:
+        """Return what of the row is run without it: its test, or every file."""
+        files = files_of_row(self.row, tree)
+        if not self.test:
+            return files
+        defined = re.compile(rf"^def {self.test}\b", re.MULTILINE)
+        return [
+            f"{file}::{self.test}" for file in files if defined.search((tree / file).read_text())
+        ]
 
 
 @dataclass(frozen=True)
@@ -66,9 +79,14 @@ class Row:
     guards: tuple[Guard, ...]
 
     def tests(self, tree: Path = ROOT) -> list[str]:
-        """Return the files of its tests."""
-        found = (tree / TESTS).glob(f"test_row_{self.number:02d}_*.py")
-        return sorted(str(path.relative_to(tree)) for path in found)
+        """Return what must pass with every guard in place: all that is run without one."""
+        return sorted({test for guard in self.guards for test in guard.tests(tree)})
+
+
+def files_of_row(row: int, tree: Path = ROOT) -> list[str]:
+    """Return the files of a row's tests."""
+    found = (tree / TESTS).glob(f"test_row_{row:02d}_*.py")
+    return sorted(str(path.relative_to(tree)) for path in found)
 
 
 def read_rows(path: Path = GUARDS) -> list[Row]:
@@ -79,7 +97,7 @@ def read_rows(path: Path = GUARDS) -> list[Row]:
             row["number"],
             row["fault"],
             row["must"],
-            tuple(Guard(**guard) for guard in row.get("guard", [])),
+            tuple(Guard(row["number"], **guard) for guard in row.get("guard", [])),
         )
         for row in rows
     ]
@@ -107,7 +125,7 @@ def copied_tree() -> Iterator[Path]:
         yield tree
 
 
-def outcome(tree: Path, guard: Guard, tests: Sequence[str]) -> tuple[str, str]:
+def outcome(tree: Path, guard: Guard) -> tuple[str, str]:
     """Take a guard out, test, and put it back; return how the tests ended and which failed."""
     path = tree / guard.path
     whole, changed = path.read_text(), guard.taken_out(tree)
@@ -115,7 +133,7 @@ def outcome(tree: Path, guard: Guard, tests: Sequence[str]) -> tuple[str, str]:
         return STALE, f"{guard.path} holds it {whole.count(guard.old)} times"
     path.write_text(changed)
     try:
-        code, said = tested(tree, tests)
+        code, said = tested(tree, guard.tests(tree))
     finally:
         path.write_text(whole)
     told = re.findall(r"^(?:FAILED|ERROR) .*", said, re.MULTILINE)
@@ -169,27 +187,33 @@ def render(rows: Sequence[Row], seen: Mapping[Guard, str]) -> str:
     """Return the page that lists rows, guards, and what was seen without each."""
     lines = [_HEAD]
     for row in rows:
-        tests = "<br>".join(f"`{Path(name).name}`" for name in row.tests())
-        guards = "<br>".join(
-            f"`{guard.file}`: {guard.what}: {seen.get(guard, 'not tried')}" for guard in row.guards
-        )
-        lines.append(f"| {row.number} | {row.fault} | {row.must} | {tests} | {guards} |")
+        tests = "<br>".join(f"`{Path(name).name}`" for name in files_of_row(row.number))
+        guards = "<br>".join(_told(guard) + seen.get(guard, "not tried") for guard in row.guards)
+        lines.append(f"{_start(row)}{row.fault} | {row.must} | {tests} | {guards} |")
     return "\n".join([*lines, ""])
 
 
 def seen_before(rows: Sequence[Row], page: Path = PAGE) -> dict[Guard, str]:
     """Return what the page says of each guard that it still lists."""
-    text = page.read_text() if page.exists() else ""
+    lines = page.read_text().splitlines() if page.exists() else []
     found = {}
     for row in rows:
+        text = next((line for line in lines if line.startswith(_start(row))), "")
         for guard in row.guards:
             told = re.search(
-                re.escape(f"`{guard.file}`: {guard.what}: ") + f"({RED}|{GREEN}|{STALE}|{BROKEN})",
-                text,
+                re.escape(_told(guard)) + f"({RED}|{GREEN}|{STALE}|{BROKEN})(?=<br>| \\|)", text
             )
             if told:
                 found[guard] = told[1]
     return found
+
+
+def _start(row: Row) -> str:
+    return f"| {row.number} | "
+
+
+def _told(guard: Guard) -> str:
+    return f"`{guard.file}`: {guard.what}: "
 
 
 def main(arguments: list[str]) -> int:
@@ -197,25 +221,30 @@ def main(arguments: list[str]) -> int:
     rows = read_rows()
     named = [int(each) for each in arguments if each.isdecimal()]
     chosen = [row for number in named for row in rows if row.number == number] or rows
-    seen = seen_before(rows)
     bad = 0
     import_libraries()
     with copied_tree() as tree:
         for row in chosen:
-            tests = row.tests(tree)
-            code, said = tested(tree, tests)
-            if code != pytest.ExitCode.OK:
-                print(
-                    f"{row.number:2} {BROKEN} with every guard in place\n{said[-600:]}", flush=True
-                )
-            for guard in row.guards:
-                seen[guard], told = outcome(tree, guard, tests) if code == 0 else (BROKEN, "")
-                bad += seen[guard] != RED
-                print(f"{row.number:2} {seen[guard]:6} {guard.file}: {guard.what}", flush=True)
-                print(f"   {told[:160]}", flush=True)
+            seen = try_row(row, tree)
+            bad += sum(each != RED for each in seen.values())
             if "--write" in arguments:
-                PAGE.write_text(render(rows, seen))
+                # Read again: another process may have written what it saw of other rows.
+                PAGE.write_text(render(rows, seen_before(rows) | seen))
     return 1 if bad else 0
+
+
+def try_row(row: Row, tree: Path) -> dict[Guard, str]:
+    """Take out each guard of a row in turn; print and return what was seen."""
+    code, said = tested(tree, row.tests(tree))
+    if code != pytest.ExitCode.OK:
+        print(f"{row.number:2} {BROKEN} with every guard in place\n{said[-600:]}", flush=True)
+        return dict.fromkeys(row.guards, BROKEN)
+    seen = {}
+    for guard in row.guards:
+        seen[guard], told = outcome(tree, guard)
+        print(f"{row.number:2} {seen[guard]:6} {guard.file}: {guard.what}", flush=True)
+        print(f"   {told[:160]}", flush=True)
+    return seen
 
 
 _HEAD = """\

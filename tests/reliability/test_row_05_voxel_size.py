@@ -29,6 +29,10 @@ def test_row_05_voxel_size_contradicted(
         mrc, tmp_path / "out", voxel_size_a=10.0, scheduler="threads"
     ).failures
     assert "found 1 angstrom per voxel, expected the 10 of voxel_size;" in failures[0]
+    (failure,) = ingest_tomograms(
+        mrc, tmp_path / "out", voxel_size_a=1.02, scheduler="threads"
+    ).failures
+    assert "found 1 angstrom per voxel, expected the 1.02 of voxel_size;" in failure
     near = ingest_tomograms(mrc, tmp_path / "out", voxel_size_a=1.005, scheduler="threads")
     assert open_tomogram(near.stores[0]).voxel_size_a == 1.005
 

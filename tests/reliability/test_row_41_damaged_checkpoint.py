@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,23 @@ def test_row_41_damaged_checkpoint(folder: Path, name: str, how: str) -> None:
         read_checkpoint(folder)
     before = read_checkpoint(folder, fall_back=True)
     assert before.record.progress.step == 5
+
+
+def test_row_41_a_run_goes_on_from_the_one_before_only_if_told(
+    tmp_path: Path, stack: Path, entry: Callable[..., int], refused: Callable[..., str]
+) -> None:
+    kept = tmp_path / "kept"
+    own = {"data": stack, "model": "beta-vae", "epochs": 2, "channels": 2, "device": "cpu"}
+    assert entry("train", **own, checkpoints=kept, checkpoint_every=0) == 0
+    last = read_checkpoint(kept).record.progress.step
+    damaged = newest(kept)
+    (damaged / "record.json").write_bytes(b"{")
+    said = refused("train", **own, resume=kept)
+    assert f"{damaged}/record.json: found SHA-256" in said
+    assert "allow_fallback=true takes" in said
+    assert newest(kept) == damaged
+    assert entry("train", **own, resume=kept, allow_fallback=True) == 0
+    assert read_checkpoint(kept).record.progress.step == last
 
 
 def test_row_41_pickle_is_never_loaded(folder: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """A tracking server that is down or stands still costs a training no step and no metric."""
 
+import http.client
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,55 @@ def test_row_46_server_stands_still(
     assert not went_on.is_alive()
     assert_each_epoch_once(server, newest_run(server))
     assert not list((tmp_path / "unsent_metrics").iterdir())
+
+
+class FailingProxy(ThreadingHTTPServer):
+    """Passes requests on to a server, but answers the first metrics of epochs with 500."""
+
+    def __init__(self, port: int, failures: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.port, self.failures = port, failures
+        self.uri = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Passing(BaseHTTPRequestHandler):
+    server: FailingProxy
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if b"train/loss" in body and self.server.failures:
+            self.server.failures -= 1
+            self.send_error(500)
+            return
+        passed_on = http.client.HTTPConnection("127.0.0.1", self.server.port)
+        passed_on.request(self.command, self.path, body, dict(self.headers))
+        reply = passed_on.getresponse()
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.getheader("Content-Type", "text/plain"))
+        self.end_headers()
+        self.wfile.write(reply.read())
+        passed_on.close()
+
+    do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_row_46_server_that_fails(
+    tmp_path: Path,
+    server: MlflowServer,
+    train: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # MLflow itself does not insist
+    with FailingProxy(server.port, failures=3) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.uri)
+        assert train(checkpoints=tmp_path / "kept") == 0
+        proxy.shutdown()
+    assert proxy.failures == 0
+    assert_each_epoch_once(server, newest_run(server))
 
 
 def test_row_46_server_is_killed_and_started_again(

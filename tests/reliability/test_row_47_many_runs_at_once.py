@@ -1,11 +1,14 @@
-"""A dozen trainings on one SQLite file at once lose nothing."""
+"""A dozen trainings on one SQLite file at once, or one while it is locked, lose nothing."""
 
 import os
+import sqlite3
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from latentlaw.tracking.recording.epochs import EpochLogger
-from latentlaw.tracking.recording.runs import configure_tracking, log_json, stage_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_json, log_metrics, stage_run
 from mlflow.tracking import MlflowClient
 
 from tests.reliability.training_runs import start
@@ -48,3 +51,24 @@ def test_row_47_many_runs_at_once(tmp_path: Path, tracking_folder: Path, made: b
             assert [metric.step for metric in history] == list(range(EPOCHS))
             assert {metric.value for metric in history} == {float(run.data.params["number"])}
     assert not list((tmp_path / "unsent_metrics").glob("*"))
+
+
+def test_row_47_a_file_that_another_has_locked(
+    tmp_path: Path, tracking_store: MlflowClient
+) -> None:
+    other = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None, check_same_thread=False)
+    with stage_run("train", {}) as run, EpochLogger(run.info.run_id) as log:
+        other.execute("BEGIN EXCLUSIVE")
+        start = time.monotonic()
+        for epoch in range(EPOCHS):
+            log(epoch, dict.fromkeys(TERMS, 1.0))
+        assert time.monotonic() - start < 1, "a training waits for the file"
+        threading.Timer(2, other.execute, ["COMMIT"]).start()
+        log_metrics({"separation/silhouette": 0.5})
+        assert time.monotonic() - start > 1.5, "the file was not locked"
+    metrics = tracking_store.get_run(run.info.run_id).data.metrics
+    assert metrics["separation/silhouette"] == 0.5
+    for term in TERMS:
+        history = tracking_store.get_metric_history(run.info.run_id, term)
+        assert [metric.step for metric in history] == list(range(EPOCHS))
+    other.close()
