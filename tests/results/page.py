@@ -76,9 +76,10 @@ def source(name: str, record: Record) -> str:
             f"`python -m tests.results {name}` measures it again.\n{fence}"
         )
     cores = f"{record.cores} core{'s' if record.cores != 1 else ''}"
+    load = "" if record.load is None else f", load {record.load} before"
     return (
         f"`python -m tests.results {name}`: {record.date}, commit {record.commit}, "
-        f"{_duration(record.seconds or 0)} on {cores}, load {record.load} before.\n{fence}"
+        f"{_duration(record.seconds or 0)} on {cores}{load}.\n{fence}"
     )
 
 
