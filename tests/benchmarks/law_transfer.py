@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
 import tifffile
@@ -48,10 +47,8 @@ def measure(data: Path, out: Path, seeds: int = 3) -> Iterator[Row]:
     data
         The folder that holds `jurkat` and `cells`.
     out
-        A folder for runs and a stack.
+        A folder for a stack; runs go where MLflow points.
     """
-    mlflow.set_tracking_uri(f"sqlite:///{out / 'mlflow.db'}")
-    mlflow.set_experiment("law transfer")
     archive = np.load(data / "jurkat" / "jurkat_dna.npz")
     phases = archive["class_names"].astype("<U16")[archive["labels"]]
     phases[np.isin(phases, _G)] = INTERPHASE
