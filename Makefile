@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export ORT_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
-.PHONY: help demo test tutorials test-infra test-slow test-browser scorecard mutations bench coverage lint types layers format docs dashboard lock mlproject clean
+.PHONY: help demo test tutorials test-infra test-slow test-browser scorecard mutations results bench coverage lint types layers format docs dashboard lock mlproject clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -55,8 +55,11 @@ scorecard: $(READY) ## the score of tests/reliability: rows of 64 that are met
 mutations: $(READY) ## take out each guard of the scorecard in turn: its row must go red (takes long)
 	python -m tests.mutations
 
-bench: $(READY) ## speed of the data layer against its peers, as ratios in one run
-	python -m tests.benchmarks
+results: $(READY) ## measure all that docs/results.md says, and write it (hours; NAME by python -m tests.results NAME)
+	python -m tests.results
+
+bench: $(READY) ## measure speed alone, against peers, and write it into docs/results.md (on a quiet machine)
+	python -m tests.results speed
 
 coverage: $(READY) ## which lines no test runs, as pages in build/coverage
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[coverage]'

@@ -1,15 +1,12 @@
 """What it takes to cross from our simulation to data that others made.
 
-`python -m tests.benchmarks.crossing shrec_like OUT [DATA]` trains on our own tomograms of the 14
-classes of `DATA/tomograms/shrec_like` and tests on that, the work of another simulator; each line
-of the table changes one thing about the training. `… ribosomes OUT [DATA]` does so at 12 angstrom,
-and asks of the 30 real 70S particles of `DATA/real_subtomograms_70S` whether they are found to be
-ribosomes. DATA is `../shared/data` if not given; OUT keeps what is made. One thread; about two
+`python -m tests.results crossing` trains on our own tomograms of the 14 classes of
+`tomograms/shrec_like` and tests on that, the work of another simulator; each line of the table
+changes one thing about the training. `… ribosomes` does so at 12 angstrom, and asks of the 30
+real 70S particles of `real_subtomograms_70S` whether they are found to be ribosomes. About two
 minutes a line, six with the splat decoder.
 """
 
-import argparse
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +21,11 @@ from latentlaw.data.star.euler import euler_to_quaternion
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.scores.pose import pose_errors_by_class
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.recording.runs import configure_tracking
 
 from pipelines import affinity, evaluate, extract, ingest, simulate, train
 from pipelines.cli.parameters import build
-from pipelines.compare import as_markdown
 from pipelines.presets import shrec
+from tests.results.records import Row
 
 RIBOSOME = "4v5a"
 CLASSES = (
@@ -206,33 +202,24 @@ def real_ribosomes(folder: Path, out: Path) -> ParticleStack:
     return open_stack(path)
 
 
-def main() -> None:
-    """Train, test, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("shrec_like", "ribosomes"))
-    parser.add_argument("out", type=Path)
-    parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--variants", help="their numbers, 0,3; all if not given")
-    p = parser.parse_args()
-    p.out.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{p.out.resolve()}/mlflow.db")
-    configure_tracking()
-    own = p.what == "shrec_like"
-    crossing = Crossing(p.data, p.out, 10.0 if own else 12.0)
-    # Real ribosomes are bright already.
-    numbers = list(range(0 if own else 1, len(VARIANTS)))
-    if p.variants:
-        numbers = [int(number) for number in p.variants.split(",")]
-    chosen = tuple(VARIANTS[number] for number in numbers)
-    rows = []
-    for row in (cross_simulators if own else find_ribosomes)(crossing, chosen, p.seeds):
-        rows.append(row)
-        print(row, flush=True)
-    table = pd.DataFrame(rows).set_index("variant")
-    table = table.map(lambda value: f"{value:.3f}" if isinstance(value, float) else str(value))
-    print(as_markdown(table))
+def measure(data: Path, out: Path, *, real: bool) -> Iterator[Row]:
+    """Train, test, and yield rows of each variant, on one seed.
 
-
-if __name__ == "__main__":
-    main()
+    Parameters
+    ----------
+    data, out
+        Folders of real inputs, and for what is made.
+    real
+        Test on real ribosomes instead of another simulator's particles.
+    """
+    crossing = Crossing(data, out, 12.0 if real else 10.0)
+    if real:  # they are bright already
+        found = find_ribosomes(crossing, VARIANTS[1:], 1)
+    else:
+        found = cross_simulators(crossing, VARIANTS, 1)
+    for line in found:
+        for column, value in line.items():
+            if isinstance(value, float) and not np.isnan(value):
+                most = f"(most called: {line['most called']})" if "most called" in line else ""
+                beside = most if column == "called ribosome" else ""
+                yield Row(line["variant"], value, column=column, beside=beside, table="training")

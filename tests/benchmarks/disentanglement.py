@@ -1,12 +1,12 @@
 """Whether a tc-vae's latents are the factors of nuclei more than a beta-vae's are.
 
-`python -m tests.benchmarks.disentanglement` renders nuclei of known, independent factors, trains
-each model on the same ones and prints, on nuclei never trained on: what each latent means, total
-correlation in nats (stratified, of all test nuclei at once), MIG, DCI, SAP. One thread; minutes.
+`python -m tests.results disentanglement` renders nuclei of known, independent factors, trains each
+model on the same ones and measures, on nuclei never trained on: total correlation in nats
+(stratified, of all test nuclei at once), MIG, DCI, SAP. What each latent means is printed.
 """
 
-import argparse
-import time
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -24,6 +24,10 @@ from latentlaw.models.vae import AutoEncoder
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.loop import fit
 from latentlaw.training.seeds import seeded_initialisation
+
+from tests.results.records import Row, over_seeds
+
+TRAINED, TESTED, BOX, EPOCHS, LATENTS, BETA, SEEDS = 2000, 1000, 32, 50, 10, 1e-3, 3
 
 
 def models(beta: float) -> list[tuple[str, Family, dict[str, Any]]]:
@@ -79,43 +83,28 @@ def measures(
     print("; ".join(f"{m.latent} {m.text}" for m in named if m.text), flush=True)
     scores = disentanglement_scores(codes.mu, factors, seed=seed)
     return {
-        "KL": sum(m.kl_nats or 0.0 for m in named),
-        "active": float(sum(not m.collapsed for m in named)),
-        "TC": total_correlation(codes, seed),
+        "KL, nats": sum(m.kl_nats or 0.0 for m in named),
+        "latents not collapsed": float(sum(not m.collapsed for m in named)),
+        "TC, nats": total_correlation(codes, seed),
         **{name.partition("/")[2]: value for name, value in scores.items()},
     }
 
 
-def main() -> None:
-    """Render, train, measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", type=int, default=2000, help="nuclei to train and validate on")
-    parser.add_argument("--test", type=int, default=1000, help="nuclei to measure on")
-    parser.add_argument("--box", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--latents", type=int, default=10)
-    parser.add_argument("--beta", type=float, default=1e-3)
-    parser.add_argument("--seeds", type=int, default=3)
-    p = parser.parse_args()
+def measure() -> Iterator[Row]:
+    """Render, train, and yield a row a measure and model, over seeds."""
     torch.set_num_threads(1)
-    rows = []
-    for seed in range(p.seeds):
-        factors = draw_factors(p.train + p.test, torch.Generator().manual_seed(seed))
-        images = torch.from_numpy(render_nuclei(factors, p.box))
-        for name, family, weights in models(p.beta):
-            start = time.perf_counter()
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for seed in range(SEEDS):
+        factors = draw_factors(TRAINED + TESTED, torch.Generator().manual_seed(seed))
+        images = torch.from_numpy(render_nuclei(factors, BOX))
+        for name, family, weights in models(BETA):
             # Place and orientation are factors, so nothing is turned.
-            config = TrainConfig(epochs=p.epochs, augmentation="none", seed=seed, **weights)
-            model = train(family, images[: p.train], config, p.latents)
-            print(f"{name}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
-            found = measures(model, images[p.train :], factors[p.train :], seed)
-            rows.append({"model": name, **found})
-    table = pd.DataFrame(rows).set_index("model").round(3)
-    print(table.to_string())
-    print(
-        "mean over seeds", table.groupby(level=0, sort=False).mean().round(3).to_string(), sep="\n"
-    )
-
-
-if __name__ == "__main__":
-    main()
+            config = TrainConfig(epochs=EPOCHS, augmentation="none", seed=seed, **weights)
+            model = train(family, images[:TRAINED], config, LATENTS)
+            print(f"{name}, seed {seed}", flush=True)
+            for measured, value in measures(
+                model, images[TRAINED:], factors[TRAINED:], seed
+            ).items():
+                found[measured, name].append(value)
+    for (measured, name), values in found.items():
+        yield over_seeds(measured, values, column=name)

@@ -1,19 +1,17 @@
 """Whether a law of one kind of cells holds for another, seen by another microscope.
 
-`python -m tests.benchmarks.law_transfer DATA [OUT]`, DATA the folder that holds `jurkat` and
-`cells`: laws and a black box are found on Jurkat cells (imaging flow cytometry) and tried on MDCK
-nuclei (fluorescence microscopy, another lab), which neither saw. Images are recalibrated once:
-lengths and intensities are scaled so that the median nucleus in interphase has the area and total
-intensity of Jurkat's. Printed are balanced accuracy as it is, after an affine recalibration of the
-logit (two numbers, fitted on other groups of cells), and the area under the ROC curve, which no
-such recalibration changes. Minutes.
+`python -m tests.results law_transfer`: laws and black boxes are found on Jurkat cells (imaging
+flow cytometry) and tried on MDCK nuclei (fluorescence microscopy, another lab), which none saw.
+Images are recalibrated once: lengths and intensities are scaled so that the median nucleus in
+interphase has the area and total intensity of Jurkat's. Measured are balanced accuracy as it is,
+after an affine recalibration of the logit (two numbers, fitted on other groups of cells), and the
+area under the ROC curve, which no such recalibration changes.
 """
 
-import sys
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
 import tifffile
@@ -33,6 +31,7 @@ from torch.nn.functional import interpolate
 from pipelines import discover as discovery
 from pipelines import train as training
 from pipelines.steps.black_box import train_black_box
+from tests.results.records import Row, over_seeds
 
 INTERPHASE = "Interphase"
 #: What is told from interphase: in Jurkat cells, and what comes nearest in MDCK nuclei.
@@ -40,10 +39,16 @@ TASKS = {"Metaphase": "Metaphase", "Prophase": "Prometaphase"}
 _G = ("G1", "S", "G2")
 
 
-def main(data: Path, out: Path, seeds: int = 3) -> None:
-    """Find laws on Jurkat cells, try them on MDCK nuclei, and print a row each."""
-    mlflow.set_tracking_uri(f"sqlite:///{out / 'mlflow.db'}")
-    mlflow.set_experiment("law transfer")
+def measure(data: Path, out: Path, seeds: int = 3) -> Iterator[Row]:
+    """Find laws on Jurkat cells, try them on MDCK nuclei, and yield rows of each model.
+
+    Parameters
+    ----------
+    data
+        The folder that holds `jurkat` and `cells`.
+    out
+        A folder for a stack; runs go where MLflow points.
+    """
     archive = np.load(data / "jurkat" / "jurkat_dna.npz")
     phases = archive["class_names"].astype("<U16")[archive["labels"]]
     phases[np.isin(phases, _G)] = INTERPHASE
@@ -54,6 +59,7 @@ def main(data: Path, out: Path, seeds: int = 3) -> None:
     stack = str(out / "jurkat.particles.zarr")
     np.savez(out / "jurkat.npz", images=jurkat, labels=phases)
     collect_particles(out / "jurkat.npz", stack, overwrite=True)
+    found: dict[tuple[str, str, str], list[float]] = {}
     for seed, (name, nearest) in product(range(seeds), TASKS.items()):
         trained = training.run(
             training.Train(data=stack, model="tc-vae", epochs=40, beta=5e-4, tc=2e-3, seed=seed)
@@ -61,15 +67,18 @@ def main(data: Path, out: Path, seeds: int = 3) -> None:
         chosen = table["label"].isin([INTERPHASE, nearest]).to_numpy()
         is_it = (table["label"][chosen] == nearest).to_numpy()
         groups = table["group"][chosen].to_numpy()
-        print(f"seed {seed}, {name}: {is_it.sum()} {nearest} of {len(is_it)} MDCK nuclei")
+        task = f"{name} found, {nearest} told ({is_it.sum()} of {len(is_it)} nuclei)"
         for model, logit in logits(trained, stack, name, images[chosen], seed).items():
             again = recalibrated_logits(logit, is_it, groups)
-            print(
-                f"  {model}: balanced accuracy {balanced_accuracy_score(is_it, logit > 0):.3f}, "
-                f"recalibrated {balanced_accuracy_score(is_it, again > 0):.3f}, AUROC "
-                f"{roc_auc_score(is_it, logit):.3f}",
-                flush=True,
-            )
+            scores = {
+                "balanced accuracy": balanced_accuracy_score(is_it, logit > 0),
+                "logit recalibrated": balanced_accuracy_score(is_it, again > 0),
+                "AUROC": roc_auc_score(is_it, logit),
+            }
+            for score, value in scores.items():
+                found.setdefault((task, model, score), []).append(float(value))
+    for (task, model, score), values in found.items():
+        yield over_seeds(model, values, column=score, table=task)
 
 
 def recalibrated(
@@ -142,9 +151,3 @@ def recalibrated_logits(
 def _odds(values: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     odds: NDArray[np.float64] = values[:, k] - values[:, 1 - k]
     return odds
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[2] if len(sys.argv) > 2 else "work/law_transfer")
-    folder.mkdir(parents=True, exist_ok=True)
-    main(Path(sys.argv[1]), folder)

@@ -1,11 +1,10 @@
 """Picking against its peers on the demo's tomograms, of which the model saw one.
 
-`python -m tests.benchmarks.picking MODEL WORK` takes the id of the demo's training run and the
-folder that the demo made. Where a peer leaves a choice open (a width, where its score is cut), it
-is the best on the tomogram that was trained on; ours is by its defaults.
+`python -m tests.results picking` takes what the measurement `demo` made before. Where a peer
+leaves a choice open (a width, where its score is cut), it is the best on the tomogram that was
+trained on; ours is by its defaults.
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -36,11 +35,12 @@ from latentlaw.serving.prediction.predictions import TABLE
 from latentlaw.serving.prediction.windows import WindowPart
 from latentlaw.serving.prediction.work import Settings
 from latentlaw.tracking.reading.splits import load_split
-from latentlaw.tracking.recording.runs import configure_tracking
 from numpy.typing import NDArray
 from scipy.fft import irfftn, rfftn
 from scipy.ndimage import gaussian_laplace
 from skimage.feature import peak_local_max
+
+from tests.results.records import Row
 
 SIZE_A, TOLERANCE_A, STRIDE, BOX, TILT_DEG = 10.0, 50.0, 4, 32, 60.0
 WIDTHS, ROTATIONS = (4.0, 5.0, 6.0, 7.0, 8.0), 150  # voxels; about 47 degrees apart
@@ -60,15 +60,16 @@ class Picks:
         classes = None if self.classes is None else self.classes[:count]
         return Picks(self.places[:count], self.scores[:count], classes)
 
-    def describe(self, truth: pd.DataFrame) -> str:
-        """Write cells of a table: precision, recall, F1, distance and share of right classes."""
+    def measures(self, truth: pd.DataFrame) -> dict[str, float]:
+        """Return precision, recall, F1, mean distance and the share of right classes."""
         found = compare_picks(self.places, truth[list("zyx")].to_numpy(), TOLERANCE_A)
-        right = ""
+        told = {"precision": found.precision, "recall": found.recall, "F1": found.f1}
+        told["distance, A"] = float(found.distances.mean())
         if self.classes is not None:
             labels = truth["label"].to_numpy(str)
-            right = f"{(self.classes[found.pairs[:, 0]] == labels[found.pairs[:, 1]]).mean():.2f}"
-        numbers = f"{found.precision:.2f} | {found.recall:.2f} | {found.f1:.3f}"
-        return f"{numbers} | {found.distances.mean():.0f} | {right}"
+            right = self.classes[found.pairs[:, 0]] == labels[found.pairs[:, 1]]
+            told["classes right"] = float(right.mean())
+        return told
 
 
 def peaks_of(
@@ -157,14 +158,8 @@ class Comparison:
     seen: str
     other: str
 
-    def head(self) -> str:
-        """Return the head of the table of which `tell` prints rows."""
-        measures = "precision | recall | F1 | distance, A | classes right"
-        each = " | ".join(f"{name}: {measures}" for name in (self.seen, self.other))
-        return f"| within {TOLERANCE_A:g} A | {each} | s a tomogram |"
-
-    def tell_peers(self, volumes: dict[str, Volume], maps: dict[str, Volume]) -> None:
-        """Print the rows of a Laplacian of the best width, and of the true templates."""
+    def of_peers(self, volumes: dict[str, Volume], maps: dict[str, Volume]) -> Iterator[Row]:
+        """Yield rows of a Laplacian of the best width, and of the true templates."""
         trials, seconds = timed(
             lambda volume: {width: laplacian(volume, width) for width in WIDTHS}, volumes
         )
@@ -173,19 +168,22 @@ class Comparison:
         )
         blobs = {name: trials[name][width] for name in trials}
         method = f"Laplacian of a Gaussian, {width:g} voxels"
-        self.tell(method, blobs, seconds / len(WIDTHS), cut=True)
+        yield from self.rows(method, blobs, seconds / len(WIDTHS), cut=True)
         matched, seconds = timed(lambda volume: templates(volume, maps), volumes)
-        self.tell(f"the true templates, {ROTATIONS} turns of each", matched, seconds, cut=True)
+        method = f"the true templates, {ROTATIONS} turns of each"
+        yield from self.rows(method, matched, seconds, cut=True)
 
-    def tell(self, method: str, picks: dict[str, Picks], seconds: float, *, cut: bool) -> None:
-        """Print a row: picks as they are, or cut where F1 is best on `seen`."""
-        on_seen, on_other = picks[self.seen], picks[self.other]
-        score, _ = cut_where_best(on_seen, self.truth[self.seen]) if cut else (-np.inf, 0)
-        rows = [
-            p.first(int((p.scores >= score).sum())).describe(self.truth[name])
-            for name, p in ((self.seen, on_seen), (self.other, on_other))
-        ]
-        print(f"| {method} | {rows[0]} | {rows[1]} | {seconds:.0f} |", flush=True)
+    def rows(
+        self, method: str, picks: dict[str, Picks], seconds: float, *, cut: bool
+    ) -> Iterator[Row]:
+        """Yield what picks are worth, as they are or cut where F1 is best on `seen`."""
+        score, _ = cut_where_best(picks[self.seen], self.truth[self.seen]) if cut else (-np.inf, 0)
+        for name, where in ((self.seen, "trained on: "), (self.other, "")):
+            first = picks[name].first(int((picks[name].scores >= score).sum()))
+            for measure, value in first.measures(self.truth[name]).items():
+                if measure == "F1" or name == self.other:
+                    yield Row(method, value, column=f"{where}{measure}", table="picked by")
+        yield Row(method, seconds, column="s a tomogram", table="picked by")
 
 
 def timed(work_on: Callable[[Any], Any], inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
@@ -202,9 +200,8 @@ def read_maps(folder: Path) -> dict[str, Volume]:
     }
 
 
-def main(model: str, work: Path) -> None:
-    """Print a table of methods."""
-    configure_tracking()
+def measure(model: str, work: Path) -> Iterator[Row]:
+    """Yield rows of each method, given a training run of the demo and the folder that it made."""
     torch.set_num_threads(1)
     bundle, stack = load_logged_bundle(model), open_stack(work / "demo.particles.zarr")
     stores = tomograms_by_name(work / "tomograms")
@@ -217,14 +214,9 @@ def main(model: str, work: Path) -> None:
         name: store.read((slice(None),) * 3).astype(np.float32) for name, store in stores.items()
     }
     maps = read_maps(work / "simulated" / "templates")
-    print(each.head())
     picks, seconds = timed(lambda store: ours(bundle, store), stores)
-    each.tell("ours", picks, seconds, cut=False)
+    yield from each.rows("ours", picks, seconds, cut=False)
     at, seconds = timed(lambda store: dict(latents(bundle, store)), stores)
     for method in at[seen]:
-        each.tell(method, {name: at[name][method] for name in at}, seconds, cut=True)
-    each.tell_peers(volumes, maps)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+        yield from each.rows(method, {name: at[name][method] for name in at}, seconds, cut=True)
+    yield from each.of_peers(volumes, maps)

@@ -1,12 +1,11 @@
-"""Picking in the tomogram of another simulator, `DATA/tomograms/shrec_like`.
+"""Picking in the tomogram of another simulator, `tomograms/shrec_like`.
 
-`python -m tests.benchmarks.picking_abroad OUT [DATA]` trains as `crossing` does, on our own
+`python -m tests.results picking_abroad` trains as `crossing` does, on our own
 tomograms of the same 14 classes, and picks in one of them and in that one, whose protein is dark.
-Where a peer leaves a choice open, it is the best on our own; ours is by its defaults. One thread.
+Where a peer leaves a choice open, it is the best on our own; ours is by its defaults.
 """
 
-import argparse
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +13,16 @@ import torch
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.serving.log import load_logged_bundle
-from latentlaw.tracking.recording.runs import configure_tracking
 
 from tests.benchmarks.crossing import VARIANTS, Crossing
 from tests.benchmarks.picking import SIZE_A, Comparison, ours, read_maps, timed
+from tests.results.records import Row
 
 LEARNT = next(variant for variant in VARIANTS if "less noise" in variant.name)
 
 
-def main(out: Path, data: Path) -> None:
-    """Print a table of methods."""
-    out.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{out.resolve()}/mlflow.db")
-    configure_tracking()
+def measure(data: Path, out: Path) -> Iterator[Row]:
+    """Yield rows of each method, given the folders of real inputs and for what is made."""
     torch.set_num_threads(1)
     crossing = Crossing(data, out, SIZE_A)
     foreign = crossing.cut_foreign("dark")
@@ -40,21 +36,13 @@ def main(out: Path, data: Path) -> None:
         truth[name] = table[table["tomogram"] == name]
     seen, other = stores
     methods = Comparison(stores, truth, seen, other)
-    print(methods.head())
     picks, seconds = timed(
         lambda name: ours(bundle, stores[name], contrasts[name]), {n: n for n in stores}
     )
-    methods.tell("ours", picks, seconds, cut=False)
+    yield from methods.rows("ours", picks, seconds, cut=False)
     volumes = {
         name: store.read((slice(None),) * 3).astype(np.float32)
         * (-1 if contrasts[name] == "dark" else 1)
         for name, store in stores.items()
     }
-    methods.tell_peers(volumes, read_maps(own.parent / "simulated" / "templates"))
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
-    main(**vars(parser.parse_args()))
+    yield from methods.of_peers(volumes, read_maps(own.parent / "simulated" / "templates"))

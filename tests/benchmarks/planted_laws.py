@@ -1,6 +1,6 @@
 """Whether the search for equations finds a planted law: 8 latents, 2 or 3 of them in the law.
 
-`python -m tests.benchmarks.planted_laws [SEEDS [LAW …]]` plants each law in `N(0, 1)` latents of
+`python -m tests.results planted_laws` plants each law in `N(0, 1)` latents of
 1,000 particles (600 to train, 200 to validate) and searches for 10 s with one thread:
 
 * logits: the law's log-odds with noise of 5 % of their standard deviation are the teacher's, and
@@ -19,6 +19,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,11 @@ from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
 from latentlaw.discovery.search.engines.operon import OperonEngine
 from latentlaw.discovery.search.equation_search import EquationSearch
 
+from tests.results.records import Row
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 NAMES = tuple(f"z{i}" for i in range(8))
@@ -110,20 +115,20 @@ def _unit_scale(law: sympy.Expr) -> sympy.Expr:
     return sympy.expand(law / sympy.Float(log_odds(law, z).std() or 1.0))
 
 
-def main(seeds: int = 10, *names: str) -> None:
-    """Print how often each law is found."""
-    print("| law | kind | chosen | on the front | seconds, most | cut | nodes | chosen instead |")
-    print("|---|---|---|---|---|---|---|---|")
-    for planted in (law for law in LAWS if law.name in names or not names):
+def measure(seeds: int = 10) -> Iterator[Row]:
+    """Yield how often each law is found, with a column a number."""
+    for planted in LAWS:
         for kind in ("logits", "labels"):
-            row = _row(planted, kind, seeds)
-            print(row, flush=True)
+            for column, value in _searched(planted, kind, seeds).items():
+                asked = 0.9 * seeds if column == "chosen" and kind == "logits" else None
+                law = f"{planted.name}: `{planted.text}`, from {kind}"
+                yield Row(law, value, column=column, at_least=asked, table=f"of {seeds} searches")
 
 
-def _row(planted: Planted, kind: str, seeds: int) -> str:
-    law, hits, near, cut, times, sizes, missed = planted.law, 0, 0, 0, [], [], []
+def _searched(planted: Planted, kind: str, seeds: int) -> dict[str, float]:
+    hits, near, cut, times, sizes = 0, 0, 0, [], []
     for seed in range(seeds):
-        data = plant(law, seed)
+        data = plant(planted.law, seed)
         scaling, _ = check_latents(data)
         search = EquationSearch(
             data,
@@ -136,23 +141,18 @@ def _row(planted: Planted, kind: str, seeds: int) -> str:
             operators=planted.operators,
         )
         started = time.monotonic()
-        found = search.find(NoisyLaw(law, seed), BUDGET_S, lambda _step, _share: None)
+        found = search.find(NoisyLaw(planted.law, seed), BUDGET_S, lambda _step, _share: None)
         times.append(time.monotonic() - started)
         cut += found.time_limited
         chosen = found.chosen.heads[0]
-        print(f"{seed}: {to_text(chosen)}", file=sys.stderr, flush=True)
+        print(f"{planted.name}, {kind}, {seed}: {to_text(chosen)}", file=sys.stderr, flush=True)
         sizes.append(complexity(chosen))
-        near += any(is_found(m.heads[0], law, kind) for m in found.models)
-        if is_found(chosen, law, kind):
-            hits += 1
-        else:
-            missed.append(to_text(chosen))
-    others = "; ".join(f"`{text}`" for text in missed[:2])
-    return (
-        f"| {planted.name}: `{planted.text}` | {kind} | {hits} of {seeds} | {near} | "
-        f"{max(times):.1f} | {cut} | {np.median(sizes):g} | {others} |"
-    )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10, *sys.argv[2:])
+        near += any(is_found(m.heads[0], planted.law, kind) for m in found.models)
+        hits += is_found(chosen, planted.law, kind)
+    return {
+        "chosen": hits,
+        "on the frontier": near,
+        "cut by the clock": cut,
+        "nodes, median": median(sizes),
+        "seconds, most": max(times),
+    }

@@ -133,8 +133,10 @@ def train(
     return model
 
 
-def errors_deg(model: AutoEncoder, posed: Posed, names: str | tuple[str, ...]) -> None:
-    """Print the median error by class and over all, of the searched pose and of the guess."""
+def errors_deg(
+    model: AutoEncoder, posed: Posed, names: str | tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """Return the median error, over `all` and by class, of the searched pose and of the guess."""
     model.eval()
     searched, guessed = [], []
     with torch.inference_mode():
@@ -143,15 +145,17 @@ def errors_deg(model: AutoEncoder, posed: Posed, names: str | tuple[str, ...]) -
             searched.append(model.infer(images).pose)
             guessed.append(model.encode(images).pose)
     labels = np.array(list(names))[posed.labels]
+    medians = {}
     for kind, poses in (("searched", searched), ("encoder's guess", guessed)):
         errors = pose_errors_by_class(torch.cat(poses).double().numpy(), posed.poses, labels)
-        medians = ", ".join(f"{name} {np.median(e):.1f}" for name, e in errors.items())
         overall = np.median(np.concatenate(list(errors.values())))
-        print(f"{kind}: median error {overall:.1f} deg ({medians})", flush=True)
+        by_class = {str(name): float(np.median(each)) for name, each in errors.items()}
+        medians[kind] = {"all": float(overall), **by_class}
+    return medians
 
 
-def main() -> None:
-    """Render, train, measure."""
+def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
+    """Render, train, measure; print and return the median errors in degrees."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=("volumes", "letters"))
     parser.add_argument("--templates", default="../shared/data/templates_10A")
@@ -169,7 +173,7 @@ def main() -> None:
     parser.add_argument("--augmentation", choices=("rotate", "none"), default="rotate")
     parser.add_argument("--blind", action="store_true", help="do not tell the model the wedge")
     parser.add_argument("--no-search", action="store_true", help="one pose, by gradients")
-    p = parser.parse_args()
+    p = parser.parse_args(arguments)
     torch.set_num_threads(1)
     names = VOLUMES if p.kind == "volumes" else LETTERS
     if p.kind == "volumes":
@@ -197,7 +201,11 @@ def main() -> None:
     )
     with guess if p.no_search else nullcontext():
         model = train(train_set, training, p.splats, tilt_range)
-    errors_deg(model, test_set, names)
+    medians = errors_deg(model, test_set, names)
+    for kind, each in medians.items():
+        told = ", ".join(f"{name} {error:.1f}" for name, error in each.items())
+        print(f"{kind}: median error, degrees: {told}", flush=True)
+    return medians
 
 
 if __name__ == "__main__":

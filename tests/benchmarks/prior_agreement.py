@@ -1,12 +1,11 @@
 """How the measures of shape agree on proteins that come both as structures and as maps.
 
-`python -m tests.benchmarks.prior_agreement [FOLDER]` prints rank correlations over pairs of
-proteins, and what turning the templates at random changes. FOLDER holds `structures/` and
-`templates_10A/`; it is `../shared/data` if not given.
+`python -m tests.results prior_agreement` measures rank correlations over pairs of proteins, and
+what turning the templates at random changes.
 """
 
-import sys
 import time
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from latentlaw.priors.shells import DensityMap
 from latentlaw.priors.soap import soap_affinity
 from latentlaw.priors.table import AffinityTable
 from scipy.stats import spearmanr
+
+from tests.results.records import Row
 
 MAP_METHODS: tuple[MapMethod, ...] = ("harmonics", "correlation", "fsc")
 BEYOND_SHREC = ("3j9i", "4v4r_30S")  # in both folders, but not of SHREC's ten proteins here
@@ -78,28 +79,27 @@ def largest_change(folder: Path, method: MapMethod, seed: int) -> float:
     return float(np.abs(after.values - before.values).max())
 
 
-def main(folder: Path) -> None:
-    """Print what was found."""
+def measure(folder: Path) -> Iterator[Row]:
+    """Compare the measures on proteins in `structures/` and `templates_10A/` of a folder."""
     found = tables(folder)
     names = list(found["soap"].class_names)
-    ten = [name for name in names if name not in BEYOND_SHREC]
-    print(f"{len(names)} proteins: {', '.join(names)}")
     for first, second in combinations(found, 2):
-        few = rank_correlation(found[first].select(ten), found[second].select(ten))
-        rho = rank_correlation(found[first], found[second])
-        print(f"Spearman {first:>11} - {second:<11} all {rho:.3f}, SHREC's ten {few:.3f}")
-    for method, table in found.items():
-        near, far, other = table.select(["1s3x", "3gl1", "4v4r_30S"]).values[
-            *np.triu_indices(3, 1)
-        ]
-        print(f"{method}: 1s3x-3gl1 {near:.3f}, to 4v4r_30S {far:.3f} and {other:.3f}")
+        for column, few in ((f"all {len(names)}", ()), ("SHREC's ten", BEYOND_SHREC)):
+            kept = [name for name in names if name not in few]
+            rho = rank_correlation(found[first].select(kept), found[second].select(kept))
+            pairs = len(kept) * (len(kept) - 1) // 2
+            yield Row(f"{first}, {second}", rho, column=f"{column}: {pairs} pairs",
+                      table="Spearman over pairs of proteins")  # fmt: skip
+    relatives = ["1s3x", "3gl1", "4v4r_30S"]
+    for method, each in found.items():
+        values = each.select(relatives).values
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            pair = f"{relatives[i]}, {relatives[j]}"
+            yield Row(pair, float(values[i, j]), column=method, table="affinity of")
     for method in MAP_METHODS:
         start = time.perf_counter()
         change = largest_change(folder, method, seed=1)
-        print(f"{method}: turned at random, changes by {change:.4f} at most")
-        print(f"  {(time.perf_counter() - start) / 2:.1f} s a table of {len(names)}")
-
-
-if __name__ == "__main__":
-    shared = Path(__file__).parents[3] / "shared" / "data"
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else shared)
+        seconds = (time.perf_counter() - start) / 2
+        largest = "largest change when all are turned at random"
+        yield Row(largest, change, column=method, table="maps", at_most=0.01)
+        yield Row(f"time of a table of {len(names)}", seconds, "s", column=method, table="maps")

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.results.records import Row
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -34,9 +36,13 @@ class Ratio:
         return self.ours / self.theirs
 
     @property
-    def met(self) -> bool:
-        """Whether the bar is met."""
-        return self.ours <= self.bar if self.at_most else self.ratio >= self.bar
+    def row(self) -> Row:
+        """The row of a record: the ratio, or with `at_most` ours, held to the bar."""
+        peer = f"{self.peer}: {self.theirs:.4g} {self.unit}"
+        if self.at_most:
+            return Row(self.name, self.ours, self.unit, at_most=self.bar, beside=peer)
+        both = f"{self.ours:.4g} {self.unit}; {peer}"
+        return Row(self.name, self.ratio, "x", at_least=self.bar, beside=both)
 
 
 def interleaved_seconds(*jobs: Callable[[], object], rounds: int = 3) -> list[float]:

@@ -1,63 +1,65 @@
 """Sparse networks by RigL against magnitude pruning, on the latents of a trained model.
 
-`python -m tests.benchmarks.sparse_methods --model RUN --data STACK --task G1+S+G2,Prophase` prints
-balanced accuracy, mean and standard deviation over seeds, for each method and budget of weights. A
-seed takes a fifth of the training particles for early stopping and scores on the validation
-particles; test particles are not looked at. `--task` may be repeated: classes after commas, what
-they are merged from after plus signs. One thread; a minute or two a task.
+`python -m tests.results sparse_methods` measures balanced accuracy over seeds, for each method and
+budget of weights. A seed takes a fifth of the training particles for early stopping and scores on
+the validation particles; test particles are not looked at.
 """
 
-import argparse
-import time
+from collections.abc import Iterator
 
 import numpy as np
 from latentlaw.data.particles.splits import TRAIN, VAL
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
-from latentlaw.discovery.networks.sparse import BUDGETS, METHODS, fit_sparse
+from latentlaw.discovery.networks.sparse import BUDGETS, METHODS, SparseMethod, fit_sparse
 from latentlaw.discovery.scores import balanced_accuracy
 from latentlaw.evaluation.embed import embed
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.reading.splits import load_split
-from latentlaw.tracking.recording.runs import configure_tracking
+
+from tests.results.records import Row, over_seeds
+
+SEEDS = 5
+#: Classes after commas, what they are merged from after plus signs.
+TASKS = {
+    "interphase, prophase": "G1+S+G2,Prophase",
+    "G2, prophase": "G2,Prophase",
+    "interphase, prophase, late mitosis": "G1+S+G2,Prophase,Metaphase+Anaphase+Telophase",
+    "seven phases": "G1,S,G2,Prophase,Metaphase,Anaphase,Telophase",
+}
 
 
-def main() -> None:
-    """Print a row for each task and method."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--task", action="append", required=True)
-    parser.add_argument("--seeds", type=int, default=5)
-    arguments = parser.parse_args()
-    configure_tracking()
-    stack = open_stack(arguments.data)
-    latents = embed(load_logged_bundle(arguments.model).model, stack.images).mu
-    split = load_split(arguments.model, stack)
+def measure(model: str, data: str) -> Iterator[Row]:
+    """Yield a row a task, method and budget, on the latents of a run's model of a stack."""
+    stack = open_stack(data)
+    latents = embed(load_logged_bundle(model).model, stack.images).mu
+    split = load_split(model, stack)
     labels = stack.table["label"].fillna("").to_numpy(dtype=str)
-    print(f"budgets {BUDGETS}: balanced accuracy, standard deviation; weights and biases")
-    for text in arguments.task:
+    for task, text in TASKS.items():
         place = {name: k for k, merged in enumerate(text.split(",")) for name in merged.split("+")}
         classes = np.array([place.get(label, -1) for label in labels])
         for method in METHODS:
-            started = time.monotonic()
-            rows = []
-            for seed in range(arguments.seeds):
-                data = nested(latents, classes, split, text.split(","), seed)
-                models = fit_sparse(data, check_latents(data)[0], method=method, seed=seed)
-                scores = [
-                    balanced_accuracy(
-                        model.network.logits(data.test.latents).argmax(1), data.test.labels
-                    )
-                    for model in models
+            scores = np.array(
+                [
+                    _scores(nested(latents, classes, split, text.split(","), seed), method, seed)
+                    for seed in range(SEEDS)
                 ]
-                rows.append([scores, [model.complexity for model in models]])
-            scored, sizes = np.array(rows).transpose(1, 0, 2)
-            print(
-                f"{text:40} {method:10} {scored.mean(0).round(3)} {scored.std(0).round(3)} "
-                f"{sizes.mean(0).round()} {(time.monotonic() - started) / len(rows):.1f} s a seed",
-                flush=True,
             )
+            for budget, of_seeds in zip(BUDGETS, scores.T, strict=True):
+                yield over_seeds(
+                    f"{task}, {method}",
+                    of_seeds.tolist(),
+                    column=f"{budget} weights",
+                    table="balanced accuracy",
+                )
+
+
+def _scores(data: LatentData, method: SparseMethod, seed: int) -> list[float]:
+    models = fit_sparse(data, check_latents(data)[0], method=method, seed=seed)
+    return [
+        balanced_accuracy(model.network.logits(data.test.latents).argmax(1), data.test.labels)
+        for model in models
+    ]
 
 
 def nested(
@@ -74,7 +76,3 @@ def nested(
     return LatentData(
         train, val, test, tuple(names), tuple(f"z{i}" for i in range(latents.shape[1]))
     )
-
-
-if __name__ == "__main__":
-    main()
