@@ -19,7 +19,7 @@ from latentlaw.discovery.networks.sparse import SparseMethod
 from latentlaw.discovery.robustness.attacks import Logits
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes
 from latentlaw.discovery.search.engines.engine import SearchSpec
-from latentlaw.discovery.search.engines.selection import EngineName
+from latentlaw.discovery.search.engines.selection import EngineName, select_engine
 from latentlaw.errors import DataError
 from latentlaw.evaluation.embed import Embedding, embed
 from latentlaw.evaluation.figures import traversal_strip
@@ -185,6 +185,8 @@ def run(parameters: Discover) -> str:
 
 def discovered(p: Discover) -> Discovered:
     """Discover, log the model of equations, and return what was found."""
+    select_engine(p.engine)  # what cannot be searched is said before networks are trained
+    SearchSpec(operators=p.operators)
     with stage_run("discover", p.model_dump()) as active:
         threads = use_threads()
         bundle, stack = load_logged_bundle(p.model), open_stack(p.data)

@@ -24,6 +24,7 @@ from pipelines.cli.parameters import P, parse, usage
 _PLAIN_SECONDS = 5.0
 #: A disk, quota or limit is full.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = None) -> NoReturn:
@@ -49,13 +50,14 @@ def command(entry: type[P], run: Callable[[P], Any], argv: list[str] | None = No
         say(f"error: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno in _FULL:
+            remedy = "make room, then run the same command again: what is whole is kept"
+        elif error.errno in _FORBIDDEN:
+            remedy = "name another place, or have its owner let you in"
+        else:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        say(
-            f"error: {where}{error.strerror}; make room, then run the same command again: what is "
-            "whole is kept"
-        )
+        say(f"error: {where}{error.strerror}; {remedy}")
         sys.exit(LatentlawError.exit_code)
     except KeyboardInterrupt as stopped:
         number = stopped.args[0] if stopped.args else signal.SIGINT

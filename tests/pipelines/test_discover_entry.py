@@ -111,3 +111,22 @@ def test_latents_that_are_not_finite_are_named_before_a_black_box_is_trained(
     assert "latents: found NaN" in said
     assert "(in z1)" in said
     assert "train cnn" not in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"engine": "pysr"}, "engine: pysr cannot run here"),
+        ({"operators": "add,sine"}, "operators: found 'sine' (did you mean 'sin'?)"),
+    ],
+)
+def test_what_cannot_be_searched_is_said_before_anything_is_read(
+    entry: Entry,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, str],
+    said: str,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")  # nor a Julia
+    assert entry("discover", model="absent", data="absent", **asked) == 2
+    assert said in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end a command in one line, with its run closed; it can be run again."""
 
+import errno
 import logging
 import os
 import signal
@@ -61,3 +62,16 @@ def test_nothing_is_told_to_the_makers_of_what_is_imported(tmp_path: Path) -> No
         timeout=60,
     )
     assert not list(tmp_path.rglob("*"))
+
+
+def test_a_place_that_is_somebody_elses_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def run(_: Entry) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "theirs/tomograms")
+
+    with pytest.raises(SystemExit) as ended:
+        command(Entry, run, [])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "latentlaw: error: theirs/tomograms: Permission denied; name another place, or have its "
+        "owner let you in\n"
+    )

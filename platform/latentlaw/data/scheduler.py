@@ -151,7 +151,7 @@ def cluster_client(address: str) -> Iterator[Any]:
     except (OSError, TimeoutError, ValueError) as error:
         raise ConfigError(
             f"scheduler: no Dask scheduler answers at {address} ({error}); "
-            "start one, or use scheduler=local"
+            "start one, or leave `scheduler` out"
         ) from error
     with client:
         yield client

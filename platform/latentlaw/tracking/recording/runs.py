@@ -39,7 +39,7 @@ from latentlaw.tracking.names import (
 from latentlaw.tracking.recording.processes import this_process
 from latentlaw.tracking.recording.spool import send_left
 from latentlaw.tracking.say import say
-from latentlaw.tracking.scrub import scrub, scrub_all
+from latentlaw.tracking.scrub import scrub, scrub_all, without_secrets
 from latentlaw.tracking.store.experiments import choose_experiment
 from latentlaw.tracking.store.failures import tracking_errors
 from latentlaw.tracking.store.limits import encode_value, fitting_key, fitting_params
@@ -261,7 +261,11 @@ def source_run(model: str) -> str:
         run_id = model.removeprefix("runs:/").split("/")[0]
         return str(MlflowClient().get_run(run_id).info.run_id)
     except MlflowException as error:
-        raise RegistryError(f"{model}: found no such model or run ({error.message})") from error
+        store = without_secrets(mlflow.get_tracking_uri())
+        raise RegistryError(
+            f"{model}: found no such model or run in {store} ({error.message}); give the id of a "
+            "run that the dashboard shows, or set MLFLOW_TRACKING_URI to where it is"
+        ) from error
 
 
 def _log_params(params: Mapping[str, str], known: Mapping[str, str]) -> None:
