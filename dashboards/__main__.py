@@ -13,14 +13,14 @@ from latentlaw.errors import LatentlawError
 from latentlaw.tracking.reading.queries import list_experiments
 from streamlit.web import cli
 
-from dashboards.app import PAGES
-from dashboards.reading.store import tracking_uri
-
 
 def main() -> None:
     """Import what pages need, then serve until interrupted."""
-    # Caches are made before there is a server, and it takes them over.
+    # Caches are made before there is a server, and are none the worse for it.
     logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
+    from dashboards.app import PAGES
+    from dashboards.reading.store import tracking_uri
+
     for file, *_ in PAGES:
         import_module(f"dashboards.{file.removesuffix('.py').replace('/', '.')}")
     try:

@@ -165,7 +165,9 @@ def _move_to(tree: Path) -> None:
     os.chdir(tree)
     own = [str(tree / "platform"), str(tree)]
     os.environ["PYTHONPATH"] = os.pathsep.join(own)
-    sys.path[:] = own + [each for each in sys.path if not Path(each or ".").is_relative_to(ROOT)]
+    places = [Path(each or ".") for each in sys.path]
+    libraries = [p for p in places if p.is_relative_to(sys.prefix) or not p.is_relative_to(ROOT)]
+    sys.path[:] = own + [str(place) for place in libraries]
     importlib.invalidate_caches()
     for name in [each for each in sys.modules if each.partition(".")[0] in _OURS]:
         del sys.modules[name]
