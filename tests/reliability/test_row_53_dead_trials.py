@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 TRIALS = 6
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, seconds: float = 0.5) -> subprocess.Popen[bytes]:
     order: dict[str, Any] = {
         "folder": str(folder),
         "trials": TRIALS,
         "beat_s": 2,
-        "values": {"act": "sleep", "seconds": 0.5},
+        "values": {"act": "sleep", "seconds": seconds},
     }
     return subprocess.Popen(
         [sys.executable, "-m", "tests.tuning.fake_studies", json.dumps(order)],
@@ -54,15 +55,10 @@ def test_row_53_killed_study(tmp_path: Path) -> None:
         time.sleep(0.01)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    (*_, last) = begun(tmp_path)
     study = optuna.load_study(study_name="fake", storage=f"sqlite:///{tmp_path}/optuna.db")
     before = study.get_trials(states=(TrialState.COMPLETE,))
     (dead,) = study.get_trials(states=(TrialState.RUNNING,))
     assert len(before) == 2
-    end = time.monotonic() + 10
-    while psutil.pid_exists(last):
-        assert time.monotonic() < end, "a trial outlived its study"
-        time.sleep(0.05)
 
     assert start(tmp_path).wait(200) == 0
     after = study.get_trials()
@@ -86,6 +82,26 @@ def test_row_53_killed_study(tmp_path: Path) -> None:
         died = number == dead.number
         assert run.info.status == ("KILLED" if died else "FINISHED")
         assert run.data.tags[TAG_TRIAL_STATE] == ("dead" if died else "complete")
+
+
+def test_row_53_a_trial_ends_with_its_study(tmp_path: Path) -> None:
+    child = start(tmp_path, seconds=100)
+    try:
+        while not begun(tmp_path):
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.kill()  # the trial, in a session of its own, is not told
+        (trial,) = begun(tmp_path)
+        end = time.monotonic() + 20
+        while psutil.pid_exists(trial):
+            assert time.monotonic() < end, "a trial outlived its study"
+            time.sleep(0.05)
+    finally:
+        child.kill()
+        child.wait()
+        for left in begun(tmp_path):
+            with suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
