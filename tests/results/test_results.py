@@ -121,6 +121,7 @@ def test_a_row_a_measure_where_there_are_columns(folder: Path) -> None:
     assert "| error | 2 (1, 3); asked <= 1.5, **not met** | 4 |" in text
     assert "| size |  | 7 |" in text
     assert "Entered by hand, measured 2026-11-26" in text
+    assert "Still entered by hand, 1 of 1 parts: one." in text
 
 
 def test_what_fails_or_lacks_its_data_keeps_its_record(
