@@ -1,7 +1,7 @@
 """Make the page of results of its template and the records: gaps first, sources with numbers.
 
 In the template a line `<!-- NAME -->` stands for the record NAME, and `<!-- gaps -->` for every
-row of every record that is not what was asked.
+row that is not what was asked, and the records that no measurement made.
 """
 
 import re
@@ -37,15 +37,17 @@ def marked(template: str) -> dict[str, str]:
 
 
 def gaps(template: str) -> str:
-    """Write every row that is not what was asked."""
+    """Write every row that is not what was asked, and what is older than its measurement."""
+    found = {name: read(name) for name in marked(template)}
     missed = [
         [f"[{heading}](#{anchor(heading)})", _named(row), _got(row), _bounds(row)]
-        for name, heading in marked(template).items()
-        if (record := read(name))
-        for row in record.rows
+        for record, heading in zip(found.values(), marked(template).values(), strict=True)
+        for row in (record.rows if record else ())
         if not row.met
     ]
-    return table(["in", "what", "got", "asked"], missed)
+    old = [name for name, record in found.items() if record is None or record.by_hand]
+    told = f"\nStill entered by hand, {len(old)} of {len(found)} parts: {', '.join(old)}.\n"
+    return table(["in", "what", "got", "asked"], missed) + (told if old else "")
 
 
 def anchor(heading: str) -> str:
