@@ -13,7 +13,6 @@ from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import ConfigError
 from latentlaw.evaluation.scores.classification import classification_scores
 from latentlaw.models.classifier import Classifier
-from latentlaw.tracking import markdown
 from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run, tag_run
 from latentlaw.tracking.say import say
 from latentlaw.training.batches import held_out_batches
@@ -28,6 +27,7 @@ from pipelines.cli.command import command, use_threads
 from pipelines.cli.parameters import Entry, build
 from pipelines.evaluate import Evaluate, Evaluated, evaluated
 from pipelines.figures.affinity import prior_heatmaps
+from pipelines.figures.tables import as_markdown
 from pipelines.presets import PRESETS, Order, Preset, Size
 from pipelines.training.choices import check_box, model_config, train_config
 from pipelines.training.parameters import Names, Train
@@ -132,12 +132,6 @@ def summarise(every: pd.DataFrame) -> pd.DataFrame:
         for name in mean
     }
     return pd.DataFrame(cells, index=mean.index)
-
-
-def as_markdown(table: pd.DataFrame, rows: str = "measure") -> str:
-    """Write the columns of a table of text as the rows of one in Markdown, called `rows`."""
-    head = [rows, *map(str, table.index)]
-    return markdown.table(head, ([str(name), *table[name].tolist()] for name in table))
 
 
 def _setting(p: Compare) -> Preset:

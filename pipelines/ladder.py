@@ -26,12 +26,12 @@ from latentlaw.tracking.recording.runs import (
 from latentlaw.tracking.say import say
 from pydantic import Field
 
-from pipelines import discover as discovery
-from pipelines import train
+from pipelines import discover, train
 from pipelines.cli.command import command, quiet
 from pipelines.cli.parameters import Entry
-from pipelines.compare import as_markdown
-from pipelines.discover import BLACK_BOX, EQUATION, Discover
+from pipelines.discover import BLACK_BOX, EQUATION
+from pipelines.discovery.parameters import Discover
+from pipelines.figures.tables import as_markdown
 from pipelines.training.parameters import Train
 
 SCORES = ("balanced_accuracy", "accuracy", "macro_f1")
@@ -162,7 +162,7 @@ def climb(job: Fold) -> list[dict[str, Any]]:
             )
         )
         for task in tasks_of(p):
-            found = discovery.discovered(
+            found = discover.discovered(
                 Discover(
                     model=trained,
                     data=p.data,

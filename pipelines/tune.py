@@ -40,7 +40,7 @@ from pydantic import Field
 from pipelines import discover, evaluate, train
 from pipelines.cli.command import command, say_metrics
 from pipelines.cli.parameters import Entry, build
-from pipelines.discover import Discover
+from pipelines.discovery.parameters import Discover
 from pipelines.evaluate import Evaluate
 from pipelines.training.parameters import Train, check
 from pipelines.tuning.search_space import load_space

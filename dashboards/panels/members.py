@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dashboards.charts.colouring import as_category
 from dashboards.panels.controls import download, download_csv
+from dashboards.panels.pictures import show_slices
 from dashboards.reading import stacks
 from dashboards.wording.escaping import for_markdown
 from dashboards.wording.labels import run_label
@@ -147,7 +148,7 @@ def show_particle(run: pd.Series, table: pd.DataFrame, row: int, title: str) -> 
     else:
         found = stacks.rows_of(stack, table["particle_id"].iloc[[row]])
         if len(found):
-            stacks.show_slices(stack, int(found[0]))
+            show_slices(stack, int(found[0]))
     st.caption(_said(particle))
     st.caption(for_markdown(run_label(run), 80))
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from dashboards.reading import store
 
 MOST_SHOWN = 40
-_SLICE = 110  # pixels on the page
 _MOST_BYTES = 64 * 2**20  # read for one mean
 _DIGEST_SHOWN = 12
 
@@ -82,13 +81,13 @@ def rows_of(stack: ParticleStack, ids: pd.Series) -> NDArray[np.intp]:
 
 @st.cache_data(max_entries=512, ttl=600, show_spinner=False)
 def slices_of(_stack: ParticleStack, digest: str, row: int) -> dict[str, Image]:
-    """Show the central slices of a particle, by plane."""
+    """Return the central slices of a particle, by plane."""
     return orthogonal_planes(_stack.read(np.array([row]))[0])
 
 
 @st.cache_data(max_entries=16, ttl=600, show_spinner=False)
 def gallery_of(_stack: ParticleStack, digest: str, rows: tuple[int, ...], columns: int) -> Image:
-    """Show the central slices of particles side by side."""
+    """Return the central slices of particles side by side."""
     return gallery(_stack.read(np.array(rows)), columns=columns)
 
 
@@ -99,13 +98,6 @@ def mean_of(_stack: ParticleStack, digest: str, rows: tuple[int, ...]) -> NDArra
     for start in range(0, len(rows), 32):
         total += _stack.read(np.array(rows[start : start + 32])).sum(axis=0, dtype=np.float64)
     return np.asarray(total / len(rows), np.float32)
-
-
-def show_slices(stack: ParticleStack, row: int) -> None:
-    """Show the central slices of a particle side by side, or below each other where narrow."""
-    with st.container(horizontal=True, gap="small"):
-        for plane, picture in slices_of(stack, stack.digest, row).items():
-            st.image(picture, caption=plane, width=_SLICE, output_format="PNG")
 
 
 def spread(rows: NDArray[np.intp], most: int) -> tuple[int, ...]:

@@ -14,9 +14,9 @@ from dashboards.charts.config import chart_config
 from dashboards.charts.palette import SYMBOLS
 from dashboards.charts.slices import ortho_chart
 from dashboards.panels.controls import slider
+from dashboards.panels.pictures import show_slices
 from dashboards.panels.plot_events import pointed
 from dashboards.panels.volume_source import Shown, ask_for_volume, known_sources
-from dashboards.reading import stacks
 from dashboards.wording.escaping import for_markdown, shorten
 
 _CHART, _GOTO = "slices", "particles-goto"
@@ -135,7 +135,7 @@ def _clicked(shown: Shown, scheme: Scheme, reach: float) -> None:
         return
     pick = picks[picks.index == clicked.row].iloc[0]
     st.markdown(f"**{for_markdown(pick['particle_id'])}**")
-    stacks.show_slices(stack, int(clicked.row))
+    show_slices(stack, int(clicked.row))
     if st.button("Slices through it", icon=":material/center_focus_strong:"):
         st.session_state[_GOTO] = {name: float(pick[name]) for name in "zyx"}
         st.rerun()

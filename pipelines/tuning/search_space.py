@@ -8,7 +8,7 @@ from latentlaw.tuning.space import Space, parse_space
 
 from pipelines.cli.config import read_config
 from pipelines.cli.parameters import build
-from pipelines.discover import Discover
+from pipelines.discovery.parameters import Discover
 from pipelines.training.keeping import Keeping
 from pipelines.training.parameters import Train, check
 from pipelines.tuning.trial import OF_DISCOVER

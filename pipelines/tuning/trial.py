@@ -21,7 +21,8 @@ from latentlaw.tuning.server import Report, Request, serve
 
 from pipelines.cli.command import quiet, use_threads
 from pipelines.cli.parameters import build
-from pipelines.discover import Discover, latent_data
+from pipelines.discovery.latents import latent_data
+from pipelines.discovery.parameters import Discover
 from pipelines.training.fitting import Setup, log_set_up, set_up, train_bundle, trained_head
 from pipelines.training.parameters import Train, check
 

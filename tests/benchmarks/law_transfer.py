@@ -30,7 +30,8 @@ from torch.nn.functional import interpolate
 
 from pipelines import discover as discovery
 from pipelines import train as training
-from pipelines.steps.black_box import train_black_box
+from pipelines.discovery.latents import told_apart
+from pipelines.discovery.rungs import train_black_box
 from tests.results.records import Row, over_seeds
 
 INTERPHASE = "Interphase"
@@ -127,7 +128,7 @@ def logits(
     mu = embed(bundle.model, images[:, None]).mu
     model = found.discovery.model
     result = {"equation": _odds(model.logits(mu), model.class_names.index(name))}
-    data, _, _ = discovery.told_apart(told, load_logged_bundle(trained), open_stack(stack))
+    data, _, _ = told_apart(told, load_logged_bundle(trained), open_stack(stack))
     assert {TRAIN, VAL} <= set(data.split)
     for kind in ("cnn", "resnet"):
         black_box = train_black_box(kind, data, bundle.model, epochs=told.epochs, seed=told.seed)

@@ -12,7 +12,7 @@ from latentlaw.errors import ConfigError
 from pipelines.cli.mlproject import ENTRIES, entry_class, mlproject
 from pipelines.cli.parameters import parse, text_of, usage, words_of
 from pipelines.cli.reference import reference
-from pipelines.discover import Discover
+from pipelines.discovery.parameters import Discover
 from pipelines.simulate import Simulate
 from pipelines.training.parameters import Train
 

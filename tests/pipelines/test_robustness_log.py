@@ -12,7 +12,7 @@ from latentlaw.tracking.recording.runs import load_json, stage_run
 from mlflow.tracking import MlflowClient
 
 from pipelines.cli.command import ProgressBar
-from pipelines.steps.robustness import attacked_rows, log_robustness
+from pipelines.discovery.robustness import attacked_rows, log_robustness
 
 BOX = 24
 

@@ -1,14 +1,23 @@
-"""The black boxes that laws are held to: networks on pixels, trained and scored on one split."""
+"""Rungs beside the laws: networks on pixels, models of plain features, and all as functions."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 import torch
 from latentlaw.data.particles.splits import TEST, TRAIN, VAL
 from latentlaw.data.progress import Progress, silent
-from latentlaw.discovery.frontier import Rung, score_rung
+from latentlaw.discovery.baselines.features import feature_data
+from latentlaw.discovery.discover import Discovery
+from latentlaw.discovery.frontier import Rung, model_rung, score_rung
+from latentlaw.discovery.latents import LatentData, check_latents
+from latentlaw.discovery.networks.dense import fit_logistic
+from latentlaw.discovery.robustness.attacks import Logits
 from latentlaw.discovery.scores import balanced_accuracy
+from latentlaw.errors import DataError
 from latentlaw.models.vae import AutoEncoder
+from latentlaw.tracking.say import say
 from latentlaw.training.augmentation import Augmentation
 from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import (
@@ -96,3 +105,36 @@ def same_images(model: AutoEncoder) -> Augmentation:
         return "flip" if alignment == "rotate-flip" else "none"
     cells = model.config.family == "tc-vae" and model.config.dims == len("yx")
     return "rotate-flip" if cells else "rotate"
+
+
+def feature_rungs(
+    data: PreparedData, latents: LatentData, features: pd.DataFrame, seed: int
+) -> list[Rung]:
+    """Score logistic regression on plain image features; none where no image has an object."""
+    tables = [features.iloc[data.known_rows(name)] for name in (TRAIN, VAL, TEST)]
+    try:
+        measured = feature_data(latents, tables)
+        scaling, _ = check_latents(measured)
+    except DataError as error:
+        say(f"discover: no model of image features ({error})")
+        return []
+    model = fit_logistic(measured, scaling, seed=seed)
+    return [model_rung(measured, model, "features", "logistic regression on image features")]
+
+
+def rungs_by_family(
+    model: AutoEncoder, boxes: Mapping[str, BlackBox], found: Discovery
+) -> dict[str, Logits]:
+    """Return each family as one function of normalised images to logits."""
+    heads: dict[str, Logits] = {"dense": found.dense.torch_logits}
+    if found.sparse:
+        heads["sparse"] = found.sparse[-1].network.torch_logits
+    heads["equation"] = found.model.torch_logits
+    model.eval()
+    pixels: dict[str, Logits] = {kind: box.eval() for kind, box in boxes.items()}
+    return pixels | {family: on_images(model, head) for family, head in heads.items()}
+
+
+def on_images(model: AutoEncoder, head: Logits) -> Logits:
+    """Return a function of latents as one of normalised images."""
+    return lambda images: head(model.encode(images).mu)

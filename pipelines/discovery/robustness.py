@@ -1,18 +1,26 @@
 """What `discover` says of robustness: attacks, natural shifts, and what they change."""
 
+import math
 from collections.abc import Mapping
 
 import mlflow
 import numpy as np
+from latentlaw.data.particles.splits import TEST
 from latentlaw.discovery.robustness.attacks import Logits
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes, RungProbe, probe_rungs
-from latentlaw.evaluation.meanings.shifts import EQUAL_INTENSITY
+from latentlaw.evaluation.meanings.shifts import EQUAL_INTENSITY, Shift
+from latentlaw.models.vae import AutoEncoder
 from latentlaw.tracking.names import PERTURBATIONS, ROBUSTNESS
-from latentlaw.tracking.recording.runs import log_json, log_metrics
+from latentlaw.tracking.recording.runs import (
+    log_json,
+    log_metrics,
+)
 from latentlaw.tracking.say import say
+from latentlaw.training.prepare import PreparedData
 from numpy.typing import NDArray
 
 from pipelines.cli.command import ProgressBar
+from pipelines.discovery.parameters import Discover
 from pipelines.figures.perturbations import perturbation_figure
 
 #: Voxels that are attacked unless told: 200 images of 40 x 40, but `_FEWEST` particles at least.
@@ -63,3 +71,20 @@ def say_what_leans_on_intensity(found: list[RungProbe]) -> None:
             f"discover: {family} leans most on total intensity: accuracy {before:.3f}, "
             f"{after:.3f} on images scaled to the same"
         )
+
+
+def probe(
+    p: Discover,
+    data: PreparedData,
+    model: AutoEncoder,
+    rungs: dict[str, Logits],
+    progress: ProgressBar,
+) -> None:
+    """Log how robust each family is, on test particles drawn once."""
+    rows = data.known_rows(TEST)
+    voxels = math.prod(model.config.image_shape)
+    rows = rows[attacked_rows(len(rows), voxels, p.seed, p.attacked)]
+    images = ProbeImages(data.images.read(rows), data.indices(rows), model.config.normalisation)
+    shifts = [Shift.parse(text) for text in p.shifts]
+    probes = Probes(p.epsilons, p.epsilons_l2, shifts, p.seed)
+    log_robustness(rungs, images, probes, data.class_names, progress)

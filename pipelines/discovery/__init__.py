@@ -1,0 +1,1 @@
+"""Below the entry discover: its parameters, the data told apart, rungs, robustness."""
