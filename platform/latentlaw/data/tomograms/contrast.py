@@ -10,5 +10,5 @@ Real = TypeVar("Real", bound=np.floating[Any])
 
 
 def bright(voxels: NDArray[Real], contrast: Contrast) -> NDArray[Real]:
-    """Return voxels of a tomogram with protein bright: where it is dark, of the other sign."""
+    """Return voxels of any shape with protein bright: where it is dark, of the other sign."""
     return -voxels if contrast == "dark" else voxels
