@@ -14,7 +14,7 @@ from latentlaw.data.tomograms.ingest import ingest_tomograms
     ("edges", "message"),
     [
         ({"nx": 10**9}, "the header is damaged"),
-        ({"nx": 60000, "ny": 60000}, "in the header, expected edges"),
+        ({"nx": 60000, "ny": 60000}, "header says"),
     ],
 )
 def test_row_08_huge_header(

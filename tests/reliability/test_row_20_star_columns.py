@@ -10,10 +10,13 @@ from latentlaw.errors import DataError
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("loop_\n_rlnTomoName\n_rlnFoo\nt 1\n", "rlnCoordinateX.*found rlnTomoName, rlnFoo"),
+        (
+            "loop_\n_rlnTomoName\n_rlnFoo\nt 1\n",
+            "found columns rlnTomoName, rlnFoo, expected rlnCoordinateX",
+        ),
         (
             "loop_\n_rlnCoordinateX\n_rlnFoo\n1 1\n",
-            "no tomogram name.*found rlnCoordinateX, rlnFoo",
+            "found columns rlnCoordinateX, rlnFoo, expected a tomogram's name",
         ),
         ("loop_\n_rlnTomoName\n_rlnFoo\n", r"found no particles.*'rlnTomoName', 'rlnFoo'"),
         ("_rlnTomoName t\n", "found no particles, blocks"),
