@@ -23,7 +23,7 @@ def test_value_that_is_not_finite(
 def test_latents_that_are_not_finite(scoring_server: ScoringServer) -> None:
     status, content = scoring_server.post({"latents": [[np.nan] * 8]})
     assert status == 422
-    assert content["error"].startswith("latents: NaN")
+    assert content["error"].startswith("latents: found NaN")
 
 
 def test_values_that_overflow_in_the_network(scoring_server: ScoringServer) -> None:
