@@ -79,4 +79,7 @@ def test_what_is_wrong_is_said_in_one_line(
     )
     assert "whose particles are cut out" in refused(coordinates="p.csv")
     assert "found no tomogram store *.ome.zarr" in refused(source=tmp_path)
-    assert "Input should be greater than or equal to 1, found '0'" in refused(batch_size=0)
+    assert (
+        "Input should be greater than or equal to 1 or Input should be 'auto', found '0'"
+        in refused(batch_size=0)
+    )

@@ -26,7 +26,11 @@ from latentlaw.data.particles.writer import new_stack
             {},
             r"found 1 particle of class 'c' \(a 20, b 19, c 1\).*by hold_out=c",
         ),
-        (["a", "a", "b", "b"], {}, r"4 particles \(a 2, b 2\) leave 2 beside test \(a 1, b 1\)"),
+        (
+            ["a", "a", "b", "b"],
+            {},
+            r"4 particles \(a 2, b 2\), of which 2 beside test \(a 1, b 1\)",
+        ),
     ],
 )
 def test_row_30_too_few(
