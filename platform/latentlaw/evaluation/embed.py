@@ -52,7 +52,7 @@ def quick_batch(model: AutoEncoder, device: torch.device) -> int:
     """Return how many images a model works on at once in least time, from 1 to 128.
 
     On a CPU images of 4 MiB together, whatever their size: with 8 MiB each takes twice as long
-    (docs/results.md).
+    (docs/experiments.md).
     """
     if device.type != "cpu":
         return _LARGEST

@@ -98,7 +98,7 @@ def deepest(sizes: tuple[int, ...], *, limit: int = 6, smallest: int = 1) -> int
     """Return how often all sizes halve exactly without falling below `smallest` voxels.
 
     Down to one voxel where they can: what does not change when a particle turns is of the whole
-    box, and a linear layer on several voxels cannot learn it (docs/results.md has the numbers).
+    box, and a linear layer on several voxels cannot learn it (docs/experiments.md).
     """
     depth = 0
     while depth < limit and all(

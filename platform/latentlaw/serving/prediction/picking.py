@@ -1,7 +1,8 @@
 """Picking: particles found in tomograms without coordinates, and answered for.
 
 Windows on a grid are scored by how well the model shows them (`reconstruction_correlation`): the
-latent alone does not tell a particle from noise, which lands among the classes (docs/results.md).
+latent alone does not tell a particle from noise, which lands among the classes
+(docs/experiments.md).
 """
 
 import itertools
