@@ -83,5 +83,5 @@ def test_a_bad_radius_is_refused(epsilon):
 def test_radii_of_nothing_and_attacks_without_steps_are_refused():
     with pytest.raises(ConfigError, match="at least one above 0"):
         changes("linf", [0.0])
-    with pytest.raises(ConfigError, match="steps=0"):
+    with pytest.raises(ConfigError, match="steps: found 0"):
         changes("linf", [0.1], steps=0)

@@ -64,7 +64,7 @@ def test_damaged_chunk_is_found_where_every_chunk_is_read(
     assert doctor()[0] == 0
     code, told = doctor(deep=True)
     assert code == 2
-    assert f"broken  {path}: 1 damaged" in told
+    assert f"broken  {path}: found 1 damaged" in told
 
 
 def test_changed_model_is_found(
@@ -85,7 +85,7 @@ def test_changed_model_is_found(
         client.delete_registered_model("damaged")
     assert code == 2
     assert "broken  models:/damaged@champion:" in told
-    assert "head.json: SHA-256" in told
+    assert "head.json: found SHA-256" in told
 
 
 def test_run_of_a_dead_process_is_left_where_nothing_is_to_be_mended(
@@ -134,7 +134,7 @@ def test_lost_model_and_lost_stack_are_told(
     [
         ("http://127.0.0.1:9", "broken", "no MLflow server answers at http://127.0.0.1:9"),
         ("postgresql://u:secret@127.0.0.1:9/x", "broken", "needs a driver that is not installed"),
-        ("sqlite:///text.db", "broken", "file is not a database; start the tracking server, or"),
+        ("sqlite:///text.db", "broken", "file is not a database); start the tracking server, or"),
         ("sqlite:///absent.db", "lacks", "no sqlite:///absent.db yet; the first run makes it"),
     ],
 )
@@ -163,7 +163,7 @@ def test_database_that_is_locked_or_of_another_mlflow_is_told_with_the_way_out(
         mlflow.set_tracking_uri(uri)
         (finding,) = tracking(uri, mend=True)
         database.rollback()
-    assert "database is locked; another process writes to it" in str(finding)
+    assert "database is locked); another process writes to it" in str(finding)
     with sqlite3.connect(tmp_path / "old.db") as database:
         with sqlite3.connect(tmp_path / "mlflow.db") as source:
             source.backup(database)

@@ -15,8 +15,8 @@ import pytest
     ("content", "message"),
     [
         (b"", "found 0 bytes, expected an MRC header of 1024"),
-        (b"\0" * 1024, "expected MRC2014"),
-        (b"text" * 500, "expected MRC2014"),
+        (b"\0" * 1024, "found b'' where an MRC file has 'MAP ', expected MRC2014"),
+        (b"text" * 500, "found b'text' where an MRC file has 'MAP ', expected MRC2014"),
     ],
 )
 def test_row_02_not_an_mrc(

@@ -37,7 +37,7 @@ def lose_all(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (change, "head.json: SHA-256"),
+        (change, "head.json: found SHA-256"),
         (lose, "weights.safetensors"),
         (lose_all, "not a whole model bundle"),
     ],

@@ -149,7 +149,7 @@ def read_mrc_header(path: str | Path) -> MrcHeader:
     fields = np.frombuffer(raw, HEADER_DTYPE)[0]
     if fields["map"] not in (b"MAP ", b"MAP"):
         raise DataError(
-            f"{path}: found {fields['map']!r} where an MRC file has 'MAP ', expected MRC2014; "
+            f"{path}: found {bytes(fields['map'])!r} where an MRC file has 'MAP ', expected MRC2014; "
             "convert it first"
         )
     order, notes = _byte_order(fields)
