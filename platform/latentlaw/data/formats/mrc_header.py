@@ -149,8 +149,8 @@ def read_mrc_header(path: str | Path) -> MrcHeader:
     fields = np.frombuffer(raw, HEADER_DTYPE)[0]
     if fields["map"] not in (b"MAP ", b"MAP"):
         raise DataError(
-            f"{path}: found {bytes(fields['map'])!r} where an MRC file has 'MAP ', expected MRC2014; "
-            "convert it first"
+            f"{path}: found {bytes(fields['map'])!r} where an MRC file has 'MAP ', expected "
+            "MRC2014; convert it first"
         )
     order, notes = _byte_order(fields)
     if order == ">":
