@@ -45,6 +45,15 @@ def test_class_from_the_name_and_other_files_ignored(folder: Path, tmp_path: Pat
     np.testing.assert_array_equal(stack.read()[1, 0], image(1))
 
 
+def test_class_from_a_name_without_number_is_without_its_ending(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    write_mrc(source / "capped_barrel.mrc", np.ones((4, 4, 4), np.float32), 10.0)
+    raw = (source / "capped_barrel.mrc").read_bytes()
+    (source / "rod.mrc.gz").write_bytes(gzip.compress(raw))
+    assert run(source, tmp_path).table["label"].tolist() == ["capped", "rod"]
+
+
 def test_class_from_the_folder_with_names_that_repeat(tmp_path: Path) -> None:
     for name in ("x", "y"):
         (tmp_path / "in" / name).mkdir(parents=True)

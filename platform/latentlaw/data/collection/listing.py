@@ -150,12 +150,12 @@ def _list_folder(folder: Path) -> Listing:
 
 
 def _label_by_name(folder: Path) -> pd.DataFrame:
-    """Label images by their folder, else by their name up to its first `_`."""
+    """Label images by their folder, else by their name up to its first `_`, without its ending."""
     files = sorted(p for p in folder.rglob("[!.]*") if image_kind(p) and p.is_file())
     if not files:
         raise DataError(f"{folder}: found no image, expected {', '.join(IMAGE_SUFFIXES)}")
     names = [p.relative_to(folder) for p in files]
-    labels = [n.parts[0] if len(n.parts) > 1 else n.name.split("_")[0] for n in names]
+    labels = [n.parts[0] if len(n.parts) > 1 else image_stem(n.name).split("_")[0] for n in names]
     return pd.DataFrame({"source": [str(n) for n in names], "label": labels})
 
 
