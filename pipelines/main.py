@@ -25,6 +25,7 @@ from pipelines import (
 )
 from pipelines.cli.command import command, say_metrics
 from pipelines.cli.parameters import Entry, build
+from pipelines.discovery.parameters import Attacked
 
 DEMO = "demo"
 # A first look is at small sets, which need many steps more than they need steady gradients.
@@ -49,6 +50,7 @@ class Main(Entry):
     out: str = Field("work", description="folder for the data that the steps make")
     epochs: int = Field(30, ge=1, description="passes over the data in training")
     budget_s: float = Field(60.0, gt=0, description="seconds for the search for equations")
+    attacked: Attacked = None
     name: str = Field(
         "latentlaw", pattern=r"^[\w.-]+$", description="name of the registered model"
     )
@@ -145,7 +147,8 @@ def without_prior(p: Main, data: str, metrics: Mapping[str, float]) -> None:
 
 def step(p: Main, entry: type[Any], **values: Any) -> Any:
     """Parameters of a step: those given, and those that the main job shares with it."""
-    shared = {"seed": p.seed, "epochs": p.epochs, "budget_s": p.budget_s, "batch_size": _BATCH}
+    shared = p.model_dump(include={"seed", "epochs", "budget_s", "attacked"})
+    shared["batch_size"] = _BATCH
     own = {name: value for name, value in shared.items() if name in entry.model_fields}
     texts = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
     return build(entry, own | texts)

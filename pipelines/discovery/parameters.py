@@ -32,6 +32,15 @@ BlackBoxes = Annotated[
     tuple[Literal["cnn", "resnet"], ...], Field(min_length=1), BeforeValidator(split_commas)
 ]
 
+Attacked = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="test particles to attack; 0: skip the attacks; none: up to 200, fewer "
+        "of large images",
+    ),
+]
+
 
 class Discover(Entry):
     """Fit models from black boxes to equations; log the frontier and a model of laws."""
@@ -73,12 +82,7 @@ class Discover(Entry):
     epsilons_l2: Radii = Field(
         (0.5, 1.0, 2.0), description="radii of attacks: L2 norm of the change, in the same units"
     )
-    attacked: int | None = Field(
-        None,
-        ge=0,
-        description="test particles to attack; 0: skip the attacks; none: up to 200, fewer "
-        "of large images",
-    )
+    attacked: Attacked = None
     shifts: Shifts = Field(
         (
             "noise_0.1",

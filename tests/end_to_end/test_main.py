@@ -30,7 +30,7 @@ STEPS = {"simulate", "ingest", "extract", "affinity", "train", "evaluate", "disc
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the demo ran, shortly."""
     folder = tmp_path_factory.mktemp("demo")
-    done = mlflow_run(folder, "main", out=folder / "work", epochs=4, budget_s=5)
+    done = mlflow_run(folder, "main", out=folder / "work", epochs=4, budget_s=5, attacked=4)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder
 
@@ -225,6 +225,7 @@ def test_real_input_goes_through(
         out=tmp_path / "work",
         epochs=1,
         budget_s=3,
+        attacked=4,
         **table,
     )
     assert done.returncode == 0, done.stderr[-2000:]
