@@ -133,7 +133,7 @@ def test_lost_model_and_lost_stack_are_told(
     ("uri", "state", "told"),
     [
         ("http://127.0.0.1:9", "broken", "no MLflow server answers at http://127.0.0.1:9"),
-        ("postgresql://u:secret@127.0.0.1:9/x", "broken", "needs a driver that is not installed"),
+        ("mssql://u:secret@127.0.0.1:9/x", "broken", "needs a driver that is not installed"),
         ("sqlite:///text.db", "broken", "file is not a database); start the tracking server, or"),
         ("sqlite:///absent.db", "lacks", "no sqlite:///absent.db yet; the first run makes it"),
     ],
