@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from PIL import Image
 
@@ -57,7 +57,7 @@ def running_app(tracking_uri: str | None = None) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        _await(app, f"{address}/_stcore/health")
+        _await(app, port)
         yield address
     finally:
         app.terminate()
@@ -116,15 +116,18 @@ def save_all(out: Path, tracking_uri: str | None, query: dict[str, str] | None =
             print(out / f"{name}.png")
 
 
-def _await(app: subprocess.Popen[bytes], address: str) -> None:
+def _await(app: subprocess.Popen[bytes], port: int) -> None:
     end = time.monotonic() + _START_S
     while time.monotonic() < end and app.poll() is None:
-        try:
-            with urlopen(address, timeout=2):  # noqa: S310 - the loopback
-                return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    raise RuntimeError(f"the app did not answer at {address} within {_START_S} s")
+        with closing(HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
+            try:
+                connection.request("GET", "/_stcore/health")
+                if connection.getresponse().status == HTTPStatus.OK:
+                    return
+            except (OSError, HTTPException):
+                pass
+        time.sleep(0.2)
+    raise RuntimeError(f"the app did not answer on port {port} within {_START_S} s")
 
 
 def main() -> None:

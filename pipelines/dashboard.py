@@ -27,7 +27,9 @@ def run(parameters: Dashboard) -> None:
     path = os.pathsep.join((str(_ROOT), str(_ROOT / "platform")))
     environment = {**os.environ, "PYTHONPATH": path}
     with suppress(KeyboardInterrupt):  # how it is meant to end
-        subprocess.run([*app, *options], cwd=_ROOT, env=environment, check=False)  # noqa: S603
+        subprocess.run(  # noqa: S603 - our own module by our own Python
+            [*app, *options], cwd=_ROOT, env=environment, check=False
+        )
 
 
 if __name__ == "__main__":
