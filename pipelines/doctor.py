@@ -11,14 +11,7 @@ from pydantic import Field
 
 from pipelines.cli.command import command
 from pipelines.cli.parameters import Entry
-from pipelines.steps.findings import (
-    Finding,
-    accelerator,
-    engines,
-    machine,
-    stores,
-    tracking,
-)
+from pipelines.steps.findings import Finding, accelerator, engines, machine, stores, tracking
 
 
 class Doctor(Entry):

@@ -15,9 +15,7 @@ from latentlaw.tracking.recording.runs import (
     stage_run,
 )
 from latentlaw.tracking.say import say
-from latentlaw.training.devices import (
-    pick_device,
-)
+from latentlaw.training.devices import pick_device
 from latentlaw.training.identity import identify
 from latentlaw.training.keeping import Keeper, stop_signals
 from latentlaw.training.ranks import ALONE, Ranks, joined

@@ -6,16 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations import (
-    PAGE,
-    RED,
-    Guard,
-    Row,
-    files_of_row,
-    read_rows,
-    render,
-    seen_before,
-)
+from tests.mutations import PAGE, RED, Guard, Row, files_of_row, read_rows, render, seen_before
 from tests.scorecard import ROWS
 
 ROOT = Path(__file__).parents[1]

@@ -11,10 +11,7 @@ from latentlaw.discovery.robustness.probing import ProbeImages, Probes, RungProb
 from latentlaw.evaluation.meanings.shifts import EQUAL_INTENSITY, Shift
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.tracking.names import PERTURBATIONS, ROBUSTNESS
-from latentlaw.tracking.recording.runs import (
-    log_json,
-    log_metrics,
-)
+from latentlaw.tracking.recording.runs import log_json, log_metrics
 from latentlaw.tracking.say import say
 from latentlaw.training.prepare import PreparedData
 from numpy.typing import NDArray

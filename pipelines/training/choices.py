@@ -1,18 +1,10 @@
 """What parameters come to for images of a shape: architecture and hyperparameters, no auto."""
 
 from latentlaw.geometry.moments import Alignment
-from latentlaw.models.config import (
-    ModelConfig,
-    deepest,
-    default_pose_dims,
-)
+from latentlaw.models.config import ModelConfig, deepest, default_pose_dims
 from latentlaw.training.augmentation import Wedge, check_wedge
 from latentlaw.training.config import TrainConfig, samples_per_epoch
-from latentlaw.training.devices import (
-    check_compiler,
-    pick_device,
-    pick_precision,
-)
+from latentlaw.training.devices import check_compiler, pick_device, pick_precision
 from latentlaw.training.prepare import PreparedData
 
 from pipelines.training.parameters import Train

@@ -9,14 +9,9 @@ from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head.head import LatentHead, fit_head
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
-from latentlaw.tracking.recording.runs import (
-    log_data,
-    tag_run,
-)
+from latentlaw.tracking.recording.runs import log_data, tag_run
 from latentlaw.training.config import TrainConfig
-from latentlaw.training.devices import (
-    pick_device,
-)
+from latentlaw.training.devices import pick_device
 from latentlaw.training.keeping import Keeper
 from latentlaw.training.loop import EpochCallback, fit
 from latentlaw.training.prepare import PreparedData, prepare

@@ -8,17 +8,10 @@ from latentlaw.geometry.moments import Alignment
 from latentlaw.losses.divergence import TCEstimator
 from latentlaw.losses.reconstruction import ReconstructionKind
 from latentlaw.losses.schedules import ScheduleKind
-from latentlaw.models.config import (
-    DecoderKind,
-    Family,
-    NormKind,
-)
+from latentlaw.models.config import DecoderKind, Family, NormKind
 from latentlaw.models.normalisation import NormalisationKind
 from latentlaw.training.augmentation import Augmentation
-from latentlaw.training.devices import (
-    DeviceName,
-    PrecisionName,
-)
+from latentlaw.training.devices import DeviceName, PrecisionName
 from pydantic import BeforeValidator, Field, NonNegativeFloat
 
 from pipelines.cli.parameters import split_commas

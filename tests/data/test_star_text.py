@@ -8,13 +8,7 @@ import pytest
 import starfile
 from hypothesis import given
 from hypothesis import strategies as st
-from latentlaw.data.star.text import (
-    StarText,
-    encode_star,
-    parse_star,
-    read_star_text,
-    star_block,
-)
+from latentlaw.data.star.text import StarText, encode_star, parse_star, read_star_text, star_block
 from latentlaw.errors import DataError
 
 TEXT = """

@@ -7,17 +7,8 @@ import sympy
 from hypothesis import example, given
 from latentlaw.discovery.equations.expressions import complexity, latents_of, parse, to_text
 from latentlaw.discovery.pareto import pareto_front
-from latentlaw.discovery.search.assemble import (
-    head_candidates,
-    ladder,
-    searches_that_found,
-)
-from latentlaw.discovery.search.choice import (
-    Assembled,
-    choose,
-    draw_folds,
-    out_of_fold_values,
-)
+from latentlaw.discovery.search.assemble import head_candidates, ladder, searches_that_found
+from latentlaw.discovery.search.choice import Assembled, choose, draw_folds, out_of_fold_values
 from latentlaw.discovery.search.deadline import Deadline
 from latentlaw.discovery.search.polynomials import polynomial_laws
 from latentlaw.discovery.search.refit import (

@@ -7,12 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from latentlaw.losses.affinity import affinity_loss, class_cosines
-from latentlaw.losses.divergence import (
-    TCEstimator,
-    decompose_kl,
-    kl_by_dimension,
-    kl_divergence,
-)
+from latentlaw.losses.divergence import TCEstimator, decompose_kl, kl_by_dimension, kl_divergence
 from latentlaw.losses.reconstruction import reconstruction_loss
 from latentlaw.losses.schedules import weight_schedule
 

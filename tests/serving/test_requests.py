@@ -10,13 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from latentlaw.errors import DataError
-from latentlaw.serving.requests import (
-    DTYPES,
-    NotFiniteError,
-    Request,
-    TooManyError,
-    read_request,
-)
+from latentlaw.serving.requests import DTYPES, NotFiniteError, Request, TooManyError, read_request
 
 SHAPE = (1, 4, 4)
 

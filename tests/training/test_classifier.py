@@ -6,11 +6,7 @@ from latentlaw.losses.balance import balanced_weights
 from latentlaw.models.classifier import Classifier
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.normalisation import Normalisation
-from latentlaw.training.classifier import (
-    REGULARISED,
-    balanced_loss,
-    fit_classifier,
-)
+from latentlaw.training.classifier import REGULARISED, balanced_loss, fit_classifier
 from latentlaw.training.config import TrainConfig
 from torch.nn.functional import cross_entropy
 

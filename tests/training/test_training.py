@@ -18,9 +18,7 @@ from latentlaw.models.config import ModelConfig
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.training import loop
-from latentlaw.training.augmentation import (
-    Wedge,
-)
+from latentlaw.training.augmentation import Wedge
 from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig

@@ -2,14 +2,7 @@
 
 import math
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-)
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from latentlaw.losses.divergence import TCEstimator
 from latentlaw.losses.schedules import ScheduleKind

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from latentlaw.discovery.robustness.attacks import (
-    as_images,
-    fgsm,
-    pgd,
-    random_search,
-    sizes,
-)
+from latentlaw.discovery.robustness.attacks import as_images, fgsm, pgd, random_search, sizes
 from latentlaw.errors import ConfigError
 
 if TYPE_CHECKING:

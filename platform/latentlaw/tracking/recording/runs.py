@@ -19,13 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
-from latentlaw.errors import (
-    PreemptedError,
-    PrunedError,
-    RegistryError,
-    ResumeError,
-    TrackingError,
-)
+from latentlaw.errors import PreemptedError, PrunedError, RegistryError, ResumeError, TrackingError
 from latentlaw.tracking.names import (
     DEFAULT_TRACKING_URI,
     PARAMS,
