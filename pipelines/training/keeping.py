@@ -12,7 +12,12 @@ from latentlaw.tracking.names import CHECKPOINTS, TAG_CHANGED, TAG_RESUME
 from latentlaw.tracking.recording.runs import local_artifacts
 from latentlaw.tracking.say import say
 from latentlaw.tracking.store.server import hasty_requests
-from latentlaw.training.checkpoints import Checkpoint, checkpoint_folder, read_checkpoint
+from latentlaw.training.checkpoints import (
+    Checkpoint,
+    checkpoint_folder,
+    forget_after,
+    read_checkpoint,
+)
 from latentlaw.training.identity import check_identity
 from latentlaw.training.keeping import Keeper, stop_signals
 from mlflow.entities import Run
@@ -92,6 +97,9 @@ def keeping(
     own = local_artifacts(run, CHECKPOINTS)
     folder = _folder(p, own or Path(CHECKPOINTS) / run.info.run_id)
     with checkpoint_folder(folder), stop_signals() as stop:
+        if found is not None and found.path is not None and found.path.parent == folder:
+            for damaged in forget_after(found.path):
+                say(f"resume: {damaged} was damaged and is removed; goes on from {found.path}")
         say(f"checkpoints: {folder}")
         keeper = Keeper(
             folder=folder,

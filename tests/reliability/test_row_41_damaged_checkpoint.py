@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from latentlaw.errors import CheckpointError
-from latentlaw.training.checkpoints import read_checkpoint
+from latentlaw.training.checkpoints import forget_after, read_checkpoint, write_checkpoint
 
 from tests.reliability.training_runs import CONFIG, network, train
 
@@ -38,8 +38,22 @@ def test_row_41_damaged_checkpoint(folder: Path, name: str, how: str) -> None:
     assert before.record.progress.step == 5
 
 
+def test_row_41_the_one_before_is_kept_and_the_damaged_one_is_not(folder: Path) -> None:
+    damaged = newest(folder)
+    (damaged / "record.json").write_bytes(b"{")
+    before = read_checkpoint(folder, fall_back=True)
+    assert before.path is not None
+    assert forget_after(before.path) == [damaged]
+    made = write_checkpoint(folder, before)
+    assert sorted(folder.glob("[0-9]*")) == [before.path, made]
+
+
 def test_row_41_a_run_goes_on_from_the_one_before_only_if_told(
-    tmp_path: Path, stack: Path, entry: Callable[..., int], refused: Callable[..., str]
+    tmp_path: Path,
+    stack: Path,
+    entry: Callable[..., int],
+    refused: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     kept = tmp_path / "kept"
     own = {"data": stack, "model": "beta-vae", "epochs": 2, "channels": 2, "device": "cpu"}
@@ -51,7 +65,9 @@ def test_row_41_a_run_goes_on_from_the_one_before_only_if_told(
     assert f"{damaged}/record.json: found SHA-256" in said
     assert "allow_fallback=true takes" in said
     assert newest(kept) == damaged
+    capsys.readouterr()
     assert entry("train", **own, resume=kept, allow_fallback=True) == 0
+    assert f"resume: {damaged} was damaged and is removed" in capsys.readouterr().err
     assert read_checkpoint(kept).record.progress.step == last
 
 

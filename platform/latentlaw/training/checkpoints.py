@@ -86,10 +86,13 @@ class Checkpoint:
     ----------
     tensors
         By `part/name`, of the shapes that the parts give them.
+    path
+        Where it was read from; None if it was not.
     """
 
     record: Record
     tensors: Mapping[str, Tensor]
+    path: Path | None = None
 
     def part(self, name: str) -> dict[str, Tensor]:
         """Return the tensors of a part by their names in it, of the shapes that it gives them."""
@@ -185,6 +188,18 @@ def read_checkpoint(folder: Path, *, fall_back: bool = False) -> Checkpoint:
         raise CheckpointError(f"{error}; allow_fallback=true takes {there[-2].name}") from error
 
 
+def forget_after(path: Path) -> list[Path]:
+    """Remove the checkpoints beside `path` that are newer, and return what they were.
+
+    A run that goes on from `path` has not got so far; left there, they would outlive it as the
+    two newest.
+    """
+    newer = [each for each in _numbered(path.parent) if each.name > path.name]
+    for each in newer:
+        remove(each)
+    return newer
+
+
 def _read(path: Path) -> Checkpoint:
     """Read one checkpoint after checking the digest of each file."""
     try:
@@ -199,7 +214,7 @@ def _read(path: Path) -> Checkpoint:
                     "from an earlier one"
                 )
         record = Record.model_validate_json(files[_RECORD])
-        return Checkpoint(record, load(files[_TENSORS]))
+        return Checkpoint(record, load(files[_TENSORS]), path)
     except SafetensorError as error:
         raise CheckpointError(
             f"{path / _TENSORS}: not safetensors ({error}); nothing else is ever loaded"
