@@ -8,9 +8,14 @@ absent, or that fails, is told and keeps its record too. The exit code is 0 if a
 
 import argparse
 import os
+import platform
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+import torch
 
 from tests.results import records
 from tests.results.catalogue import MEASUREMENTS, SPEED
@@ -33,8 +38,18 @@ def measure(name: str) -> None:
             seconds=round(time.monotonic() - started, 1),
             cores=len(os.sched_getaffinity(0)),
             load=round(load, 2),
+            machine=machine(),
         ),
     )
+
+
+def machine() -> str:
+    """Return the processor, the GPU if one can be used, and the version of torch."""
+    told = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    names = [told[1] if told else platform.machine()]
+    if torch.cuda.is_available():
+        names.append(torch.cuda.get_device_name())
+    return ", ".join([*names, f"torch {torch.__version__}"])
 
 
 def newest_commit() -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from tests.results import benchmarks, cells, main_job, timed
+from tests.results import benchmarks, cells, gpu, main_job, timed
 from tests.results import comparisons as compare
 from tests.results.comparisons import compared
 from tests.results.records import Row
@@ -146,6 +146,7 @@ MEASUREMENTS = {
     "novelty_cells": Measurement(cells.novelty_cells, 10),
     "novelty_phantoms": Measurement(cells.novelty_phantoms, 30),
     "gate_rates": Measurement(benchmarks.benchmark("gate_rates"), 2),
+    "gpu": Measurement(gpu.rates, 5),
     "data_layer": Measurement(timed.held_by_tests, 12),
     **{name: Measurement(benchmarks.speed(name), 2) for name in SPEED},
 }

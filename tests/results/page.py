@@ -78,6 +78,7 @@ def source(name: str, record: Record) -> str:
             f"`python -m tests.results {name}` measures it again.\n{fence}"
         )
     cores = f"{record.cores} core{'s' if record.cores != 1 else ''}"
+    cores += f" ({record.machine})" if record.machine else ""
     load = "" if record.load is None else f", load {record.load} before"
     return (
         f"`python -m tests.results {name}`: {record.date}, commit {record.commit}, "

@@ -76,6 +76,8 @@ class Record:
         The newest that changed `platform/` or `pipelines/`.
     seconds, cores, load
         Wall time of all, cores that it might use, and the load of the machine before it.
+    machine
+        The processor, the GPU if one could be used, and the version of torch.
     by_hand
         Rows that were typed in, from a measurement before there were records.
     """
@@ -87,6 +89,7 @@ class Record:
     seconds: float | None = None
     cores: int | None = None
     load: float | None = None
+    machine: str = ""
     by_hand: bool = False
 
 

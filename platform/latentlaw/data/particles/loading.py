@@ -61,7 +61,9 @@ class ArrayImages:
 
     def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
         """Write the images of `rows` `(k,)` into `out` `(k, c, [z,] y, x)`."""
-        out[:] = self.images[rows]
+        # One by one: indexing by all rows copies them once more, at less than half the speed.
+        for target, row in enumerate(rows):
+            out[target] = self.images[row]
 
 
 @dataclass(frozen=True)
