@@ -1,38 +1,28 @@
 """Compare the affinity-VAE with its ablations and a supervised network, over seeds."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
-import torch
-from latentlaw.data.particles.loading import Particles
-from latentlaw.data.particles.splits import TEST, TRAIN, VAL
-from latentlaw.data.particles.stack import open_stack
 from latentlaw.errors import ConfigError
-from latentlaw.evaluation.scores.classification import classification_scores
-from latentlaw.models.classifier import Classifier
-from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run, tag_run
+from latentlaw.tracking.recording.runs import configure_tracking, stage_run
 from latentlaw.tracking.say import say
-from latentlaw.training.batches import held_out_batches
-from latentlaw.training.classifier import fit_classifier, predict_logits
-from latentlaw.training.devices import pick_device
-from latentlaw.training.prepare import prepare
-from latentlaw.training.seeds import seeded_initialisation
 from pydantic import Field
 
 from pipelines import train
 from pipelines.cli.command import command, use_threads
 from pipelines.cli.parameters import Entry, build
-from pipelines.evaluate import Evaluate, Evaluated, evaluated
+from pipelines.evaluate import evaluated
+from pipelines.evaluation.evaluated import Evaluated
+from pipelines.evaluation.parameters import Evaluate
+from pipelines.evaluation.supervised import CNN, supervised
 from pipelines.figures.affinity import prior_heatmaps
 from pipelines.figures.tables import as_markdown
-from pipelines.presets import PRESETS, Order, Preset, Size
-from pipelines.training.choices import check_box, model_config, train_config
+from pipelines.presets import PRESETS, Order, Preset, PresetName, Size
 from pipelines.training.parameters import Names, Train
 
-CNN = "cnn"
 #: What each method changes of the affinity-VAE's training; the supervised network has no entry.
 METHODS: dict[str, dict[str, Any]] = {
     "affinity-vae": {},
@@ -43,7 +33,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "autoencoder": {"affinity": None, "model": "autoencoder"},
 }
 _ALL = (*METHODS, CNN)
-PresetName = Literal["alphanumeric", "alphanumeric-rendered", "shrec", "subtomograms"]
 
 
 class Compare(Entry):
@@ -165,44 +154,6 @@ def _measure(method: str, seed: int, setting: Preset) -> Evaluated:
             seed=seed,
         )
     )
-
-
-def supervised(p: Train, test_data: str | None = None) -> Evaluated:
-    """Train a classifier on pixels with the same encoder body, split and augmentation.
-
-    Parameters
-    ----------
-    test_data
-        Stack to test on; None: the test split of the one it is trained on.
-    """
-    with stage_run("train", p.model_dump()) as active:
-        tag_run(family=CNN)
-        trained = open_stack(p.data)
-        check_box(p, trained.images.shape[1:])
-        data = prepare(trained, seed=p.seed, hold_out=p.hold_out or ())
-        config = model_config(p, data)
-        device = pick_device(p.device)
-        with seeded_initialisation(p.seed):
-            model = Classifier(config, len(data.class_names)).to(device)
-        fit_classifier(
-            model,
-            data.particles(data.rows(TRAIN, labelled=True)),
-            data.particles(data.rows(VAL, labelled=True)),
-            train_config(p, data.images.shape[1:]),
-            normalisation=config.normalisation,
-        )
-        images, labels, rows = data.images, data.labels, data.rows(TEST)
-        if test_data is not None:
-            tested = open_stack(test_data)
-            images, labels = tested.images, tested.table["label"].fillna("").to_numpy(dtype=str)
-            rows = np.arange(len(tested))
-        rows = rows[np.isin(labels[rows], data.class_names)]
-        particles = Particles.unlabelled(images, rows)
-        batches = held_out_batches(particles, config.normalisation, device)
-        places = torch.argmax(predict_logits(model, batches), dim=1).cpu().numpy()
-        scores = classification_scores(labels[rows], np.array(data.class_names)[places])
-        log_metrics(scores)
-        return Evaluated(active.info.run_id, scores, {})
 
 
 def _line(metrics: dict[str, float]) -> str:

@@ -30,6 +30,7 @@ from latentlaw.tracking.recording.runs import (
 from latentlaw.tracking.say import say
 
 from pipelines.cli.command import ProgressBar, command, use_threads
+from pipelines.discovery.cross_validation import BLACK_BOX, EQUATION
 from pipelines.discovery.latents import latent_data, name_latents, told_apart
 from pipelines.discovery.parameters import Discover as Discover
 from pipelines.discovery.robustness import probe
@@ -43,8 +44,6 @@ from pipelines.discovery.rungs import (
 if TYPE_CHECKING:
     from latentlaw.discovery.frontier import Rung
     from latentlaw.training.classifier import BlackBox
-
-BLACK_BOX, EQUATION = "black box", "equations"
 
 
 @dataclass(frozen=True)

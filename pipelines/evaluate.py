@@ -1,9 +1,5 @@
 """Evaluate a trained model on particles that it never saw."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any
-
-import mlflow
 import numpy as np
 import pandas as pd
 from latentlaw.data.particles.loading import Particles
@@ -12,13 +8,7 @@ from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.particles.star_rows import write_poses
 from latentlaw.data.star.reading import QUATERNION
 from latentlaw.errors import ConfigError
-from latentlaw.evaluation.embed import Embedding, embed
-from latentlaw.evaluation.figures import (
-    interpolation_strip,
-    pose_strip,
-    reconstruction_strip,
-    traversal_strip,
-)
+from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.measures import (
     EmbeddedParticles,
     embedding_table,
@@ -32,14 +22,12 @@ from latentlaw.priors.files import read_affinity
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, POSES, PRIOR
-from latentlaw.tracking.reading.queries import loss_history
 from latentlaw.tracking.reading.splits import load_split
 from latentlaw.tracking.recording.runs import (
     configure_tracking,
     load_json,
     log_data,
     log_file,
-    log_image,
     log_json,
     log_metrics,
     log_table,
@@ -47,61 +35,11 @@ from latentlaw.tracking.recording.runs import (
     stage_run,
     tag_run,
 )
-from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
 
 from pipelines.cli.command import ProgressBar, command, say_metrics, use_threads
-from pipelines.cli.parameters import Entry
-from pipelines.figures.evaluation import (
-    balance_figure,
-    confusion_figure,
-    embedding_figure,
-    f1_figure,
-    loss_figure,
-    similarity_figure,
-)
-
-_SHOWN = 8
-
-
-def _split_groups(value: Any) -> Any:
-    """Split `a=D7,b=O` into point groups by class."""
-    if not isinstance(value, str):
-        return value
-    parts = [part.partition("=") for part in value.split(",")]
-    return {name.strip(): group.strip() for name, _, group in parts}
-
-
-Symmetries = Annotated[dict[str, str] | None, BeforeValidator(_split_groups)]
-
-
-class Evaluate(Entry):
-    """Measure separation, classification, invariance and novelty on held-out particles."""
-
-    model: str = Field(description="run id, or runs:/ or models:/ URI of a model")
-    data: str = Field(description="particle stack, NAME.particles.zarr")
-    train_data: str | None = Field(
-        None,
-        description="stack that the model was trained on, where `data` is another, to fit "
-        "classifiers on its latents; none: `data` is that stack",
-    )
-    affinity: str | None = Field(
-        None,
-        description="affinity CSV with the classes kept from training, to place them by; "
-        "none: the model's",
-    )
-    symmetry: Symmetries = Field(
-        None, description="point groups, for the error of poses, as in CLASS=D7,CLASS=O; none: C1"
-    )
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """A run, its metrics by name, and the prior as given, as used and as learned."""
-
-    run_id: str
-    metrics: dict[str, float]
-    affinity: dict[str, Any]
+from pipelines.evaluation.evaluated import Evaluated
+from pipelines.evaluation.parameters import Evaluate as Evaluate
+from pipelines.evaluation.pictures import log_charts, log_strips
 
 
 def start(parameters: Evaluate) -> str:
@@ -155,21 +93,8 @@ def evaluated(p: Evaluate) -> Evaluated:
         embedding = embedding_table(every)
         own = pd.concat((stack.table["particle_id"], embedding[: len(stack)]), axis=1)
         log_table(EMBEDDINGS, own)
-        strip = reconstruction_strip(bundle.model, held_out[:_SHOWN])
-        log_image("figures/reconstructions.png", strip)
-        log_walks(bundle, every.labels, every.codes)
-        charts = {
-            "embedding": embedding_figure(embedding, list(bundle.head.class_names)),
-            "similarity": similarity_figure(measured.affinity),
-            "confusion": confusion_figure(measured.confusion),
-            "f1": f1_figure({"head": measured.confusion, **confusions}),
-            "class_balance": balance_figure(every.labels, every.split),
-        }
-        losses = loss_history(mlflow.get_tracking_uri(), source_run(p.model))
-        if len(losses):
-            charts["losses"] = loss_figure(losses)
-        for name, figure in charts.items():
-            mlflow.log_figure(figure, f"figures/{name}.png")
+        log_strips(bundle, every, held_out)
+        log_charts(p.model, every, embedding, measured, confusions)
         defined = {name: value for name, value in metrics.items() if value is not None}
         return Evaluated(active.info.run_id, defined, measured.affinity)
 
@@ -198,18 +123,6 @@ def _pose(
         return {}
     log_file(POSES, lambda path: write_poses(path, stack, particles.codes.pose))
     return measure_pose(particles, stack.table[QUATERNION].to_numpy(dtype=np.float64), p.symmetry)
-
-
-def log_walks(bundle: Bundle, labels: NDArray[np.str_], codes: Embedding) -> None:
-    """Log what the decoder makes along latents, between classes and along the pose."""
-    model = bundle.model
-    log_image("figures/traversals.png", traversal_strip(model, codes.mu, codes.pose))
-    if codes.pose.shape[1]:
-        log_image("figures/pose.png", pose_strip(model, codes.mu, codes.pose))
-    known = np.isin(labels, bundle.head.class_names)
-    if len(set(labels[known])) >= 2:
-        walk = interpolation_strip(model, codes.mu[known], codes.pose[known], labels[known])
-        log_image("figures/interpolation.png", walk)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
 import mlflow
-import numpy as np
 import pandas as pd
 from latentlaw.data.particles.splits import FOLDS, split_particles
-from latentlaw.data.particles.stack import open_stack
+from latentlaw.data.particles.stack import ParticleStack, open_stack
 from latentlaw.data.particles.tasks import task_labels
 from latentlaw.discovery.search.engines.selection import EngineName
-from latentlaw.evaluation.scores.intervals import mean_interval, ratio_interval
+from latentlaw.errors import ConfigError, DataError
 from latentlaw.tracking.names import FRONTIER
 from latentlaw.tracking.recording.runs import (
     children_of,
@@ -29,12 +28,16 @@ from pydantic import Field
 from pipelines import discover, train
 from pipelines.cli.command import command, quiet
 from pipelines.cli.parameters import Entry
-from pipelines.discover import BLACK_BOX, EQUATION
+from pipelines.discovery.cross_validation import (
+    BLACK_BOX,
+    EQUATION,
+    frontier,
+    shown,
+    summarise,
+)
 from pipelines.discovery.parameters import Discover
 from pipelines.figures.tables import as_markdown
 from pipelines.training.parameters import Train
-
-SCORES = ("balanced_accuracy", "accuracy", "macro_f1")
 
 
 class Ladder(Entry):
@@ -86,8 +89,7 @@ def run(parameters: Ladder) -> pd.DataFrame:
     for task in tasks_of(p):
         if task is not None:
             task_labels(labels, task)
-    for fold in range(FOLDS):
-        split_particles(stack.table, seed=p.seed, fold=fold)
+    check_folds(stack, p.seed)
     with stage_run("ladder", p.model_dump()) as active:
         tag_run(family="tc-vae")
         log_data(p.data, stack.digest, stack.table, "cross-validation")
@@ -114,6 +116,24 @@ def run(parameters: Ladder) -> pd.DataFrame:
             log_json(f"{place}/{FRONTIER}" if place else FRONTIER, frontier(part))
             print(f"\n{task}\n\n{as_markdown(shown(part).T, 'model')}")
         return table
+
+
+def check_folds(stack: ParticleStack, seed: int) -> None:
+    """Refuse particles that five folds of whole groups cannot be made of.
+
+    Raises
+    ------
+    DataError
+        If there are too few groups, or particles of the largest class.
+    """
+    try:
+        for fold in range(FOLDS):
+            split_particles(stack.table, seed=seed, fold=fold)
+    except ConfigError as error:
+        raise DataError(
+            f"data: found particles for fewer than {FOLDS} folds ({error}), expected {FOLDS} "
+            "groups (tomograms or source images), and as many particles of a class; give more"
+        ) from error
 
 
 def tasks_of(p: Ladder) -> list[str | None]:
@@ -178,68 +198,6 @@ def climb(job: Fold) -> list[dict[str, Any]]:
             shared = {"task": task or "all classes", "seed": job.seed, "fold": job.fold}
             records += [shared | record for record in found.records()]
     return records
-
-
-def summarise(every: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per task and model: means over folds and seeds with bootstrap intervals.
-
-    Parameters
-    ----------
-    every
-        One row per task, seed, fold and model, with `SCORES`, `complexity` and `nodes`. A model
-        that some fold lacks is left out.
-    """
-    rows = []
-    for task, of_task in every.groupby("task", sort=False):
-        folds = of_task.groupby(["seed", "fold"]).ngroups
-        black = of_task[of_task["model"] == BLACK_BOX].set_index(["seed", "fold"])
-        for model, part in of_task.groupby("model", sort=False):
-            if len(part) < folds:
-                continue
-            family = part["family"].iloc[0]
-            row: dict[str, Any] = {"task": task, "model": model, "family": family}
-            ordered = part.set_index(["seed", "fold"]).loc[black.index]
-            for score in SCORES:
-                found = mean_interval(ordered[score].to_numpy())
-                row |= {score: found.mean, f"{score}_low": found.low, f"{score}_high": found.high}
-            found = ratio_interval(
-                ordered["balanced_accuracy"].to_numpy(), black["balanced_accuracy"].to_numpy()
-            )
-            row |= {"ratio": found.mean, "ratio_low": found.low, "ratio_high": found.high}
-            row |= {"complexity": ordered["complexity"].mean(), "nodes": ordered["nodes"].max()}
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def shown(part: pd.DataFrame) -> pd.DataFrame:
-    """Return the measures of one task as text, one row per model."""
-    cells = {
-        score: [
-            f"{mean:.3f} [{low:.3f}, {high:.3f}]"
-            for mean, low, high in zip(
-                part[score], part[f"{score}_low"], part[f"{score}_high"], strict=True
-            )
-        ]
-        for score in (*SCORES, "ratio")
-    }
-    cells["complexity"] = [f"{value:.0f}" for value in part["complexity"]]
-    cells["nodes of an expression, at most"] = [
-        "" if np.isnan(value) else f"{value:.0f}" for value in part["nodes"]
-    ]
-    return pd.DataFrame(cells, index=pd.Index(part["model"]))
-
-
-def frontier(part: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the records of `frontier.json`, with the intervals of accuracy."""
-    return [
-        {
-            "family": row["family"],
-            "name": row["model"],
-            "complexity": round(row["complexity"]),
-            **{key: row[key] for key in (*SCORES, "accuracy_low", "accuracy_high")},
-        }
-        for _, row in part.iterrows()
-    ]
 
 
 if __name__ == "__main__":

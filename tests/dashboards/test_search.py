@@ -115,9 +115,17 @@ def test_the_name_of_a_stack_finds_its_runs(store: Store, tmp_path: Path) -> Non
     assert found.total == 2
 
 
-def test_values_of_filters_cannot_leave_their_quotes() -> None:
-    asked = [Condition("tags", "a`b", "ILIKE", "%x' OR 'y%"), Condition("metrics", "m", ">=", 0.5)]
-    assert as_filter(asked) == "tags.`ab` ILIKE '%x_ OR _y%' AND metrics.`m` >= 0.5"
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("%x' OR 'y%", "\"%x' OR 'y%\""),
+        ('%x" OR "y%', "'%x\" OR \"y%'"),
+        ("%x' OR \"y%", '"%x\' OR _y%"'),
+    ],
+)
+def test_values_of_filters_cannot_leave_their_quotes(value: str, quoted: str) -> None:
+    asked = [Condition("tags", "a`b", "ILIKE", value), Condition("metrics", "m", ">=", 0.5)]
+    assert as_filter(asked) == f"tags.`ab` ILIKE {quoted} AND metrics.`m` >= 0.5"
 
 
 def test_a_database_is_read_only(store: Store) -> None:

@@ -15,10 +15,11 @@ from latentlaw.priors.files import read_affinity
 from mlflow import MlflowClient
 
 from pipelines import evaluate
-from pipelines.compare import Compare, PresetName, run, summarise, supervised
+from pipelines.compare import Compare, run, summarise
+from pipelines.evaluation.supervised import supervised
 from pipelines.figures.affinity import prior_heatmaps
 from pipelines.figures.tables import as_markdown
-from pipelines.presets import PRESETS, Order, rendered, shrec
+from pipelines.presets import PRESETS, Order, PresetName, rendered, shrec
 from pipelines.training.parameters import Train
 
 

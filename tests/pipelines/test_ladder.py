@@ -2,12 +2,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from latentlaw.data.collection.collect import collect_particles
-from latentlaw.errors import ConfigError
+from latentlaw.errors import ConfigError, DataError
 from latentlaw.tracking.names import FRONTIER, TAG_PARENT, TAG_STAGE
 
 from pipelines import ladder
-from pipelines.discover import BLACK_BOX, EQUATION
-from pipelines.ladder import SCORES, Ladder, frontier, run, summarise, tasks_of
+from pipelines.discovery.cross_validation import (
+    BLACK_BOX,
+    EQUATION,
+    SCORES,
+    frontier,
+    summarise,
+)
+from pipelines.ladder import Ladder, run, tasks_of
 
 
 @pytest.fixture
@@ -83,6 +89,17 @@ def test_tasks_are_separated_by_semicolons():
 def test_an_unknown_class_is_refused_before_anything_runs(nuclei, tracking_store):
     with pytest.raises(ConfigError, match=r"no class 'rond' \(did you mean 'round'\?\)"):
         run(Ladder(data=nuclei, tasks="rond,long"))
+    assert not tracking_store.search_runs(["0", "1"])
+
+
+def test_too_few_particles_for_its_folds_are_refused_before_anything_runs(
+    tmp_path, tracking_store
+):
+    images = np.random.default_rng(0).normal(size=(8, 16, 16)).astype(np.float32)
+    np.savez(tmp_path / "few.npz", images=images, labels=np.array(["a", "b"] * 4))
+    collect_particles(tmp_path / "few.npz", tmp_path / "few.particles.zarr")
+    with pytest.raises(DataError, match=r"data: found particles for fewer than 5 folds .*give"):
+        run(Ladder(data=str(tmp_path / "few.particles.zarr")))
     assert not tracking_store.search_runs(["0", "1"])
 
 

@@ -9,7 +9,8 @@ from latentlaw.tuning.space import parse_space
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from pipelines.cli.parameters import parse
-from pipelines.tune import Tune, pruner_of
+from pipelines.tuning.parameters import Tune
+from pipelines.tuning.plan import pruner_of
 from pipelines.tuning.search_space import load_space
 
 COMMON = {"data": "d", "affinity": "a.csv", "model": "affinity-vae", "epochs": 5, "seed": 0}

@@ -9,6 +9,7 @@ from mlflow.entities import Run
 
 from latentlaw.tracking.names import HOLDERS, TAG_MODEL_FAMILY, TAG_PARENT, TAG_STAGE
 from latentlaw.tracking.reading.queries import is_run_id
+from latentlaw.tracking.reading.search import quoted
 from latentlaw.tracking.store.failures import reading, store_exists
 from latentlaw.tracking.store.paging import experiment_names, newest_runs
 
@@ -140,7 +141,7 @@ class _Walk:
             self._add(Node(path, "data", _BY_PATH["data"], path))
             self.found.edges.add((key, path))
             began = f"attributes.start_time >= {run.info.start_time}"
-            query = f"params.data = {_quoted(path)} AND tags.`{TAG_STAGE}` = 'train' AND {began}"
+            query = f"params.data = {quoted(path)} AND tags.`{TAG_STAGE}` = 'train' AND {began}"
             for user in self._search(query, _MOST_EACH):
                 self._add(_of_run(user))
                 self.found.edges.add((path, user.info.run_id))
@@ -149,7 +150,7 @@ class _Walk:
         """Add the last run before `reader` that wrote to `path`, or to the folder it is in."""
         before = f"attributes.start_time <= {reader.info.start_time}"
         for place in (path, str(PurePosixPath(path).parent)):
-            for run in self._search(f"params.out = {_quoted(place)} AND {before}", 1):
+            for run in self._search(f"params.out = {quoted(place)} AND {before}", 1):
                 if run.info.run_id != reader.info.run_id and _stage(run) != "main":
                     self.up(run)
                     self.found.edges.add((run.info.run_id, path))
@@ -176,9 +177,3 @@ def _of_run(run: Run) -> Node:
 
 def _stage(run: Run) -> str:
     return str(run.data.tags.get(TAG_STAGE, "unknown"))
-
-
-def _quoted(text: str) -> str:
-    """Quote a value for a filter of MLflow, which has no escapes; both quotes find nothing."""
-    mark = "'" if "'" not in text else '"'
-    return mark + text.replace(mark, "") + mark

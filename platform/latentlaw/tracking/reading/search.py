@@ -5,7 +5,6 @@ runs by a measure in 18 s (its join is quadratic). A tracking server is asked by
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from mlflow import MlflowClient
@@ -75,10 +74,16 @@ def _clause(condition: Condition) -> str:
     named = f"{kind}.`{key.replace('`', '')}`"
     if operator.endswith("NULL"):
         return f"{named} {operator}"
-    shown: Any = value
-    if isinstance(value, str):
-        shown = "'" + value.replace("'", "_") + "'"
-    return f"{named} {operator} {shown}"
+    return f"{named} {operator} {quoted(value) if isinstance(value, str) else value}"
+
+
+def quoted(text: str) -> str:
+    """Quote a value for a filter of MLflow, which has no escapes.
+
+    Of a text with both quotes one becomes the character that in LIKE stands for any.
+    """
+    mark = "'" if "'" not in text else '"'
+    return mark + text.replace(mark, "_") + mark
 
 
 def _order_by(order: Order) -> str:
