@@ -3,7 +3,7 @@
 import copy
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from latentlaw.data.particles.loading import (
     LabelledImages,
     Particles,
     in_order,
+    one_ahead,
     read_ahead,
 )
 from latentlaw.data.particles.shuffling import ShuffledBatches, shuffled_places
@@ -220,3 +221,46 @@ def test_a_reader_that_stops_early_leaves_no_thread(chunks: ImageChunks) -> None
     assert any(thread.name.startswith("chunks") for thread in threading.enumerate())
     batches.close()
     assert not any(thread.name.startswith("chunks") for thread in threading.enumerate())
+
+
+def test_one_is_made_while_one_is_used() -> None:
+    made = [threading.Event() for _ in range(3)]
+
+    def items() -> Iterator[int]:
+        for place, event in enumerate(made):
+            event.set()
+            yield place
+
+    for place in one_ahead(items()):
+        assert all(event.wait(10) for event in made[: place + 2])
+        assert not any(event.is_set() for event in made[place + 3 :])
+
+
+def test_an_error_and_the_end_of_a_thread_that_is_ahead_reach_the_reader() -> None:
+    def items() -> Iterator[int]:
+        yield 0
+        raise DataError("damaged")
+
+    read = one_ahead(items())
+    assert next(read) == 0
+    with pytest.raises(DataError, match="damaged"):
+        next(read)
+    assert list(one_ahead(iter(()))) == []
+
+
+@pytest.fixture
+def pinned_as_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page-locked memory, which needs a GPU, is memory as any other."""
+    read = Particles.read
+    monkeypatch.setattr(Particles, "read", lambda self, places, *, pin: read(self, places))
+
+
+@pytest.mark.usefixtures("pinned_as_any")
+def test_batches_for_a_gpu_are_the_same(chunks: ImageChunks) -> None:
+    for_gpu = ShuffledBatches(particles(chunks), batch_size=100, seed=1, pin=True)
+    assert seen(for_gpu) == seen(ShuffledBatches(particles(chunks), batch_size=100, seed=1))
+    stopped = read_ahead(particles(chunks), in_order(N, 10), pin=True)
+    next(stopped)
+    stopped.close()
+    ours = ("chunks", "batches")
+    assert not any(thread.name.startswith(ours) for thread in threading.enumerate())

@@ -1,10 +1,11 @@
 """Particles that are read batch by batch, ahead of whoever uses them."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from latentlaw.geometry.wedges import Wedges
 
+T = TypeVar("T")
 Places = NDArray[np.integer[Any]]
 _UNLABELLED = -1  # as in losses.affinity, which data does not use
 
@@ -156,8 +158,17 @@ def read_ahead(
     """Yield a batch for each array of places `(k,)`; a thread loads chunks of those to come.
 
     It is up to a window ahead. Images are taken out of chunks where they are used, since that is
-    as quick as from an array, and a batch that waits falls out of the processor's cache.
+    as quick as from an array, and a batch that waits falls out of the processor's cache; those
+    that a GPU waits for are taken out by another thread, one batch ahead.
     """
+    read = _read_held(particles, batches, pin=pin)
+    with closing(read):
+        yield from one_ahead(read) if pin else read
+
+
+def _read_held(
+    particles: Particles, batches: Iterable[Places], *, pin: bool
+) -> Generator[LabelledImages, None, None]:
     source = particles.source
     pool = ThreadPoolExecutor(1, thread_name_prefix="chunks")
     coming: deque[tuple[Places, Future[None]]] = deque()
@@ -176,6 +187,16 @@ def read_ahead(
             yield take()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the items, the next of which a thread makes while one is used."""
+    end = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield cast("T", item)
 
 
 def in_order(n: int, batch_size: int) -> list[Places]:
