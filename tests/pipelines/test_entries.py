@@ -1,10 +1,14 @@
 """Entry points: parameters checked before work, project files that say the same as the code."""
 
+import ast
+import importlib.metadata
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import latentlaw
 import pytest
 import yaml
 from latentlaw.errors import ConfigError
@@ -17,6 +21,7 @@ from pipelines.simulate import Simulate
 from pipelines.training.parameters import Train
 
 ROOT = Path(__file__).parents[2]
+OURS = {"latentlaw", "pipelines", "dashboards"}
 
 
 def test_values_are_parsed_by_their_type() -> None:
@@ -79,6 +84,35 @@ def test_conda_environment_lists_the_packages_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text())
     assert conda["dependencies"][-1]["pip"] == project["dependencies"]
+
+
+def test_each_library_that_is_imported_is_a_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = {*project["dependencies"], *extras["export"], *extras["pysr"], *extras["dev"]}
+    declared = {re.split(r"[\[<>=]", each)[0].lower().replace("_", "-") for each in asked}
+    owners = importlib.metadata.packages_distributions()
+    for folder in ("platform", "pipelines", "dashboards"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for module in imported(file) - sys.stdlib_module_names - OURS:
+                names = {name.lower().replace("_", "-") for name in owners[module]}
+                assert names & declared, f"{file} imports {module}, of {names}"
+
+
+def imported(file: Path) -> set[str]:
+    """Return the top-level names that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {each.name.partition(".")[0] for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def test_the_licence_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["license"] == latentlaw.LICENCE
 
 
 def test_lock_pins_every_package_of_pyproject() -> None:

@@ -1,5 +1,6 @@
 """The model card: true, whole, safe to show, and reproduced by the model that it is beside."""
 
+import importlib.metadata
 import json
 import re
 from collections import Counter
@@ -123,6 +124,24 @@ def test_card_says_what_was_measured_and_what_is_not_known(data: str, tmp_path: 
     assert result["dataset"]["revision"] == open_stack(data).digest
     assert "license" not in front
     assert str(tmp_path) not in text + json.dumps(record)  # nor any other path of this machine
+
+
+def test_a_model_is_registered_where_the_package_is_not_installed(
+    data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entry points find it by PYTHONPATH, as in an environment of conda.yaml."""
+    find = importlib.metadata.distribution
+
+    def distribution(name: str) -> importlib.metadata.Distribution:
+        if name == "latentlaw":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return find(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.version("latentlaw")
+    found = run(Register(run=trained(data), name="bars"))
+    assert found.version == "1"
 
 
 def test_equations_are_there_with_what_their_latents_mean(data: str, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +67,7 @@ def code_version() -> str:
     digest = hashlib.sha256()
     for source in sorted(folder.rglob("*.py")):
         digest.update(f"{source.relative_to(folder)}\0".encode() + source.read_bytes() + b"\0")
-    try:
-        number = version("latentlaw")
-    except PackageNotFoundError:  # run from its sources
-        number = "source"
-    return f"{number}+{digest.hexdigest()[:_SHOWN]}"
+    return f"{latentlaw.__version__}+{digest.hexdigest()[:_SHOWN]}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

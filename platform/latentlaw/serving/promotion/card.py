@@ -5,7 +5,6 @@ are those of Hugging Face's cards (Mitchell et al. 2019, arXiv 1810.03993), with
 bioimage.io that say what goes in and comes out.
 """
 
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from mlflow.tracking import MlflowClient
 
+import latentlaw
 from latentlaw.discovery.equations.expressions import complexity, to_latex, to_text
 from latentlaw.models.config import ModelConfig
 from latentlaw.serving.bundle import Bundle
@@ -89,7 +89,7 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
             "run": run.info.run_id,
             "made": _day(run.info.start_time),
             "git_commit": run.data.tags.get("mlflow.source.git.commit"),
-            "latentlaw": importlib.metadata.version("latentlaw"),
+            "latentlaw": latentlaw.__version__,
         },
         "training": training,
         "evaluation": measured_facts(found),
@@ -105,7 +105,7 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
         "preprocessing": _preprocessing(config),
         "voxel_size_range_a": None if size is None else [size, size],
         "licence": listing.licence,
-        "code_licence": importlib.metadata.metadata("latentlaw").json.get("license_expression"),
+        "code_licence": latentlaw.LICENCE,
         "bioimageio": {
             "format_version": "0.5",
             "cite": list(_PAPERS),
