@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export ORT_DISABLE_TELEMETRY := true
 export GIT_PYTHON_REFRESH := quiet
 
-.PHONY: help demo test tutorials test-infra test-slow test-browser scorecard mutations results bench coverage lint types layers format docs dashboard lock mlproject clean
+.PHONY: help demo test tutorials test-infra test-slow test-browser test-oldest scorecard mutations results bench coverage lint types layers format docs dashboard lock mlproject clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -48,6 +48,12 @@ test-browser: $(READY) ## the dashboard in a real Chromium; installs Debian's wh
 	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq -y chromium; } \
 		|| { echo "no Chromium: install Debian's package chromium, or set CHROMIUM to a program"; exit 1; }
 	OMP_NUM_THREADS=1 pytest -q -m browser --durations=5
+
+OLDEST := build/oldest/bin
+test-oldest: ## the tests with the oldest versions that pyproject.toml allows, in an environment of their own
+	test -x $(OLDEST)/uv || { $(PYTHON) -m venv build/oldest && $(OLDEST)/python -m pip install --quiet --disable-pip-version-check uv; }
+	$(OLDEST)/uv pip install --quiet --system-certs --python $(OLDEST)/python --resolution lowest-direct $(addprefix --find-links ,$(PIP_FIND_LINKS)) -e '.[dev]'
+	PATH=$(CURDIR)/$(OLDEST):$$PATH OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile -m "not browser and not slow and not infra and not tutorial"
 
 scorecard: $(READY) ## the score of tests/reliability: rows of 64 that are met
 	OMP_NUM_THREADS=1 python -m tests.scorecard

@@ -91,11 +91,13 @@ def test_compose_file_is_of_the_schema() -> None:
 
 
 @pytest.mark.infra
-def test_forms_and_workflow_are_of_their_schemas() -> None:
-    forms = sorted(map(str, (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")))
-    lint("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
-    workflow = ".github/workflows/ci.yml"
-    lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow)
+@pytest.mark.parametrize(
+    ("folder", "schema"),
+    [("ISSUE_TEMPLATE", "github-issue-forms"), ("workflows", "github-workflows")],
+)
+def test_forms_and_workflows_are_of_their_schemas(folder: str, schema: str) -> None:
+    files = sorted(map(str, (ROOT / ".github" / folder).glob("*.yml")))
+    lint("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
 
 
 @pytest.mark.infra
