@@ -12,7 +12,15 @@ from pydantic import Field
 
 from pipelines.cli.command import ProgressBar, command, for_workers
 from pipelines.cli.parameters import Entry
-from pipelines.steps.tomogram_parameters import Edge, Missing, OfProtein, PixelSize, Scheduler
+from pipelines.steps.tomogram_parameters import (
+    Box,
+    Edge,
+    Label,
+    Missing,
+    OfProtein,
+    PixelSize,
+    Scheduler,
+)
 
 
 class Extract(Entry):
@@ -23,10 +31,8 @@ class Extract(Entry):
         description="RELION STAR, CSV, copick JSON or tree, or SHREC's list of particles"
     )
     out: str = Field(description="particle stack to make, NAME.particles.zarr")
-    label: str | None = Field(
-        None, description="column of the class; none: rlnClassNumber if there is one"
-    )
-    box: int = Field(32, ge=4, le=512, description="edge of a box, voxels, even")
+    label: Label = None
+    box: Box = 32
     pixel_size: PixelSize = None
     edge: Edge = "skip"
     missing: Missing = "fail"

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from latentlaw.data.collection.listing import class_names
+from latentlaw.data.extraction.coordinates import read_coordinates
 from latentlaw.data.storage.output import check_new
-from latentlaw.errors import DataError
+from latentlaw.errors import ConfigError, DataError
 from latentlaw.priors.files import read_affinity
 from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run, tag_run
 from latentlaw.tracking.say import say
@@ -26,8 +27,10 @@ from pipelines import (
 from pipelines.cli.command import command, say_metrics
 from pipelines.cli.parameters import Entry, build
 from pipelines.discovery.parameters import Attacked
+from pipelines.steps.tomogram_parameters import Box, Label, OfProtein, PixelSize
 
 DEMO = "demo"
+OF_TOMOGRAMS = ("label", "pixel_size", "box", "contrast")
 # A first look is at small sets, which need many steps more than they need steady gradients.
 _BATCH = 32
 
@@ -44,6 +47,10 @@ class Main(Entry):
         None,
         description="STAR or CSV of particles, where source is tomograms; none: source is images",
     )
+    label: Label = None
+    pixel_size: PixelSize = None
+    box: Box = 32
+    contrast: OfProtein = "bright"
     affinity: str = Field(
         "auto", description="affinity CSV; auto: made in the demo, else none; none: no prior"
     )
@@ -90,25 +97,46 @@ def check_inputs(p: Main) -> None:
         raise DataError(f"source: found no {p.source}; give a folder, an .npz, or demo")
     if p.coordinates is not None and not Path(p.coordinates).is_file():
         raise DataError(f"coordinates: found no {p.coordinates}; give a STAR or CSV file")
+    if of_images(p):
+        for name in OF_TOMOGRAMS:
+            if (found := getattr(p, name)) != Main.model_fields[name].default:
+                raise ConfigError(
+                    f"{name}: found {found}, expected none where source is images; leave it out, "
+                    "or give coordinates"
+                )
     if p.affinity not in ("auto", "none"):
         table = read_affinity(p.affinity)
-        if p.source != DEMO and p.coordinates is None:
-            table.select(class_names(p.source))
+        if p.source != DEMO:
+            table.select(classes(p))
     check_new(stack_path(p), overwrite=p.overwrite)
+
+
+def of_images(p: Main) -> bool:
+    """Return whether the source is images, not tomograms."""
+    return p.source != DEMO and p.coordinates is None
+
+
+def classes(p: Main) -> list[str]:
+    """Return the classes of the source, sorted, without reading images."""
+    if p.coordinates is None:
+        return class_names(p.source)
+    labels = read_coordinates(p.coordinates, label=p.label, pixel_size_a=p.pixel_size).get("label")
+    return [] if labels is None else sorted(set(labels.dropna().astype(str)) - {""})
 
 
 def particles(p: Main) -> tuple[str, str | None]:
     """Make the particle stack, and find or make the affinity; return both paths."""
     out, stack = Path(p.out), stack_path(p)
     prior = None if p.affinity in ("auto", "none") else p.affinity
-    if p.source != DEMO and p.coordinates is None:
+    if of_images(p):
         skip("simulate, ingest and extract", "the source is images, not tomograms")
         collect.run(step(p, collect.Collect, source=p.source, out=stack, overwrite=p.overwrite))
     else:
         source, coordinates = p.source, p.coordinates
         if p.source == DEMO:
             made = out / "simulated"
-            simulate.run(step(p, simulate.Simulate, out=made, overwrite=p.overwrite))
+            asked = {"out": made, "contrast": p.contrast, "overwrite": p.overwrite}
+            simulate.run(step(p, simulate.Simulate, **asked))
             source, coordinates = str(made / "tomograms"), str(made / "particles.star")
         else:
             skip("simulate", "there is a source")
@@ -121,6 +149,10 @@ def particles(p: Main) -> tuple[str, str | None]:
                 tomograms=stores,
                 coordinates=coordinates,
                 out=stack,
+                label=p.label,
+                pixel_size=p.pixel_size,
+                box=p.box,
+                contrast=p.contrast,
                 edge="pad",
                 overwrite=p.overwrite,
             )

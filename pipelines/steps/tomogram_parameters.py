@@ -6,7 +6,15 @@ from latentlaw.data.extraction.placement import EdgePolicy, MissingPolicy
 from latentlaw.data.tomograms.contrast import Contrast
 from pydantic import Field
 
+Box = Annotated[int, Field(ge=4, le=512, description="edge of a box, voxels, even")]
 Edge = Annotated[EdgePolicy, Field(description="what to do with boxes that cross a face")]
+Label = Annotated[
+    str | None,
+    Field(
+        description="column of the class; none: of a STAR file latentlawClass, else "
+        "rlnClassNumber; of a CSV label"
+    ),
+]
 Missing = Annotated[
     MissingPolicy,
     Field(description="what to do with particles of tomograms that have no store"),
