@@ -88,9 +88,10 @@ format: $(READY) ## format the code
 dashboard: $(READY) ## open the dashboard on http://127.0.0.1:8501
 	python -m pipelines.dashboard
 
-mlproject: $(READY) ## write MLproject and docs/entries.md from the parameters in pipelines/
+mlproject: $(READY) ## write MLproject, docs/entries.md and docs/words.md from parameters and help
 	python -m pipelines.cli.mlproject > MLproject
 	python -m pipelines.cli.reference > docs/entries.md
+	python -m dashboards.wording.reference > docs/words.md
 
 docs: $(READY) ## build the documentation as pages in build/docs, and check its links
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c infra/requirements.lock -e '.[docs]'

@@ -99,16 +99,24 @@ WORDS = {
     "use the mean of its distribution.",
     "Pose": "Orientation, kept apart from the latents: a unit quaternion (w, x, y, z) in three "
     "dimensions, which turns the reference into the particle; an angle in two.",
-    "Affinity": "Known similarity of classes, from -1 to 1, which training is asked to reproduce "
-    "as the cosine between latents. Weighted by gamma.",
+    "Affinity, prior": "Known similarity of classes, from -1 to 1, which training is asked to "
+    "reproduce as the cosine between latents. Weighted by gamma.",
     "beta": "Weight of the KL divergence in the loss: larger gives simpler latents and blurrier "
     "images.",
     "TC, total correlation": "What latents tell of each other, in nats. A β-TCVAE weighs it down, "
     "so that each latent means one thing.",
     "Traversal": "Images of one latent going from its 2nd to its 98th percentile, the others at "
     "their mean.",
+    "Group": "What a split keeps together, on one side: the particles of a tomogram, the images "
+    "of one source.",
+    "Contrast": "Whether protein is bright or dark in a tomogram; raw ones have it dark.",
+    "Law, equations": "Short expressions of latents, one per class or one for two classes, whose "
+    "values say which class a particle has.",
+    "Nodes": "Variables, constants and operators of an expression, counted.",
+    "Ladder, rung": "The models that `discover` makes of one latent space, from the black box to "
+    "equations; each is a rung. The entry `ladder` makes them anew in five folds.",
     "Black box": "The best network on pixels, with which simpler models are compared.",
-    "Pareto front": "Models that none beats in accuracy without being more complex.",
+    "Pareto front, frontier": "Models that none beats in accuracy without being more complex.",
     "Novelty": "How unlike the known particles a particle is, from 0 to 1: one minus a conformal "
     "p-value. Above 0.95 counts as new, which is wrong for 5 % of known particles at most, if new "
     "data are like those it was calibrated on.",

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from latentlaw.errors import ConfigError
 
+from dashboards.wording import reference as words
 from pipelines.cli.mlproject import ENTRIES, entry_class, mlproject
 from pipelines.cli.parameters import parse, text_of, usage, words_of
 from pipelines.cli.reference import reference
@@ -78,6 +79,10 @@ def test_help_describes_every_parameter(name: str) -> None:
 def test_mlproject_is_made_from_the_parameters() -> None:
     assert (ROOT / "MLproject").read_text() == mlproject(), "run `make mlproject`"
     assert (ROOT / "docs" / "entries.md").read_text() == reference(), "run `make mlproject`"
+
+
+def test_words_are_those_of_the_dashboard() -> None:
+    assert (ROOT / "docs" / "words.md").read_text() == words.reference(), "run `make mlproject`"
 
 
 def test_conda_environment_lists_the_packages_of_pyproject() -> None:
