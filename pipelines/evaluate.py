@@ -22,16 +22,15 @@ from latentlaw.priors.files import read_affinity
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import AFFINITY, CONFUSION, EMBEDDINGS, POSES, PRIOR
+from latentlaw.tracking.reading.logged import load_json, source_run
 from latentlaw.tracking.reading.splits import load_split
 from latentlaw.tracking.recording.runs import (
     configure_tracking,
-    load_json,
     log_data,
     log_file,
     log_json,
     log_metrics,
     log_table,
-    source_run,
     stage_run,
     tag_run,
 )

@@ -17,13 +17,12 @@ from latentlaw.evaluation.figures import decode
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import EXPLAINED, EXPLANATION, LATENTS
+from latentlaw.tracking.reading.logged import load_json, source_run
 from latentlaw.tracking.recording.runs import (
     configure_tracking,
     json_text,
-    load_json,
     log_data,
     log_json,
-    source_run,
     stage_run,
     tag_run,
 )

@@ -7,14 +7,8 @@ from latentlaw.serving.export.encoder import check_onnx_packages
 from latentlaw.serving.export.files import Exported, export_bundle
 from latentlaw.serving.log import load_example, load_logged_bundle
 from latentlaw.tracking.names import LATENTS
-from latentlaw.tracking.recording.runs import (
-    configure_tracking,
-    load_json,
-    log_metrics,
-    source_run,
-    stage_run,
-    tag_run,
-)
+from latentlaw.tracking.reading.logged import load_json, source_run
+from latentlaw.tracking.recording.runs import configure_tracking, log_metrics, stage_run, tag_run
 from latentlaw.tracking.say import say
 from pydantic import Field
 

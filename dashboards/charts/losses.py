@@ -15,6 +15,10 @@ _TERM_TITLES = {
     "reconstruction": "Reconstruction",
     "kl": "KL divergence (nats)",
     "affinity": "Affinity term",
+    "mutual_information": "Mutual information (nats)",
+    "total_correlation": "Total correlation (nats)",
+    "dimension_wise_kl": "Dimension-wise KL (nats)",
+    "pose": "Pose term",
 }
 
 
@@ -35,7 +39,7 @@ def loss_curves(histories: Mapping[str, pd.DataFrame]) -> go.Figure:
         columns,
         subplot_titles=[_TERM_TITLES[term] for term in terms],
         horizontal_spacing=0.07,
-        vertical_spacing=0.14,
+        vertical_spacing=0.28 / rows,
     )
     for number, (label, table) in enumerate(histories.items()):
         parts = sorted(table.groupby(["term", "split"]), key=lambda item: item[0][1] == "val")

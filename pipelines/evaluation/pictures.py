@@ -15,8 +15,9 @@ from latentlaw.evaluation.figures import (
 )
 from latentlaw.evaluation.measures import EmbeddedParticles, Measured
 from latentlaw.serving.bundle import Bundle
+from latentlaw.tracking.reading.logged import source_run
 from latentlaw.tracking.reading.queries import loss_history
-from latentlaw.tracking.recording.runs import log_image, source_run
+from latentlaw.tracking.recording.runs import log_image
 from numpy.typing import NDArray
 
 from pipelines.figures.evaluation import (

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from latentlaw.tracking.names import LOSS_TERMS
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 MARKERS = "osD^vPX*"
 _MOST_WRITTEN = 16  # classes whose counts can still be read in the cells
-_TERMS = ("loss", "reconstruction", "kl", "affinity")
 
 
 def embedding_figure(table: pd.DataFrame, known: list[str]) -> "Figure":
@@ -110,7 +110,7 @@ def balance_figure(labels: NDArray[np.str_], split: NDArray[np.str_]) -> "Figure
 
 def loss_figure(history: pd.DataFrame) -> "Figure":
     """Show each term of the loss over the epochs, training and validation."""
-    terms = [term for term in _TERMS if (history["term"] == term).any()]
+    terms = [term for term in LOSS_TERMS if (history["term"] == term).any()]
     figure, axes = _figure(len(terms), 3.4 * len(terms), 3.2)
     for place, term in zip(axes, terms, strict=True):
         for colour, split in zip(COLOURS, ("train", "val"), strict=False):

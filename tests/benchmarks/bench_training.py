@@ -17,7 +17,7 @@ from latentlaw.losses.affinity import affinity_loss
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.layers import UpConv3d
 from latentlaw.models.vae import AutoEncoder
-from latentlaw.tracking.reading.queries import LOSS_TERMS
+from latentlaw.tracking.names import LOSS_TERMS
 from latentlaw.tracking.recording.epochs import EpochLogger
 from latentlaw.training.batches import augmented
 from latentlaw.training.config import TrainConfig

@@ -20,7 +20,8 @@ from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.particles.stack import TABLE, open_stack
 from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.data.tomograms.store import open_tomogram
-from latentlaw.tracking.reading.queries import LOSS_TERMS, list_runs
+from latentlaw.tracking.names import LOSS_TERMS
+from latentlaw.tracking.reading.queries import list_runs
 from latentlaw.tracking.recording.epochs import EpochLogger
 from latentlaw.tracking.recording.runs import stage_run
 from scipy.spatial.transform import Rotation

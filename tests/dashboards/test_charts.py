@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from dashboard_store import CLASSES, FRONTIER, Store, affinity_of
 from latentlaw.discovery.frontier import FAMILIES
+from latentlaw.tracking.names import LOSS_TERMS
 from latentlaw.tracking.reading import queries
 
 from dashboards.charts import affinity as heatmaps
@@ -67,6 +68,10 @@ def test_a_panel_a_loss_term_and_one_legend_entry_a_run(full_store: Store) -> No
     ]
     assert [t.name for t in figure.data if t.showlegend] == ["one", "two"]
     assert {t.line.dash for t in figure.data} == {"solid", "dash"}
+
+
+def test_each_term_of_the_loss_has_a_panel():
+    assert list(losses._TERM_TITLES) == list(LOSS_TERMS)
 
 
 def test_heat_maps_are_centred_on_zero() -> None:

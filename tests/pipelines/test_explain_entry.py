@@ -19,7 +19,8 @@ from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking.names import LATENTS
-from latentlaw.tracking.recording.runs import configure_tracking, load_json, log_json, stage_run
+from latentlaw.tracking.reading.logged import load_json
+from latentlaw.tracking.recording.runs import configure_tracking, log_json, stage_run
 
 Entry = Callable[..., int]
 

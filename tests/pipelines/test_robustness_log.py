@@ -8,7 +8,8 @@ from latentlaw.data.simulation.nuclei import draw_factors, render_nuclei
 from latentlaw.discovery.robustness.probing import ProbeImages, Probes
 from latentlaw.evaluation.meanings.shifts import Shift
 from latentlaw.models.normalisation import Normalisation
-from latentlaw.tracking.recording.runs import load_json, stage_run
+from latentlaw.tracking.reading.logged import load_json
+from latentlaw.tracking.recording.runs import stage_run
 from mlflow.tracking import MlflowClient
 
 from pipelines.cli.command import ProgressBar

@@ -6,9 +6,10 @@ import os
 import mlflow
 import pytest
 from latentlaw.tracking.names import PARAMS
+from latentlaw.tracking.reading.logged import load_json
 from latentlaw.tracking.reading.queries import list_runs, loss_history
 from latentlaw.tracking.recording.epochs import EpochLogger
-from latentlaw.tracking.recording.runs import load_json, log_metrics, stage_run
+from latentlaw.tracking.recording.runs import log_metrics, stage_run
 from latentlaw.tracking.store.limits import fitting_key
 from mlflow.tracking import MlflowClient
 

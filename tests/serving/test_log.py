@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from latentlaw.serving.log import load_example, load_logged_bundle
 from latentlaw.tracking.names import SPLIT
-from latentlaw.tracking.recording.runs import load_table
+from latentlaw.tracking.reading.logged import load_table
 from mlflow.tracking import MlflowClient
 
 from tests.logged_models import CLASSES, SHAPE, bars, trained

@@ -11,6 +11,7 @@ from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle, log_bundle
+from latentlaw.tracking.reading.logged import load_json, source_run
 from latentlaw.tracking.recording.epochs import EpochLogger
 from latentlaw.tracking.recording.registry import (
     LONGEST_DESCRIPTION,
@@ -25,7 +26,7 @@ from latentlaw.tracking.recording.registry import (
     standing,
     way_back,
 )
-from latentlaw.tracking.recording.runs import load_json, log_json, source_run, stage_run
+from latentlaw.tracking.recording.runs import log_json, stage_run
 from mlflow.tracking import MlflowClient
 
 ALIAS = "champion"

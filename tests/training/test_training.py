@@ -1,7 +1,7 @@
 """Training: a step that learns, repeats with its seed, and stops when it cannot go on."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,10 @@ from latentlaw.errors import DataError
 from latentlaw.geometry.rotations import random_rotations
 from latentlaw.geometry.wedges import Wedges, apply_wedges
 from latentlaw.models.classifier import Classifier
-from latentlaw.models.config import ModelConfig
+from latentlaw.models.config import Family, ModelConfig
 from latentlaw.models.normalisation import Normalisation
 from latentlaw.models.vae import AutoEncoder
+from latentlaw.tracking.names import LOSS_TERMS
 from latentlaw.training import loop
 from latentlaw.training.augmentation import Wedge
 from latentlaw.training.batches import held_out_batches
@@ -221,6 +222,32 @@ def splat_network(tilt_range: float | None) -> AutoEncoder:
                 tilt_range=tilt_range,
             )
         )
+
+
+@pytest.mark.parametrize("family", get_args(Family))
+def test_the_loss_is_the_sum_of_its_terms_by_weight(family: Family) -> None:
+    config = {"family": family, "image_shape": (1, 8, 8), "pose_dims": 0, "depth": 1}
+    batch = LabelledImages(torch.randn(6, 1, 8, 8), torch.arange(6) % 2)
+    terms = loss_terms(
+        AutoEncoder(ModelConfig.model_validate(config)),
+        batch,
+        Weights(beta=0.1, gamma=2.0, tc=0.3),
+        torch.eye(2) if family == "affinity-vae" else None,
+        dataset_size=6,
+        generator=torch.Generator(),
+    )
+    assert set(terms) <= set(LOSS_TERMS)
+    by_weight = {"reconstruction": 1.0, "affinity": 2.0}
+    if family == "tc-vae":
+        by_weight |= {
+            "mutual_information": 0.1,
+            "dimension_wise_kl": 0.1,
+            "total_correlation": 0.3,
+        }
+    elif family != "autoencoder":
+        by_weight["kl"] = 0.1
+    total = sum(weight * terms[name] for name, weight in by_weight.items() if name in terms)
+    torch.testing.assert_close(terms["loss"], total)
 
 
 def test_loss_is_of_what_the_turned_wedges_leave_of_the_output() -> None:

@@ -17,7 +17,7 @@ from latentlaw.evaluation.embed import Images
 from latentlaw.serving.answers import PARTS
 from latentlaw.serving.bundle import Bundle, load_bundle
 from latentlaw.tracking.names import MODEL
-from latentlaw.tracking.recording.runs import fetched
+from latentlaw.tracking.reading.logged import fetched
 from latentlaw.tracking.scrub import without_secrets
 from latentlaw.tracking.store.failures import reason_of
 

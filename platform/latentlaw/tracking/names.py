@@ -62,3 +62,16 @@ HOLDERS = ("main", "tune", "ladder", "compare")
 def on_validation(measure: str) -> str:
     """Return the name that a trial logs a measure by: it is of validation data, and says so."""
     return measure if measure.startswith(("val/", "trial/")) else f"val/{measure}"
+
+
+#: The loss and the terms that a family may have, as `train/TERM` and `val/TERM`.
+LOSS_TERMS = (
+    "loss",
+    "reconstruction",
+    "kl",
+    "affinity",
+    "mutual_information",
+    "total_correlation",
+    "dimension_wise_kl",
+    "pose",
+)

@@ -76,6 +76,7 @@ def loss_terms(
         parts = decompose_kl(samples, whole.mu, whole.logvar, dataset_size, tc_estimator)
         terms["mutual_information"] = parts.mutual_information
         terms["total_correlation"] = parts.total_correlation
+        terms["dimension_wise_kl"] = parts.dimension_wise
         loss = loss + weights.beta * (parts.mutual_information + parts.dimension_wise)
         loss = loss + weights.tc * parts.total_correlation
     if config.variational:

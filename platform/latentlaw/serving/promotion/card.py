@@ -29,7 +29,8 @@ from latentlaw.serving.promotion.tensors import (
     save_tensors,
 )
 from latentlaw.tracking.names import CARD, CARD_RECORD, LATENTS
-from latentlaw.tracking.recording.runs import json_text, load_json
+from latentlaw.tracking.reading.logged import load_json
+from latentlaw.tracking.recording.runs import json_text
 
 _TEST_IMAGES = 2
 _PAPERS = (

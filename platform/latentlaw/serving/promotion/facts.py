@@ -16,8 +16,8 @@ from latentlaw.evaluation.scores.comparison import MEASURES, Score
 from latentlaw.evaluation.scores.novelty import STATED_RATE, detection_rates
 from latentlaw.serving.promotion.gate import Measured
 from latentlaw.tracking.names import PRIOR, SPLIT, TAG_DATA_DIGEST, TAG_STAGE
+from latentlaw.tracking.reading.logged import load_json, load_table
 from latentlaw.tracking.reading.origins import StackOf, stack_of, training_run
-from latentlaw.tracking.recording.runs import load_json, load_table
 
 #: Parameters that name files, of which a card says only the name.
 _PATHS = ("data", "affinity", "checkpoints", "resume", "out", "config")

@@ -31,9 +31,9 @@ from latentlaw.evaluation.scores.comparison import (
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.serving.prediction.checks import check_shape, check_voxel_size
+from latentlaw.tracking.reading.logged import source_run
 from latentlaw.tracking.reading.origins import stack_of
 from latentlaw.tracking.reading.splits import SplitOf, split_of
-from latentlaw.tracking.recording.runs import source_run
 
 Rows = NDArray[np.intp]
 #: Of fewer, even two models that always agree may differ by 6 % (upper end 3/n; Hanley &

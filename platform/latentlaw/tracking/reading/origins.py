@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from latentlaw.errors import RegistryError
 from latentlaw.tracking.names import TAG_DATA_DIGEST, TAG_STAGE, TAG_TRAINED_BY
-from latentlaw.tracking.recording.runs import source_run
+from latentlaw.tracking.reading.logged import source_run
 
 _TRAIN = "train"
 

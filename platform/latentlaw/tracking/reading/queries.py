@@ -1,4 +1,4 @@
-"""Read-only, bounded questions to MLflow about runs; every reader of runs asks them here."""
+"""Read-only, bounded questions about runs, answered as tables for the pages."""
 
 import math
 import os
@@ -12,6 +12,7 @@ from mlflow.entities import Run
 
 from latentlaw.tracking.names import (
     EXPERIMENT,
+    LOSS_TERMS,
     TAG_DATA_DIGEST,
     TAG_MODEL_FAMILY,
     TAG_PARENT,
@@ -25,7 +26,6 @@ from latentlaw.tracking.store.paging import experiment_names, newest_runs
 
 PARAM = "params."
 METRIC = "metrics."
-LOSS_TERMS = ("loss", "reconstruction", "kl", "affinity")
 RUN_COLUMNS = (
     "run_id",
     "name",

@@ -11,8 +11,8 @@ from latentlaw.data.particles.splits import TEST
 from latentlaw.data.particles.stack import ParticleStack
 from latentlaw.errors import DataError
 from latentlaw.tracking.names import SPLIT
+from latentlaw.tracking.reading.logged import load_table
 from latentlaw.tracking.reading.origins import stack_of, training_run
-from latentlaw.tracking.recording.runs import load_table
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
-from latentlaw.errors import PreemptedError, PrunedError, RegistryError, ResumeError, TrackingError
+from latentlaw.errors import PreemptedError, PrunedError, ResumeError, TrackingError
 from latentlaw.tracking.names import (
     DEFAULT_TRACKING_URI,
     PARAMS,
@@ -33,7 +33,7 @@ from latentlaw.tracking.names import (
 from latentlaw.tracking.recording.processes import this_process
 from latentlaw.tracking.recording.spool import send_left
 from latentlaw.tracking.say import say
-from latentlaw.tracking.scrub import scrub, scrub_all, without_secrets
+from latentlaw.tracking.scrub import scrub, scrub_all
 from latentlaw.tracking.store.experiments import choose_experiment
 from latentlaw.tracking.store.failures import tracking_errors
 from latentlaw.tracking.store.limits import encode_value, fitting_key, fitting_params
@@ -209,57 +209,6 @@ def log_file(name: str, write: Callable[[Path], object]) -> None:
 def log_image(name: str, image: NDArray[np.uint8]) -> None:
     """Log a grey image `(y, x)` as a PNG artifact."""
     mlflow.log_image(image, artifact_file=name)
-
-
-@contextmanager
-def fetched(uri: str) -> Iterator[Path]:
-    """Give a copy of an artifact that is gone after the block: MLflow would leave it in `/tmp`.
-
-    Raises
-    ------
-    mlflow.exceptions.MlflowException, OSError
-        If there is no such artifact, or its store cannot be reached.
-    """
-    with TemporaryDirectory() as scratch:
-        yield Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch))
-
-
-def load_table(run_id: str, name: str) -> pd.DataFrame | None:
-    """Read a Parquet artifact of a run, or None where it has none."""
-    try:
-        with fetched(f"runs:/{run_id}/{name}") as path:
-            return pd.read_parquet(path)
-    except (MlflowException, OSError):
-        return None
-
-
-def load_json(run_id: str, name: str) -> Any | None:
-    """Read a JSON artifact of a run, or None where it has none."""
-    try:
-        return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{name}"))
-    except (MlflowException, OSError):
-        return None
-
-
-def source_run(model: str) -> str:
-    """Return the id of the run that logged a model, given as run id, `runs:/…` or `models:/…`.
-
-    Raises
-    ------
-    RegistryError
-        If there is no such model or run.
-    """
-    try:
-        if model.startswith("models:/"):
-            return str(mlflow.models.get_model_info(model).run_id)
-        run_id = model.removeprefix("runs:/").split("/")[0]
-        return str(MlflowClient().get_run(run_id).info.run_id)
-    except MlflowException as error:
-        store = without_secrets(mlflow.get_tracking_uri())
-        raise RegistryError(
-            f"{model}: found no such model or run in {store} ({error.message}); give the id of a "
-            "run that the dashboard shows, or set MLFLOW_TRACKING_URI to where it is"
-        ) from error
 
 
 def _log_params(params: Mapping[str, str], known: Mapping[str, str]) -> None:
