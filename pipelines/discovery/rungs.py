@@ -27,7 +27,7 @@ from latentlaw.training.classifier import (
     fit_classifier,
     predict_logits,
 )
-from latentlaw.training.config import TrainConfig, samples_per_epoch
+from latentlaw.training.config import TrainConfig, least_samples
 from latentlaw.training.prepare import PreparedData
 from latentlaw.training.seeds import seeded_initialisation
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def train_black_box(
         batch_size=_PIXELS_BATCH,
         learning_rate=_PIXELS_RATE,
         augmentation=same_images(model),
-        samples_per_epoch=max(samples_per_epoch(shape), _PIXELS_AN_EPOCH // math.prod(shape)),
+        samples_per_epoch=max(least_samples(shape), _PIXELS_AN_EPOCH // math.prod(shape)),
         seed=seed,
     )
     fit_classifier(

@@ -3,7 +3,7 @@
 from latentlaw.geometry.moments import Alignment
 from latentlaw.models.config import ModelConfig, deepest, default_pose_dims
 from latentlaw.training.augmentation import Wedge, check_wedge
-from latentlaw.training.config import TrainConfig, samples_per_epoch
+from latentlaw.training.config import TrainConfig, least_samples
 from latentlaw.training.devices import check_compiler, pick_device, pick_precision
 from latentlaw.training.prepare import PreparedData
 
@@ -44,7 +44,7 @@ def train_config(p: Train, item_shape: tuple[int, ...]) -> TrainConfig:
         schedule=p.schedule,
         augmentation=augmentation,
         wedge=None if p.wedge == "none" else Wedge(direction=p.wedge),
-        samples_per_epoch=samples_per_epoch(item_shape),
+        samples_per_epoch=least_samples(item_shape),
         patience=p.patience,
         precision=pick_precision(p.precision, pick_device(p.device)),
         compile=p.compile,

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from latentlaw.data.particles.splits import FOLDS
-from latentlaw.errors import ConfigError, DataError
+from latentlaw.errors import ConfigError
 from latentlaw.geometry.moments import Alignment
 from latentlaw.losses.divergence import TCEstimator
 from latentlaw.losses.reconstruction import ReconstructionKind
@@ -140,7 +140,7 @@ def check(p: Train) -> None:
 
     Raises
     ------
-    ConfigError, DataError
+    ConfigError
         Naming the first.
     """
     if p.model == "affinity-vae" and p.gamma > 0 and p.affinity is None:
@@ -157,6 +157,6 @@ def check(p: Train) -> None:
             "reconstruction=mse"
         )
     if p.affinity is not None and p.model != "affinity-vae":
-        raise DataError(
+        raise ConfigError(
             f"affinity: found one, expected none for a {p.model}; use model=affinity-vae"
         )

@@ -21,7 +21,7 @@ from latentlaw.tracking.names import LOSS_TERMS
 from latentlaw.tracking.recording.epochs import EpochLogger
 from latentlaw.training.batches import augmented
 from latentlaw.training.config import TrainConfig
-from latentlaw.training.objective import Weights, loss_terms
+from latentlaw.training.objective import LossWeights, loss_terms
 from latentlaw.training.state import TrainState
 from latentlaw.training.step import take_step
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ from tests.benchmarks.ratio import Ratio, interleaved_seconds
 PARTICLES, BATCH, ITEM = 256, 64, (1, 24, 24, 24)  # no epoch is shorter
 ROUNDS = 15
 CONFIG = TrainConfig(batch_size=BATCH, samples_per_epoch=PARTICLES, augmentation="none", gamma=1)
-WEIGHTS = Weights(1e-3, 1.0, 0.0)
+WEIGHTS = LossWeights(1e-3, 1.0, 0.0)
 METRICS = [
     *(f"{split}/{term}" for split in ("train", "val") for term in LOSS_TERMS),
     "throughput/images_per_s",

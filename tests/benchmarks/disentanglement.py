@@ -99,7 +99,9 @@ def measure() -> Iterator[Row]:
         images = torch.from_numpy(render_nuclei(factors, BOX))
         for name, family, weights in models(BETA):
             # Place and orientation are factors, so nothing is turned.
-            config = TrainConfig(epochs=EPOCHS, augmentation="none", seed=seed, **weights)
+            config = TrainConfig(
+                epochs=EPOCHS, samples_per_epoch=512, augmentation="none", seed=seed, **weights
+            )
             model = train(family, images[:TRAINED], config, LATENTS)
             print(f"{name}, seed {seed}", flush=True)
             for measured, value in measures(

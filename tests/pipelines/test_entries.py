@@ -12,6 +12,9 @@ import latentlaw
 import pytest
 import yaml
 from latentlaw.errors import ConfigError
+from latentlaw.models.config import ModelConfig
+from latentlaw.training.config import TrainConfig
+from pydantic import BaseModel
 
 from dashboards.wording import reference as words
 from pipelines.cli.mlproject import ENTRIES, entry_class, mlproject
@@ -74,6 +77,16 @@ def test_help_describes_every_parameter(name: str) -> None:
         assert field.description
         (line,) = (each for each in text.splitlines() if each.startswith(f"  --{key} "))
         assert all(str(word) in line for word in words_of(field.annotation))
+
+
+@pytest.mark.parametrize("config", [TrainConfig, ModelConfig])
+def test_train_has_the_defaults_of_what_it_configures(config: type[BaseModel]) -> None:
+    shared = config.model_fields.keys() & Train.model_fields.keys()
+    open_there = {name for name in shared if config.model_fields[name].is_required()}
+    chosen = {name for name in shared if Train.model_fields[name].default in ("auto", "none")}
+    assert len(shared - open_there - chosen) >= 8
+    for name in shared - open_there - chosen:
+        assert config.model_fields[name].default == Train.model_fields[name].default, name
 
 
 def test_mlproject_is_made_from_the_parameters() -> None:

@@ -38,7 +38,8 @@ def rates(_scratch: Scratch) -> Iterator[Row]:
         name = f"{family}, {' x '.join(map(str, shape[1:]))}, batch {batch}"
         images = np.random.default_rng(0).standard_normal((particles, *shape), np.float32)
         for way, options in WAYS.items():
-            told = TrainConfig.model_validate({"epochs": 6, "batch_size": batch} | options)
+            size = {"epochs": 6, "batch_size": batch, "samples_per_epoch": particles}
+            told = TrainConfig.model_validate(size | options)
             rate = best_rate(new_model(family, shape), images, told)
             yield Row(name, rate, column=way, table="images/s")
         rate = plain_rate(new_model(family, shape), torch.from_numpy(images), batch)

@@ -153,11 +153,16 @@ def test_all_stop_at_the_step_at_which_one_was_told(together: Path, tmp_path: Pa
 
 def test_layers_that_see_a_part_of_the_batch_are_refused() -> None:
     with pytest.raises(ConfigError, match="norm: found batch and"):
-        TrainState.begin(network("beta-vae", "batch"), particles(8, 0), TrainConfig(), Ranks(0, 2))
+        TrainState.begin(
+            network("beta-vae", "batch"),
+            particles(8, 0),
+            TrainConfig(samples_per_epoch=8),
+            Ranks(0, 2),
+        )
 
 
 def test_a_part_that_does_not_fit_is_said_without_tries_that_others_would_wait_for() -> None:
-    config = TrainConfig(batch_size=8)
+    config = TrainConfig(batch_size=8, samples_per_epoch=8)
     state = TrainState.begin(network("beta-vae"), particles(8, 0), config, Ranks(0, 2))
     tried = []
 

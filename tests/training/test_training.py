@@ -24,7 +24,7 @@ from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.loop import fit
-from latentlaw.training.objective import Weights, loss_terms
+from latentlaw.training.objective import LossWeights, loss_terms
 from latentlaw.training.seeds import seeded_initialisation
 from latentlaw.training.state import TrainState
 from numpy.typing import NDArray
@@ -231,7 +231,7 @@ def test_the_loss_is_the_sum_of_its_terms_by_weight(family: Family) -> None:
     terms = loss_terms(
         AutoEncoder(ModelConfig.model_validate(config)),
         batch,
-        Weights(beta=0.1, gamma=2.0, tc=0.3),
+        LossWeights(beta=0.1, gamma=2.0, tc=0.3),
         torch.eye(2) if family == "affinity-vae" else None,
         dataset_size=6,
         generator=torch.Generator(),
@@ -254,7 +254,7 @@ def test_loss_is_of_what_the_turned_wedges_leave_of_the_output() -> None:
     generator = torch.Generator().manual_seed(0)
     images, labels = torch.randn(4, 1, 8, 8, 8, generator=generator), torch.zeros(4).long()
     wedges = Wedges.unturned(4, 60).turned(random_rotations(4, 3, generator))
-    model, weights = splat_network(60), Weights(0, 0, 0)
+    model, weights = splat_network(60), LossWeights(0, 0, 0)
     batch = LabelledImages(apply_wedges(images, wedges), labels, wedges)
     terms = loss_terms(model, batch, weights, None, dataset_size=4, generator=generator)
     encoding = model.encode(batch.images)

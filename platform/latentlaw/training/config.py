@@ -18,6 +18,8 @@ class TrainConfig(BaseModel):
 
     Attributes
     ----------
+    samples_per_epoch
+        Images that an epoch shows at least, for which a small data set is gone over again.
     tc_estimator
         How a tc-vae estimates the density of its aggregate posterior (`decompose_kl`).
     patience
@@ -30,17 +32,17 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    samples_per_epoch: PositiveInt
     epochs: PositiveInt = 100
     batch_size: PositiveInt = 64
     learning_rate: float = Field(1e-3, gt=0, le=1)
     beta: NonNegativeFloat = 1e-3
-    gamma: NonNegativeFloat = 0.0
+    gamma: NonNegativeFloat = 1.0
     tc: NonNegativeFloat = 4e-3
     tc_estimator: TCEstimator = "stratified"
     schedule: ScheduleKind = "constant"
     augmentation: Augmentation = "rotate"
     wedge: Wedge | None = None
-    samples_per_epoch: PositiveInt = 512
     patience: PositiveInt | None = None
     precision: Precision = "fp32"
     compile: bool = False
@@ -48,7 +50,7 @@ class TrainConfig(BaseModel):
     seed: int = 0
 
 
-def samples_per_epoch(item_shape: tuple[int, ...]) -> int:
+def least_samples(item_shape: tuple[int, ...]) -> int:
     """Images that an epoch of a small data set shows at least, turned anew at each showing.
 
     256, or fewer where boxes are so large that an epoch would pass 2^25 voxels (128 of 64^3).

@@ -15,7 +15,7 @@ from latentlaw.models.vae import AutoEncoder
 from latentlaw.training.batches import augmented, held_out_batches
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.keeping import Keeper
-from latentlaw.training.objective import Weights, loss_terms
+from latentlaw.training.objective import LossWeights, loss_terms
 from latentlaw.training.ranks import ALONE, Ranks
 from latentlaw.training.state import TrainState, weights_of
 from latentlaw.training.step import Terms, add_terms, take_step
@@ -120,7 +120,7 @@ class _Run:
             self.keeper.between_steps(self.state.checkpoint, stop=stop)
 
     def terms(
-        self, batch: LabelledImages, weights: Weights, generator: torch.Generator, ranks: Ranks
+        self, batch: LabelledImages, weights: LossWeights, generator: torch.Generator, ranks: Ranks
     ) -> Terms:
         return loss_terms(
             self.state.model,
@@ -182,7 +182,7 @@ class _Run:
         """
         config, model = self.config, self.state.model
         device = next(model.parameters()).device
-        nominal = Weights(config.beta, config.gamma, config.tc)
+        nominal = LossWeights(config.beta, config.gamma, config.tc)
         generator = torch.Generator().manual_seed(config.seed + 1)
         totals: Terms = {}
         model.eval()
@@ -194,10 +194,10 @@ class _Run:
         return _means("val", totals, len(val))
 
 
-def _scheduled(config: TrainConfig, epoch: int) -> Weights:
+def _scheduled(config: TrainConfig, epoch: int) -> LossWeights:
     beta = weight_schedule(config.schedule, config.epochs, config.beta)[epoch]
     gamma = weight_schedule(config.schedule, config.epochs, config.gamma)[epoch]
-    return Weights(beta, gamma, config.tc)
+    return LossWeights(beta, gamma, config.tc)
 
 
 def _done(state: TrainState, config: TrainConfig) -> bool:

@@ -16,7 +16,7 @@ from latentlaw.training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
-class Weights:
+class LossWeights:
     """Loss weights of one epoch."""
 
     beta: float
@@ -27,7 +27,7 @@ class Weights:
 def loss_terms(
     model: AutoEncoder,
     batch: LabelledImages,
-    weights: Weights,
+    weights: LossWeights,
     affinity: Tensor | None,
     *,
     dataset_size: int,
