@@ -5,8 +5,10 @@ Each test is in a folder of its own, where MLflow keeps the artifacts beside a t
 
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +23,7 @@ from latentlaw.discovery.frontier import FAMILIES
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.commands import Completed, entry, environment, mlflow_run
+from tests.end_to_end.commands import ROOT, Completed, entry, environment, mlflow_run
 
 STEPS = {"simulate", "ingest", "extract", "affinity", "train", "evaluate", "discover", "register"}
 
@@ -100,6 +102,21 @@ def test_frontier_has_every_family_and_each_class_its_equation(client: MlflowCli
     assert {"cnn", "dense", "sparse", "equation"} <= families
     assert {"shifts/cnn/none", "shifts/equation/equal_intensity"} <= set(metrics)
     assert artifact(client, discover, "figures/perturbations.png").exists()
+
+
+def test_the_readme_asks_the_demo_from_python(demo: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=demo,
+        env=environment(demo),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert len(lines) == 3
+    assert all(0 <= float(novelty) <= 1 for _, novelty, _ in lines)
 
 
 @contextmanager
