@@ -99,7 +99,9 @@ def discovered(p: Discover) -> Discovered:
         log_data(p.data, stack.digest, stack.table, "discovery")
         data, codes, head = told_apart(p, bundle, stack)
         latents = latent_data(data, codes, pd.factorize(stack.table["group"])[0])
-        check_latents(latents)  # before the black boxes, which take long
+        _, constant = check_latents(latents)  # before the black boxes, which take long
+        if constant:
+            say(f"discover: {', '.join(constant)} the same for every particle, left out")
         features = image_features(data.images)
         progress = ProgressBar()
         boxes: dict[str, BlackBox] = {

@@ -113,6 +113,26 @@ def test_latents_that_are_not_finite_are_named_before_a_black_box_is_trained(
     assert "train cnn" not in said
 
 
+def test_latents_that_are_constant_are_said(
+    stack: Path,
+    trained: str,
+    entry: Entry,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    infer = AutoEncoder.infer
+
+    def collapsed(self: AutoEncoder, images: torch.Tensor) -> Any:
+        encoding = infer(self, images)
+        encoding.mu[:, 1] = 0.5
+        return encoding
+
+    monkeypatch.setattr(AutoEncoder, "infer", collapsed)
+    options = {"black_boxes": "cnn", "attacked": 2}
+    assert entry("discover", model=trained, data=stack, **options, **QUICK) == 0
+    assert "discover: z1 the same for every particle, left out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
