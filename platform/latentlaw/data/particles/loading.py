@@ -46,7 +46,6 @@ class ArrayImages:
     """Images `(n, c, [z,] y, x)` in memory: one chunk."""
 
     images: NDArray[Any]
-    window: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,6 +56,11 @@ class ArrayImages:
     def rows_per_chunk(self) -> int:
         """All of them."""
         return len(self.images)
+
+    @property
+    def window(self) -> int:
+        """The one chunk that there is."""
+        return 1
 
     def hold(self, rows: Places) -> None:
         """They are there, whatever `rows` `(k,)` are asked for."""
