@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from latentlaw.data.collection.listing import Listing, list_images, merge_classes
 from latentlaw.data.formats.images import pixel_type
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.storage.output import check_new
 from latentlaw.errors import DataError
+from latentlaw.progress import Progress, silent
 
 _BATCH = 64
 _POSELESS = ("z", "y", "x", "qw", "qx", "qy", "qz")

@@ -12,13 +12,13 @@ from latentlaw.data.extraction.review import NonfinitePolicy, Review
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.star_rows import check_star, extend_star, keep_star
 from latentlaw.data.particles.writer import grown_stack, new_stack
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.scheduler import open_scheduler
 from latentlaw.data.star.text import read_star_text
 from latentlaw.data.storage.output import check_new
 from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import common_voxel_size, tomograms_by_name
 from latentlaw.errors import ConfigError
+from latentlaw.progress import Progress, silent
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.simulation.microscope import Acquisition, record
 from latentlaw.data.simulation.packing import place_spheres
 from latentlaw.data.simulation.rendering import Volume, render_particles, support_radius
 from latentlaw.data.star.writing import write_star
 from latentlaw.data.storage.output import new_output
 from latentlaw.geometry.rotations import random_quaternions
+from latentlaw.progress import Progress, silent
 
 
 def simulate(
