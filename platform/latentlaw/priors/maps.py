@@ -29,6 +29,8 @@ def map_affinity(
 
     Parameters
     ----------
+    maps
+        One of each class, at least three.
     method
         "harmonics": cosine of rotation-invariant power spectra; "correlation", "fsc": correlation,
         or Fourier shell correlation averaged up to the resolution, of the best rotation.

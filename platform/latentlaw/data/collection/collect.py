@@ -60,11 +60,17 @@ def collect_particles(
         up to its first `_`; or an `.npz` of `images`, `labels`, `class_names` and, if there is
         one, `group`. Where an array's axes have no names, up to four planes are channels, more
         are z.
+    out
+        Stack to make.
     box
         Edge in voxels to crop to about the centre voxel n//2, or to pad to with the mean of the
         image's border.
     merge
         Classes to join, as in `Interphase=G1+S+G2`; several are separated by `,` or `;`.
+    overwrite
+        Replace what is at `out`.
+    progress
+        Called with images done and in all.
 
     Raises
     ------

@@ -98,8 +98,12 @@ def extract_particles(
         A tomogram store, a folder of them, a copick tree, or several.
     coordinates
         RELION STAR, CSV with `tomogram, z, y, x` in angstrom, copick JSON or SHREC locations.
+    out
+        Stack to make, or with `append` to add to.
     label
         Column of the class; None or `auto` takes the usual one, if there is one.
+    box
+        Edge of a box in voxels, even.
     edge
         What to do where a box crosses a face: `skip` it, `pad` with the mean of the voxels that
         are there, or `fail`. A particle whose position is outside is skipped under `pad` too.
@@ -118,6 +122,10 @@ def extract_particles(
         threads keep pace with the writer, and boxes need not travel between processes.
     append
         Add to the stack at `out`, if there is one; all that is added counts at once, or none.
+    overwrite
+        Replace what is at `out`.
+    progress
+        Called with particles done and in all.
     pixel_size_a
         Angstrom a pixel of the coordinates, for files that do not say.
 

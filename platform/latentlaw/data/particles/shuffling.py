@@ -27,8 +27,12 @@ def shuffled_places(
     ----------
     rows
         Rows of the stack, `(n,)`.
+    rows_per_chunk
+        Images that lie in a chunk of the stack.
     window
         Chunks that places are drawn from at once.
+    generator
+        Source of the order.
 
     Returns
     -------
@@ -49,6 +53,8 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
 
     Parameters
     ----------
+    particles
+        To draw the batches from.
     batch_size
         Images in a batch of all ranks together, at most as many as there are. A last batch of one
         image, of which no pair loss can be made, is left out.

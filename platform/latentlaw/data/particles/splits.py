@@ -31,6 +31,10 @@ def split_particles(
     ----------
     table
         Particle table with `label` and `group`.
+    seed
+        Of how groups are cut into folds.
+    hold_out
+        Classes that are never trained on.
     fold
         Which of the `FOLDS` parts that a seed cuts the groups into is `test`, for
         cross-validation; None: one that costs the fewest classes.
@@ -110,6 +114,8 @@ def validation_fold(labels: NDArray[np.str_], groups: NDArray[np.str_], seed: in
     ----------
     labels, groups
         Class names, and what a split keeps together, `(n,)`.
+    seed
+        Of how they are cut.
 
     Returns
     -------

@@ -41,6 +41,8 @@ def read_templates(
         Files of maps (`.mrc .map`) or atomic models (`.pdb .ent .cif`), also `.gz`. A map whose
         header gives another voxel size is resampled; one whose header gives none is taken to be
         at `voxel_size_a`. A model becomes a map of twice the voxel size's resolution.
+    voxel_size_a
+        Edge in angstrom of a voxel of what is returned.
     classes
         Names to take; all if empty.
 

@@ -75,12 +75,20 @@ def ingest_tomograms(
     source
         A file, a folder, or a glob of MRC (`.mrc .rec .map .st`, also `.gz` and `.bz2`), TIFF
         stacks or OME-Zarr 0.4 and 0.5 images.
+    out
+        Folder of the stores.
     voxel_size_a
         Edge of a voxel in angstrom, where the file does not say.
     chunk, shard
         Edges in voxels of what is read, and written, at once.
     levels
         Levels of the pyramid.
+    scheduler
+        As in `open_scheduler`.
+    overwrite
+        Replace stores that are there.
+    progress
+        Called with shards done and in all, tomogram by tomogram.
 
     Raises
     ------
