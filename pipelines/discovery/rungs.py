@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import torch
 from latentlaw.data.particles.splits import TEST, TRAIN, VAL
-from latentlaw.data.progress import Progress, silent
 from latentlaw.discovery.baselines.features import feature_data
 from latentlaw.discovery.discover import Discovery
 from latentlaw.discovery.frontier import Rung, model_rung, score_rung
@@ -17,6 +16,7 @@ from latentlaw.discovery.robustness.attacks import Logits
 from latentlaw.discovery.scores import balanced_accuracy
 from latentlaw.errors import DataError
 from latentlaw.models.vae import AutoEncoder
+from latentlaw.progress import Progress, silent
 from latentlaw.tracking.say import say
 from latentlaw.training.augmentation import Augmentation
 from latentlaw.training.batches import held_out_batches

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from latentlaw.data.particles.loading import ArrayImages, LabelledImages, Particles, Places
+from latentlaw.data.particles.loading import ArrayImages, Indices, LabelledImages, Particles
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.writer import new_stack
 from latentlaw.errors import DataError
@@ -153,7 +153,7 @@ def test_no_more_than_a_batch_is_read_at_once() -> None:
     reads: list[int] = []
 
     class Watched(ArrayImages):
-        def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
+        def read_into(self, out: NDArray[np.float32], rows: Indices) -> None:
             reads.append(len(rows))
             super().read_into(out, rows)
 

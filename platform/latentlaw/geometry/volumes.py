@@ -54,6 +54,8 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
 
     Parameters
     ----------
+    images
+        `(n, c, [z,] y, x)`, blurred along the last two or three axes.
     sigma
         Standard deviations in voxels, one or `(n,)`; positive.
     """
@@ -90,6 +92,8 @@ def wedge_mask(
     ----------
     shape
         Volume shape `(z, y, x)`.
+    tilt_range_deg
+        Largest tilt in degrees, on both sides of 0.
     tilt_step_deg
         Degrees between tilts, which run from minus to plus the range; None fills the range.
 

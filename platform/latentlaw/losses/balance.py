@@ -14,6 +14,8 @@ def balanced_weights(labels: Tensor, classes: int) -> Tensor:
     ----------
     labels
         Class indices `(n,)`.
+    classes
+        How many there are, K.
 
     Returns
     -------

@@ -68,6 +68,8 @@ def decompose_kl(
         Samples and parameters of the posterior, `(M, d)`.
     dataset_size
         Number N of training particles.
+    estimator
+        How the posteriors of a batch are weighed, as above.
     """
     pairwise = gaussian_log_density(z[:, None], mu[None], logvar[None])  # (M, M, d)
     log_weight = _log_weights(len(z), dataset_size, estimator).to(z)

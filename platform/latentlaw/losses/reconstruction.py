@@ -17,6 +17,8 @@ def reconstruction_loss(output: Tensor, target: Tensor, kind: ReconstructionKind
         The decoder's output `(n, c, [z,] y, x)`; for `bce` these are logits.
     target
         The image; for `bce` in [0, 1].
+    kind
+        `mse`, the squared error, or `bce`, the cross-entropy.
     """
     if kind == "bce":
         return binary_cross_entropy_with_logits(output, target)

@@ -22,8 +22,12 @@ def weight_schedule(
     kind
         `constant` holds `maximum`; `ramp` rises once over the first `ratio` of the epochs; the
         cyclic ones rise in the first `ratio` of each of `cycles` cycles, in the shape named.
+    epochs
+        How many there are.
     maximum, minimum
         Weight at the top and at the bottom of a rise.
+    cycles
+        Rises of a cyclic schedule over the epochs.
     ratio
         Share of a cycle spent rising; 0 steps straight to `maximum`.
 

@@ -11,6 +11,7 @@ from latentlaw.models.normalisation import Normalisation
 Family = Literal["affinity-vae", "beta-vae", "tc-vae", "autoencoder"]
 DecoderKind = Literal["conv", "splat"]
 NormKind = Literal["batch", "group", "none"]
+_MOST_HALVINGS = 6
 
 
 class ModelConfig(BaseModel):
@@ -94,14 +95,14 @@ class ModelConfig(BaseModel):
         return self
 
 
-def deepest(sizes: tuple[int, ...], *, limit: int = 6, smallest: int = 1) -> int:
+def deepest(sizes: tuple[int, ...], *, smallest: int = 1) -> int:
     """Return how often all sizes halve exactly without falling below `smallest` voxels.
 
     Down to one voxel where they can: what does not change when a particle turns is of the whole
     box, and a linear layer on several voxels cannot learn it (docs/experiments.md).
     """
     depth = 0
-    while depth < limit and all(
+    while depth < _MOST_HALVINGS and all(
         size % 2 ** (depth + 1) == 0 and size >> (depth + 1) >= smallest for size in sizes
     ):
         depth += 1

@@ -65,6 +65,10 @@ class SplatDecoder(nn.Module):
 
         Parameters
         ----------
+        z
+            Latents `(n, latent_dims)`.
+        pose
+            Poses `(n, pose_dims)`; nothing is turned where there are no pose dimensions.
         sizes
             Voxels ([z,] y, x) of another box than the trained one; None: that.
         """

@@ -17,6 +17,8 @@ def power_spectrum(coefficients: Coefficients, shells: Shells) -> NDArray[np.flo
     ----------
     coefficients
         Of spherical harmonics, `(shells, degrees^2)`, as `expand` returns.
+    shells
+        Radii in angstrom, and degrees, that the coefficients are of.
     """
     powers = [
         np.linalg.norm(coefficients[:, orders], axis=1) for orders in degree_slices(shells.degrees)
@@ -36,6 +38,8 @@ def real_space(coefficients: Coefficients, shells: Shells) -> Coefficients:
     ----------
     coefficients
         `(shells, degrees^2)`, as `expand` returns; the result has this shape.
+    shells
+        Radii in angstrom, and degrees, that the coefficients are of.
     """
     volumes = shells.radii_a**2
     fluctuations = coefficients.copy()
@@ -56,6 +60,8 @@ def fourier_shells(coefficients: Coefficients, shells: Shells) -> Coefficients:
     ----------
     coefficients
         `(shells, degrees^2)`, as `expand` returns.
+    shells
+        Radii in angstrom, and degrees, that the coefficients are of.
 
     Returns
     -------

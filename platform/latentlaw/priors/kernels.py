@@ -19,6 +19,8 @@ def centred_affinity(names: tuple[str, ...], similarities: Matrix) -> AffinityTa
 
     Parameters
     ----------
+    names
+        Of the n shapes, in the order of the rows.
     similarities
         `(n, n)`, symmetric, with diagonal 1.
 

@@ -1,6 +1,6 @@
 """Affinity of density maps, by the measure asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -11,9 +11,9 @@ from latentlaw.priors.kernels import centred_affinity
 from latentlaw.priors.rotation_search import best_overlap
 from latentlaw.priors.shells import Coefficients, DensityMap, common_shells, expand
 from latentlaw.priors.table import AffinityTable, Matrix
+from latentlaw.progress import Progress, silent
 
 MapMethod = Literal["harmonics", "correlation", "fsc"]
-Progress = Callable[[int, int, str], None]
 
 
 def map_affinity(
@@ -21,7 +21,7 @@ def map_affinity(
     method: MapMethod,
     *,
     resolution_a: float,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
 ) -> AffinityTable:
     """Compute an affinity of density maps about their centres of mass.
 
@@ -29,6 +29,8 @@ def map_affinity(
 
     Parameters
     ----------
+    maps
+        One of each class, at least three.
     method
         "harmonics": cosine of rotation-invariant power spectra; "correlation", "fsc": correlation,
         or Fourier shell correlation averaged up to the resolution, of the best rotation.

@@ -9,6 +9,8 @@ from scipy.stats import spearmanr
 from latentlaw.errors import DataError, nearest_hint
 
 Matrix = NDArray[np.float64]
+_ROUNDS = 500
+_TOLERANCE = 1e-8  # change of a value in a round, below which a projection has converged
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def symmetrise(values: Matrix) -> Matrix:
     return symmetric
 
 
-def project(table: AffinityTable, *, tolerance: float = 1e-8, rounds: int = 500) -> AffinityTable:
+def project(table: AffinityTable) -> AffinityTable:
     """Return the nearest correlation matrix: symmetric, diagonal 1, positive semidefinite.
 
     Only such a table can be met by cosines. Alternating projections with Dykstra's correction
@@ -83,13 +85,13 @@ def project(table: AffinityTable, *, tolerance: float = 1e-8, rounds: int = 500)
     """
     y = symmetrise(table.values)
     correction = np.zeros_like(y)
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         shifted = y - correction
         eigenvalues, vectors = np.linalg.eigh(shifted)
         x = (vectors * np.maximum(eigenvalues, 0)) @ vectors.T
         correction = x - shifted
         previous, y = y, symmetrise(x)
-        if np.abs(y - previous).max() < tolerance:
+        if np.abs(y - previous).max() < _TOLERANCE:
             break
     return AffinityTable(table.class_names, np.clip(y, -1, 1))
 

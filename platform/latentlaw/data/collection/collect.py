@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from latentlaw.data.collection.listing import Listing, list_images, merge_classes
 from latentlaw.data.formats.images import pixel_type
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.storage.output import check_new
 from latentlaw.errors import DataError
+from latentlaw.progress import Progress, silent
 
 _BATCH = 64
 _POSELESS = ("z", "y", "x", "qw", "qx", "qy", "qz")
@@ -60,11 +60,17 @@ def collect_particles(
         up to its first `_`; or an `.npz` of `images`, `labels`, `class_names` and, if there is
         one, `group`. Where an array's axes have no names, up to four planes are channels, more
         are z.
+    out
+        Stack to make.
     box
         Edge in voxels to crop to about the centre voxel n//2, or to pad to with the mean of the
         image's border.
     merge
         Classes to join, as in `Interphase=G1+S+G2`; several are separated by `,` or `;`.
+    overwrite
+        Replace what is at `out`.
+    progress
+        Called with images done and in all.
 
     Raises
     ------

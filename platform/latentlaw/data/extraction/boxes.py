@@ -29,8 +29,12 @@ def cut_boxes(
 
     Parameters
     ----------
+    tomogram
+        To cut them from.
     rows
         Of `place`: the nearest voxel `iz iy ix` of each particle and the rest `fz fy fx`.
+    box
+        Edge of a box in voxels.
     tasks
         Where regions are read.
     contrast

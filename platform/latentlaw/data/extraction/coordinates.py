@@ -24,6 +24,8 @@ def read_coordinates(
 
     Parameters
     ----------
+    path
+        A file, or the folder of a copick tree.
     label
         Column of the class; None or `auto` takes the usual one, if there is one.
     pixel_size_a

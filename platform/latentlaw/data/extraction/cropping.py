@@ -105,6 +105,8 @@ def plan_regions(
 
     Parameters
     ----------
+    tomogram
+        To read the regions of.
     corners, fractions, wide
         As in `RegionTask`, of all boxes: `(n, 3)` zyx in voxels, and the edge with its margin.
     """

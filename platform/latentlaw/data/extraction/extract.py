@@ -12,13 +12,13 @@ from latentlaw.data.extraction.review import NonfinitePolicy, Review
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.star_rows import check_star, extend_star, keep_star
 from latentlaw.data.particles.writer import grown_stack, new_stack
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.scheduler import open_scheduler
 from latentlaw.data.star.text import read_star_text
 from latentlaw.data.storage.output import check_new
 from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import common_voxel_size, tomograms_by_name
 from latentlaw.errors import ConfigError
+from latentlaw.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,12 @@ def extract_particles(
         A tomogram store, a folder of them, a copick tree, or several.
     coordinates
         RELION STAR, CSV with `tomogram, z, y, x` in angstrom, copick JSON or SHREC locations.
+    out
+        Stack to make, or with `append` to add to.
     label
         Column of the class; None or `auto` takes the usual one, if there is one.
+    box
+        Edge of a box in voxels, even.
     edge
         What to do where a box crosses a face: `skip` it, `pad` with the mean of the voxels that
         are there, or `fail`. A particle whose position is outside is skipped under `pad` too.
@@ -118,6 +122,10 @@ def extract_particles(
         threads keep pace with the writer, and boxes need not travel between processes.
     append
         Add to the stack at `out`, if there is one; all that is added counts at once, or none.
+    overwrite
+        Replace what is at `out`.
+    progress
+        Called with particles done and in all.
     pixel_size_a
         Angstrom a pixel of the coordinates, for files that do not say.
 

@@ -60,6 +60,8 @@ def channels_first(data: NDArray[Any], axes: str) -> NDArray[Any]:
 
     Parameters
     ----------
+    data
+        An image or volume, an axis for each letter of `axes`.
     axes
         One letter per axis, as tifffile names them: `C` and `S` (colours) are channels. One that
         is none of C, S, Z, Y, X is channels if it is of at most four and there are no others, else

@@ -50,6 +50,8 @@ def open_mrc(path: str | Path, *, voxel_size_a: float | None = None) -> MrcVolum
 
     Parameters
     ----------
+    path
+        A file, plain, `.gz` or `.bz2`.
     voxel_size_a
         Edge of a voxel in angstrom, for files whose header does not say.
 
@@ -95,8 +97,16 @@ def write_mrc(
 
     Parameters
     ----------
+    path
+        File to make.
+    data
+        Voxels `(z, y, x)`.
+    voxel_size_a
+        Edge of a voxel in angstrom.
     start_voxels
         Place `(z, y, x)` of the first voxel in the map's own coordinates (`nstart`).
+    overwrite
+        Replace a file that is at `path`.
 
     Raises
     ------

@@ -30,6 +30,8 @@ def read_multiscale(store: Path, voxel_size_a: float | None) -> Multiscale:
 
     Parameters
     ----------
+    store
+        Folder of the image.
     voxel_size_a
         Edge of a voxel in angstrom, for stores that give no unit.
 

@@ -148,6 +148,8 @@ def open_source(path: Path, voxel_size_a: float | None = None) -> TomogramSource
 
     Parameters
     ----------
+    path
+        A file or OME-Zarr image, as `find_sources` returns.
     voxel_size_a
         Edge of a voxel in angstrom, where the file does not say.
 

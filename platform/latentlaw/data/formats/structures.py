@@ -51,6 +51,8 @@ def read_structure(path: str | Path, *, assembly: str = AUTO) -> Structure:
 
     Parameters
     ----------
+    path
+        A file `.pdb .ent .cif .mmcif`, also `.gz`.
     assembly
         Name of the biological assembly, as "1"; "deposited" for the coordinates as they stand;
         "auto" for the first assembly where the file lists any, else as they stand.
@@ -94,6 +96,8 @@ def structure_map(
 
     Parameters
     ----------
+    structure
+        Atoms, as `read_structure` returns.
     voxel_size_a
         Edge of a voxel in angstrom.
     box

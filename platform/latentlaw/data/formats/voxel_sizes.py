@@ -15,6 +15,8 @@ def agreed_size(path: Path, found: float | None, given: float | None) -> float:
 
     Parameters
     ----------
+    path
+        The source, for the message.
     found
         What the file says; None: nothing that can be used.
     given

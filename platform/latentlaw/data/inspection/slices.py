@@ -89,9 +89,9 @@ def tomogram_volume(tomogram: Tomogram, level: int | None = None) -> Volume:
     )
 
 
-def particle_volume(stack: ParticleStack, row: int, channel: int = 0) -> Volume:
-    """Return one particle of a stack; an image is a volume of one plane."""
-    box = stack.read(np.array([row]))[0, channel]
+def particle_volume(stack: ParticleStack, row: int) -> Volume:
+    """Return the first channel of one particle of a stack; an image is a volume of one plane."""
+    box = stack.read(np.array([row]))[0, 0]
     values = box if box.ndim == 3 else box[None]
     z, y, x = values.shape
     return Volume(lambda region: values[region], (z, y, x), stack.voxel_size_a)

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 
 from latentlaw.data.formats.sources import open_source
 from latentlaw.data.particles.stack import open_stack
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.scheduler import open_scheduler
 from latentlaw.data.storage.locks import locked
 from latentlaw.data.tomograms.pyramid import ShardTask, make_shard, shard_tasks
 from latentlaw.data.tomograms.shards import ShardSum, damaged_chunks, sum_shard
 from latentlaw.data.tomograms.store import Tomogram, read_header
 from latentlaw.errors import DataError
+from latentlaw.progress import Progress, silent
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 from latentlaw.geometry.wedges import Wedges
 
 T = TypeVar("T")
-Places = NDArray[np.integer[Any]]
+Indices = NDArray[np.integer[Any]]
 _UNLABELLED = -1  # as in losses.affinity, which data does not use
 
 
@@ -34,10 +34,10 @@ class ImageSource(Protocol):
     def window(self) -> int:
         """Chunks that fit into memory at once, with as many again."""
 
-    def hold(self, rows: Places) -> None:
+    def hold(self, rows: Indices) -> None:
         """Load the chunks of `rows` `(k,)`, so that they can be read at once."""
 
-    def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
+    def read_into(self, out: NDArray[np.float32], rows: Indices) -> None:
         """Write the images of `rows` `(k,)` into `out` `(k, c, [z,] y, x)`."""
 
 
@@ -46,7 +46,6 @@ class ArrayImages:
     """Images `(n, c, [z,] y, x)` in memory: one chunk."""
 
     images: NDArray[Any]
-    window: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,10 +57,15 @@ class ArrayImages:
         """All of them."""
         return len(self.images)
 
-    def hold(self, rows: Places) -> None:
+    @property
+    def window(self) -> int:
+        """The one chunk that there is."""
+        return 1
+
+    def hold(self, rows: Indices) -> None:
         """They are there, whatever `rows` `(k,)` are asked for."""
 
-    def read_into(self, out: NDArray[np.float32], rows: Places) -> None:
+    def read_into(self, out: NDArray[np.float32], rows: Indices) -> None:
         """Write the images of `rows` `(k,)` into `out` `(k, c, [z,] y, x)`."""
         # One by one: indexing by all rows copies them once more, at less than half the speed.
         for target, row in enumerate(rows):
@@ -116,11 +120,11 @@ class Particles:
     """
 
     source: ImageSource
-    rows: Places
+    rows: Indices
     labels: Tensor
 
     @classmethod
-    def unlabelled(cls, source: ImageSource, rows: Places) -> "Particles":
+    def unlabelled(cls, source: ImageSource, rows: Indices) -> "Particles":
         """Return `rows` `(n,)` of a source whose classes do not matter."""
         return cls(source, rows, torch.full((len(rows),), _UNLABELLED))
 
@@ -131,7 +135,7 @@ class Particles:
         """Images of a stretch of the rows, `(n, c, [z,] y, x)`."""
         return self.read(np.arange(len(self))[part]).images.numpy()
 
-    def read(self, places: Places, *, pin: bool = False) -> LabelledImages:
+    def read(self, places: Indices, *, pin: bool = False) -> LabelledImages:
         """Read a batch.
 
         Parameters
@@ -153,7 +157,7 @@ class Particles:
 
 
 def read_ahead(
-    particles: Particles, batches: Iterable[Places], *, pin: bool = False
+    particles: Particles, batches: Iterable[Indices], *, pin: bool = False
 ) -> Iterator[LabelledImages]:
     """Yield a batch for each array of places `(k,)`; a thread loads chunks of those to come.
 
@@ -167,11 +171,11 @@ def read_ahead(
 
 
 def _read_held(
-    particles: Particles, batches: Iterable[Places], *, pin: bool
+    particles: Particles, batches: Iterable[Indices], *, pin: bool
 ) -> Generator[LabelledImages, None, None]:
     source = particles.source
     pool = ThreadPoolExecutor(1, thread_name_prefix="chunks")
-    coming: deque[tuple[Places, Future[None]]] = deque()
+    coming: deque[tuple[Indices, Future[None]]] = deque()
 
     def take() -> LabelledImages:
         places, loaded = coming.popleft()
@@ -199,6 +203,6 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
             yield cast("T", item)
 
 
-def in_order(n: int, batch_size: int) -> list[Places]:
+def in_order(n: int, batch_size: int) -> list[Indices]:
     """Cut `n` places into batches `(batch_size,)`, in order; the last may be shorter."""
     return [np.arange(start, min(start + batch_size, n)) for start in range(0, n, batch_size)]

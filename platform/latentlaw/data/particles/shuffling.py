@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from latentlaw.data.particles.loading import LabelledImages, Particles, Places, read_ahead
+from latentlaw.data.particles.loading import Indices, LabelledImages, Particles, read_ahead
 from latentlaw.errors import ConfigError
 
 
 def shuffled_places(
-    rows: Places, *, rows_per_chunk: int, window: int, generator: np.random.Generator
+    rows: Indices, *, rows_per_chunk: int, window: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return every place of `rows` once, so that a stretch of them lies in `window` chunks.
 
@@ -27,8 +27,12 @@ def shuffled_places(
     ----------
     rows
         Rows of the stack, `(n,)`.
+    rows_per_chunk
+        Images that lie in a chunk of the stack.
     window
         Chunks that places are drawn from at once.
+    generator
+        Source of the order.
 
     Returns
     -------
@@ -49,6 +53,8 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
 
     Parameters
     ----------
+    particles
+        To draw the batches from.
     batch_size
         Images in a batch of all ranks together, at most as many as there are. A last batch of one
         image, of which no pair loss can be made, is left out.
@@ -110,7 +116,7 @@ class ShuffledBatches(IterableDataset[LabelledImages]):
             yield batch
         self._epoch, self._taken = self._epoch + 1, 0
 
-    def plan(self) -> list[Places]:
+    def plan(self) -> list[Indices]:
         """Return the places `(k,)` of each batch of this epoch, of all ranks."""
         # SeedSequence takes no negative numbers; torch's seeds are modulo 2^64 likewise.
         generator = np.random.default_rng((self._seed % 2**64, self._epoch))

@@ -11,7 +11,6 @@ from latentlaw.errors import ConfigError, DataError, nearest_hint
 
 TRAIN, VAL, TEST, HELD_OUT = "train", "val", "test", "held_out"
 FOLDS = 5
-_UNLABELLED = "unlabelled"
 
 
 def split_particles(
@@ -19,7 +18,6 @@ def split_particles(
     *,
     seed: int,
     hold_out: tuple[str, ...] = (),
-    folds: int = FOLDS,
     fold: int | None = None,
 ) -> NDArray[np.str_]:
     """Assign each particle to `train`, `val`, `test` or `held_out`.
@@ -33,8 +31,12 @@ def split_particles(
     ----------
     table
         Particle table with `label` and `group`.
+    seed
+        Of how groups are cut into folds.
+    hold_out
+        Classes that are never trained on.
     fold
-        Which of the `folds` parts that a seed cuts the groups into is `test`, for
+        Which of the `FOLDS` parts that a seed cuts the groups into is `test`, for
         cross-validation; None: one that costs the fewest classes.
 
     Returns
@@ -73,7 +75,7 @@ def split_particles(
             f"split: found 1 particle of class {name!r} ({listed(counts)}), expected one each for "
             f"training and test; leave it out, or keep it from training by hold_out={name}"
         )
-    parts = _cut(labels[known], groups[known], folds, seed)
+    parts = _cut(labels[known], groups[known], seed)
     if fold is None:
         test = _best_fold(labels[known], parts)
     elif 0 <= fold < len(parts):
@@ -88,7 +90,7 @@ def split_particles(
             f"split: found {len(known)} particles ({listed(counts)}), of which {len(rest)} beside "
             f"test ({listed(left)}), expected enough to hold some out for validation; give more"
         )
-    split[rest[validation_fold(labels[rest], groups[rest], seed, folds)]] = VAL
+    split[rest[validation_fold(labels[rest], groups[rest], seed)]] = VAL
     return split
 
 
@@ -105,17 +107,15 @@ def listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {n}" for name, n in counts.items())
 
 
-def validation_fold(
-    labels: NDArray[np.str_], groups: NDArray[np.str_], seed: int, folds: int = 5
-) -> NDArray[Any]:
+def validation_fold(labels: NDArray[np.str_], groups: NDArray[np.str_], seed: int) -> NDArray[Any]:
     """Choose a part: whole groups, or particles where groups would cost a side one of its classes.
 
     Parameters
     ----------
     labels, groups
         Class names, and what a split keeps together, `(n,)`.
-    folds
-        Into how many parts the particles are cut.
+    seed
+        Of how they are cut.
 
     Returns
     -------
@@ -123,19 +123,17 @@ def validation_fold(
         Indices `(k,)` of the particles of the part.
     """
     if len(set(groups)) >= 3:
-        chosen = _best_fold(labels, _cut(labels, groups, folds, seed))
+        chosen = _best_fold(labels, _cut(labels, groups, seed))
         if not _missing(labels, np.delete(labels, chosen)) + _missing(labels, labels[chosen]):
             return chosen
     single = np.arange(len(labels)).astype(str)
-    return _best_fold(labels, _cut(labels, single, folds, seed))
+    return _best_fold(labels, _cut(labels, single, seed))
 
 
-def _cut(
-    labels: NDArray[np.str_], groups: NDArray[np.str_], folds: int, seed: int
-) -> list[NDArray[Any]]:
+def _cut(labels: NDArray[np.str_], groups: NDArray[np.str_], seed: int) -> list[NDArray[Any]]:
     """Return the indices of each fold of whole groups, balanced over classes."""
     largest_class = int(np.unique(labels, return_counts=True)[1].max())
-    folds = max(2, min(folds, len(set(groups)), largest_class))
+    folds = max(2, min(FOLDS, len(set(groups)), largest_class))
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     parts = splitter.split(np.zeros(len(labels)), labels, groups)
     return [np.asarray(part) for _, part in parts if len(part)]

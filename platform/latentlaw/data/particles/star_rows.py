@@ -28,6 +28,8 @@ def check_star(stack: ParticleStack, source: StarText | None, name: str | Path) 
 
     Parameters
     ----------
+    stack
+        The stack to append to.
     source
         The STAR file to append from; None if it is a file of another kind.
     name
@@ -97,6 +99,10 @@ def write_poses(
 
     Parameters
     ----------
+    path
+        STAR file to write.
+    stack
+        That the particles are in.
     quaternions
         Of all particles, `(n, 4)`, scalar first: the rotation from a reference to the particle.
 
@@ -117,6 +123,10 @@ def write_selected(
 
     Parameters
     ----------
+    path
+        STAR file to write.
+    stack
+        That the particles are in.
     rows
         Places `(k,)` of the particles in the stack, in the order to write.
     columns

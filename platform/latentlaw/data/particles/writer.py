@@ -147,12 +147,16 @@ def new_stack(
 
     Parameters
     ----------
+    path
+        Stack to make.
     item_shape
         Shape of one particle, `(c, [z,] y, x)`.
     dtype
         Type the images are kept in.
     voxel_size_a
         Edge of a voxel in angstrom.
+    overwrite
+        Replace what is at `path`.
     """
     with new_output(path, overwrite=overwrite) as partial:
         item_bytes = int(np.prod(item_shape)) * np.dtype(dtype).itemsize
@@ -186,6 +190,8 @@ def grown_stack(
 
     Parameters
     ----------
+    path
+        Stack to append to.
     item_shape, dtype, voxel_size_a
         As for `new_stack`, of the particles to add.
 

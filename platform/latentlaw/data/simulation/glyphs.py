@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.data.progress import Progress, silent
 from latentlaw.errors import ConfigError
+from latentlaw.progress import Progress, silent
 
 if TYPE_CHECKING:
     from matplotlib.textpath import TextPath

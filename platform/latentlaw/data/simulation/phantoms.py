@@ -86,6 +86,10 @@ def phantom_map(points: Points, box: int, voxel_size_a: float) -> NDArray[np.flo
     ----------
     points
         Centres `(n, 3)`, x y z in angstrom; their mean goes to the centre voxel box//2.
+    box
+        Edge of the map in voxels.
+    voxel_size_a
+        Edge of a voxel in angstrom.
 
     Returns
     -------

@@ -22,6 +22,8 @@ def support_radius(template: Volume, *, level: float = _BRIGHT) -> float:
     ----------
     template
         Density map `(z, y, x)`.
+    level
+        Share of the peak, 0 to 1.
     """
     size = np.abs(template)
     bright = np.argwhere(size > level * size.max())
@@ -45,6 +47,8 @@ def render_particles(
         Density maps `(z, y, x)` by label, of any box.
     shape
         Volume to make, voxels `(z, y, x)`. What reaches over a face is cut off.
+    voxel_size_a
+        Edge of a voxel in angstrom, of the templates too.
 
     Returns
     -------

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 
 from latentlaw.data.formats.mrc import write_mrc
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.simulation.microscope import Acquisition, record
 from latentlaw.data.simulation.packing import place_spheres
 from latentlaw.data.simulation.rendering import Volume, render_particles, support_radius
 from latentlaw.data.star.writing import write_star
 from latentlaw.data.storage.output import new_output
 from latentlaw.geometry.rotations import random_quaternions
+from latentlaw.progress import Progress, silent
 
 
 def simulate(
@@ -38,10 +38,18 @@ def simulate(
     out
         Folder to make: `tomograms/tomo_000.mrc …`, `templates/CLASS.mrc`, and `particles.star`
         with class, place and pose of every particle.
+    acquisition
+        How each tomogram is recorded.
+    tomograms
+        How many to make.
     particles
         In each tomogram.
     generator
         Source of everything random.
+    overwrite
+        Replace what is at `out`.
+    progress
+        Called with tomograms done and in all.
 
     Raises
     ------
@@ -90,8 +98,14 @@ def simulate_tomogram(
 
     Parameters
     ----------
+    name
+        Of the tomogram, for the table.
     templates
         Density maps `(z, y, x)` by class name, protein bright, at the acquisition's voxel size.
+    acquisition
+        How it is recorded.
+    particles
+        How many to place.
     generator
         Source of the poses, places and noise.
 
@@ -119,8 +133,14 @@ def draw_particles(
 
     Parameters
     ----------
+    name
+        Of the tomogram, for the table.
     templates
         Density maps `(z, y, x)` by class name, whose extent is what must not overlap.
+    acquisition
+        Whose volume they lie in.
+    particles
+        How many to place.
     generator
         Source of the poses and places.
 

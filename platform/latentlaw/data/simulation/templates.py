@@ -10,6 +10,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 
 from latentlaw.data.formats.mrc import read_map
 from latentlaw.data.formats.structures import STRUCTURE_SUFFIXES, read_structure, structure_map
+from latentlaw.data.formats.voxel_sizes import SAME_SIZE
 from latentlaw.data.simulation.phantoms import PHANTOMS, phantom_map
 from latentlaw.data.simulation.rendering import Volume
 from latentlaw.errors import ConfigError, DataError, nearest_hint
@@ -17,7 +18,6 @@ from latentlaw.errors import ConfigError, DataError, nearest_hint
 T = TypeVar("T")
 _MAPS = tuple(kind + packed for kind in (".mrc", ".map") for packed in ("", ".gz", ".bz2"))
 _MODELS = tuple(kind + packed for kind in STRUCTURE_SUFFIXES for packed in ("", ".gz"))
-_SAME_SIZE = 0.01  # sizes that differ by less are the same size, rounded
 _BRIGHT = 0.1  # of the peak: what counts as the molecule
 _FEWEST = 8  # bright voxels of the smallest template; a smaller one comes of a wrong voxel size
 
@@ -41,6 +41,8 @@ def read_templates(
         Files of maps (`.mrc .map`) or atomic models (`.pdb .ent .cif`), also `.gz`. A map whose
         header gives another voxel size is resampled; one whose header gives none is taken to be
         at `voxel_size_a`. A model becomes a map of twice the voxel size's resolution.
+    voxel_size_a
+        Edge in angstrom of a voxel of what is returned.
     classes
         Names to take; all if empty.
 
@@ -116,7 +118,7 @@ def _read(path: Path, voxel_size_a: float) -> NDArray[np.floating[Any]]:
     if data.ndim != 3:
         raise DataError(f"{path}: found shape {data.shape}, expected a density map (z, y, x)")
     density = np.asarray(data, dtype=np.float64)
-    if size is None or abs(size - voxel_size_a) <= _SAME_SIZE * voxel_size_a:
+    if size is None or abs(size - voxel_size_a) <= SAME_SIZE * voxel_size_a:
         return density
     return resample(density, voxel_size_a / size)
 

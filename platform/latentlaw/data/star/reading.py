@@ -46,6 +46,8 @@ def read_star(
 
     Parameters
     ----------
+    path
+        The file.
     label
         Column of the class; by default `latentlawClass`, else `rlnClassNumber`, if there is one.
     pixel_size_a
@@ -124,8 +126,12 @@ def absolute_positions(
 
     Parameters
     ----------
+    table
+        Rows as `read_star` returns.
     sizes_a
         Sizes `(z, y, x)` of the tomograms in angstrom, by the name in `tomogram`.
+    source
+        The file, for the message.
 
     Raises
     ------

@@ -51,6 +51,8 @@ def write_star(
 
     Parameters
     ----------
+    path
+        File to write.
     particles
         Rows with `tomogram, z, y, x` (angstrom), quaternion, `label` and `particle_id`.
     pixel_size_a

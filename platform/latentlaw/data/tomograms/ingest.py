@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from latentlaw.data.formats.sources import TomogramSource, find_sources, open_source
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
 from latentlaw.data.storage.output import check_new, remove, resumable_output
 from latentlaw.data.tomograms.names import tomogram_key
@@ -13,6 +12,7 @@ from latentlaw.data.tomograms.pyramid import keep_or_make_shard, shard_tasks
 from latentlaw.data.tomograms.shards import unfinished_shards
 from latentlaw.data.tomograms.store import create_store, mark_complete, unfinished_plan
 from latentlaw.errors import ConfigError, DataError
+from latentlaw.progress import Progress, silent
 
 _SPILL = "unpacked.raw"
 
@@ -75,12 +75,20 @@ def ingest_tomograms(
     source
         A file, a folder, or a glob of MRC (`.mrc .rec .map .st`, also `.gz` and `.bz2`), TIFF
         stacks or OME-Zarr 0.4 and 0.5 images.
+    out
+        Folder of the stores.
     voxel_size_a
         Edge of a voxel in angstrom, where the file does not say.
     chunk, shard
         Edges in voxels of what is read, and written, at once.
     levels
         Levels of the pyramid.
+    scheduler
+        As in `open_scheduler`.
+    overwrite
+        Replace stores that are there.
+    progress
+        Called with shards done and in all, tomogram by tomogram.
 
     Raises
     ------

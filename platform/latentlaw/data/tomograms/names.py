@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from latentlaw.data.formats.voxel_sizes import SAME_SIZE
 from latentlaw.data.tomograms.store import Tomogram, open_tomogram
 from latentlaw.errors import DataError
 
 _ENDINGS = (".gz", ".bz2", ".zarr", ".ome", ".mrc", ".rec", ".map", ".st", ".tif", ".tiff")
-_SAME_SIZE = 0.01
 # In a folder, and where copick keeps tomograms: ExperimentRuns/RUN/VoxelSpacing10.000/NAME.zarr.
 _PLACES = ("*.ome.zarr", "ExperimentRuns/*/VoxelSpacing*/*.ome.zarr", "*/VoxelSpacing*/*.ome.zarr")
 
@@ -61,7 +61,7 @@ def common_voxel_size(stores: Mapping[str, Tomogram]) -> float:
     """
     sizes = {name: tomogram.voxel_size_a for name, tomogram in stores.items()}
     low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
-    if sizes[high] - sizes[low] > _SAME_SIZE * sizes[low]:
+    if sizes[high] - sizes[low] > SAME_SIZE * sizes[low]:
         raise DataError(
             f"tomograms: found {sizes[low]:g} angstrom per voxel in {low}, {sizes[high]:g} in "
             f"{high}, expected one size; extract them apart"

@@ -51,6 +51,8 @@ def write_shard(path: Path, chunks: Iterable[NDArray[Any] | None]) -> ShardSum:
 
     Parameters
     ----------
+    path
+        File to make.
     chunks
         Every chunk `(z, y, x)` of the shard, whole, in C order of the chunk grid; None where the
         grid reaches beyond the array.

@@ -210,6 +210,12 @@ def create_store(
 
     Parameters
     ----------
+    path
+        Folder to make.
+    shape
+        Voxels `(z, y, x)` of the finest level.
+    dtype
+        Of the finest level; the others are float32.
     chunk, shard
         Edges in voxels; a shard is a whole number of chunks and no larger than needed.
     levels

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from latentlaw.data.formats.voxel_sizes import SAME_SIZE
 from latentlaw.data.tomograms.names import common_voxel_size
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.errors import DataError
 from latentlaw.models.config import ModelConfig
-
-_SAME_SIZE = 0.01
 
 
 def check_shape(config: ModelConfig, shape: tuple[int, ...], source: str | Path) -> None:
@@ -65,7 +64,7 @@ def check_voxel_size(
             return ()
         what = "the model's training data" if wanted is None else str(source)
         return (f"the voxel size of {what} is not known, so that it was not compared",)
-    if abs(voxel_size_a - wanted) > _SAME_SIZE * wanted:
+    if abs(voxel_size_a - wanted) > SAME_SIZE * wanted:
         raise DataError(
             f"{source}: found {voxel_size_a:g} angstrom per voxel, expected the {wanted:g} of the "
             "model's training data; bin or resample the tomograms, or train a model on these"

@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentlaw.data.extraction.placement import ZYX, place
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.table import particle_table
 from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import common_voxel_size, tomograms_by_name
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.errors import ConfigError, DataError
+from latentlaw.progress import Progress, silent
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.prediction.answering import ROW, Cutting
 from latentlaw.serving.prediction.checks import box_of, check_stores

@@ -15,13 +15,13 @@ from latentlaw.data.extraction.placement import NEAREST, EdgePolicy, MissingPoli
 from latentlaw.data.extraction.review import NonfinitePolicy
 from latentlaw.data.particles.stack import open_stack
 from latentlaw.data.particles.star_rows import kept_star
-from latentlaw.data.progress import Progress, silent
 from latentlaw.data.star.text import StarText, read_star_text
 from latentlaw.data.table import particle_table
 from latentlaw.data.tomograms.contrast import Contrast
 from latentlaw.data.tomograms.names import common_voxel_size, tomograms_by_name
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.errors import DataError
+from latentlaw.progress import Progress, silent
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.prediction.answering import ROW, Cutting, StackPart, TomogramPart, answer
 from latentlaw.serving.prediction.checks import box_of, check_shape, check_stores, check_voxel_size

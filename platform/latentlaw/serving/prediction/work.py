@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from latentlaw.data.progress import Progress
 from latentlaw.data.scheduler import TaskRunner, open_scheduler
 from latentlaw.data.storage.output import remove, resumable_output
+from latentlaw.progress import Progress
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.prediction.answering import ModelPlace
 from latentlaw.serving.prediction.batch_size import fitting_batch, free_bytes
