@@ -188,7 +188,7 @@ class EquationSearch:
             front = self.engine.search(latents, target, names=self.names, spec=spec)
             pace = max(pace, (time.monotonic() - began) / spec.generations)
             limited = limited or front.time_limited
-            pools[h] += [(c.expression, r) for c in front.candidates]
+            pools[h] += [(c.expression, r) for c in front.found]
         return pools, restarts, limited
 
     def _model(self, item: Assembled, sample: Sample) -> EquationModel:
