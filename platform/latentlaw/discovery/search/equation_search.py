@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Find = tuple[sympy.Expr, int | None]  # an expression and the search that found it
 
 Targets = Literal["both", "distil", "labels"]
-TARGETS = ("both", "distil", "labels")
+TARGETS = get_args(Targets)
 SEARCH_SHARE = 0.5  # of the budget that searches are planned for
 CUT_SHARE = 0.55  # of the budget: when searches that are slower than planned are cut
 FIT_SHARE = 0.9  # of the budget: when refits and cross-validation are cut
