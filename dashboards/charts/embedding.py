@@ -69,6 +69,8 @@ def embedding_chart(
 
     Parameters
     ----------
+    embedded
+        Particles, where they lie, and their colours.
     axes
         Titles of x and y.
     view

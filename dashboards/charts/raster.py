@@ -67,6 +67,10 @@ def rasterise(
         `(n, 2)`: x and y. Those outside `extent`, or NaN, are left out.
     colours
         Row of `palette` `(k, 3)` of each point, `(n,)`.
+    palette
+        Red, green and blue, `(k, 3)`.
+    extent
+        What the picture covers.
     size
         Pixels `(y, x)`.
 

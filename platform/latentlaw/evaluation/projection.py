@@ -33,6 +33,8 @@ def project_latents(mu: Latents, method: Method, *, most: int = MOST_EMBEDDED) -
 
     Parameters
     ----------
+    mu
+        Latent means `(n, d)`; a row that is not finite is NaN in the plane.
     method
         `pca`: the first two principal components. `tsne`: van der Maaten and Hinton (2008).
         `umap`: McInnes, Healy and Melville (2018). The last two by cosine distance, as the latent

@@ -34,6 +34,8 @@ def traversal_strip(
 
     Parameters
     ----------
+    model
+        Decodes the latents.
     mu, pose
         Training latents `(n, latent_dims)` and poses `(n, pose_dims)`.
     dimension
@@ -50,6 +52,8 @@ def pose_strip(model: AutoEncoder, mu: NDArray[Any], pose: NDArray[Any]) -> Imag
 
     Parameters
     ----------
+    model
+        Decodes the latents.
     mu, pose
         Training latents `(n, latent_dims)` and poses `(n, pose_dims)`, `pose_dims` > 0.
     """
@@ -71,6 +75,8 @@ def interpolation_strip(
 
     Parameters
     ----------
+    model
+        Decodes the latents.
     mu, pose, labels
         Latents `(n, latent_dims)`, poses `(n, pose_dims)` and class names `(n,)`, two at least.
     """

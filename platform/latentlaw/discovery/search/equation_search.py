@@ -79,6 +79,25 @@ class EquationSearch:
 
     Structures are searched on training particles. Constants are fitted, and models chosen, on
     training and validation particles together, by cross-validation.
+
+    Parameters
+    ----------
+    data
+        Latents and labels; test particles are not looked at.
+    scaling
+        Of `check_latents`; the searched latents are those that it keeps.
+    engine
+        Finds structures.
+    largest
+        Most nodes of one class's expression.
+    seed
+        Of all that is drawn: particles, folds and the engine's own seeds.
+    threads
+        Of one search of the engine.
+    targets
+        Fit a teacher's logits (`distil`), `labels`, or `both` in turns.
+    operators
+        That expressions may use, of `engines.BINARY` and `engines.UNARY`.
     """
 
     def __init__(

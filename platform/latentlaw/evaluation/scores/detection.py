@@ -27,6 +27,8 @@ def best_shift(model: AutoEncoder, wide: Tensor) -> Tensor:
 
     Parameters
     ----------
+    model
+        Of boxes `(1, z, y, x)`.
     wide
         Images `(n, 1, z, y, x)` as they were measured, each about a window of the model's box: an
         even number of voxels more along each axis, half of which is the farthest move.

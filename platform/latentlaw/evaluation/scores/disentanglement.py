@@ -42,6 +42,8 @@ def disentanglement_scores(
         Latent means `(n, d)`.
     factors
         What made the images, numbers in order: `n` rows, one column per factor.
+    seed
+        Of the forests of DCI, and of the half that they are fitted on.
 
     Raises
     ------
@@ -109,6 +111,8 @@ def dci(codes: Array, factors: Array, *, seed: int = 0) -> DCI:
     ----------
     codes, factors
         `(n, d)` and `(n, k)`.
+    seed
+        Of the forests, and of the half that they are fitted on.
     """
     fitted, held_out = train_test_split(np.arange(len(codes)), test_size=0.5, random_state=seed)
     importances = np.zeros((codes.shape[1], factors.shape[1]))

@@ -55,6 +55,10 @@ def percentile_interval(
 
     Parameters
     ----------
+    score
+        Of all that was measured.
+    draws
+        The same score of each draw, `(b,)`.
     units
         How many units were drawn from: the interval is then expanded as Student's t is wider than
         the normal distribution, since that of few units is too narrow (Hesterberg 2015, Am. Stat.
@@ -78,6 +82,8 @@ def resampled_sums(
         What each kind of unit adds, `(u, …)`.
     times
         How many units there are of each kind, `(u,)`.
+    seed
+        Of the draws.
     """
     generator = np.random.default_rng(seed)
     block = max(1, min(_DRAWS, _BLOCK // max(len(times), sums[0].size)))
