@@ -100,6 +100,10 @@ def save_all(out: Path, tracking_uri: str | None, query: dict[str, str] | None =
 
     Parameters
     ----------
+    out
+        Folder, which is made.
+    tracking_uri
+        Of the store that the app shows; None: its own default.
     query
         Parameters of the URL, as in `run=ID&show=Lineage`, by page.
     """

@@ -11,9 +11,9 @@ from latentlaw.discovery.discover import Discovery, discover_laws
 from latentlaw.discovery.latents import check_latents
 from latentlaw.discovery.search.engines.engine import SearchSpec
 from latentlaw.discovery.search.engines.selection import select_engine
-from latentlaw.evaluation.figures import traversal_strip
 from latentlaw.evaluation.meanings.image_features import image_features
 from latentlaw.evaluation.meanings.latent_meanings import Meaning
+from latentlaw.evaluation.strips import traversal_strip
 from latentlaw.serving.bundle import Bundle
 from latentlaw.serving.log import example_images, load_logged_bundle, log_bundle
 from latentlaw.tracking.names import EQUATIONS, FRONTIER, LATENTS

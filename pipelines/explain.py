@@ -13,7 +13,7 @@ from latentlaw.discovery.equations.explain import explain_decision
 from latentlaw.discovery.equations.model import EquationModel
 from latentlaw.errors import ConfigError, DataError, nearest_hint
 from latentlaw.evaluation.embed import embed
-from latentlaw.evaluation.figures import decode
+from latentlaw.evaluation.strips import decode
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.log import load_logged_bundle
 from latentlaw.tracking.names import EXPLAINED, EXPLANATION, LATENTS

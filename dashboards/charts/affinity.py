@@ -20,6 +20,10 @@ def affinity_heatmap(
     ----------
     matrix
         `(k, k)`: cosines in [-1, 1], or with `difference` their difference, in [-2, 2].
+    class_names
+        Of rows and columns, `(k,)`.
+    difference
+        Whether it is one: it has other colours, and a scale to its largest value.
     """
     names = [for_plotly(name, 24) for name in class_names]
     places = list(range(len(names)))

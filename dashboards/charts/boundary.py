@@ -31,6 +31,8 @@ def plane_of(
         Lowest and highest value of each latent, `(d, 2)`.
     pair
         Which latents run along x and along y.
+    steps
+        Points along either latent.
 
     Returns
     -------
@@ -57,8 +59,12 @@ def boundary_chart(
     ----------
     probabilities
         Of latents `(n, d)`, `(n, K)`, columns in the order of the names of `scheme`.
+    scheme
+        Names and colours of the classes.
     plane
         Of `plane_of`.
+    titles
+        Names of the latents along x and along y.
     particles
         Columns `titles`, `label` and `split`: drawn where they lie, whatever their other latents.
     place

@@ -8,6 +8,8 @@ def chart_config(name: str, *, zooms: bool = False) -> dict[str, Any]:
 
     Parameters
     ----------
+    name
+        Of the picture's file, without its ending.
     zooms
         Whether the wheel zooms; otherwise it scrolls the page.
     """

@@ -62,7 +62,6 @@ def embedding_chart(
     members: NDArray[np.intp] | None = None,
     outline: tuple[tuple[float, float], ...] = (),
     square: bool = True,
-    legend: bool = True,
 ) -> go.Figure:
     """Draw an embedding; particles kept from training are large and outlined.
 
@@ -70,6 +69,8 @@ def embedding_chart(
 
     Parameters
     ----------
+    embedded
+        Particles, where they lie, and their colours.
     axes
         Titles of x and y.
     view
@@ -97,8 +98,7 @@ def embedding_chart(
     if faint is not None:
         faint[members] = False
     _add_points(figure, shown, inside, faint=faint, sample=crowded)
-    if legend:
-        _add_legend(figure, shown)
+    _add_legend(figure, shown)
     if outline:
         x, y = zip(*outline, outline[0], strict=True)
         figure.add_scatter(x=x, y=y, mode="lines", hoverinfo="skip", showlegend=False,

@@ -12,7 +12,7 @@ from dashboards.wording.escaping import for_plotly
 
 # A family has one colour whichever others are there: black boxes warm, networks blue. The last one
 # is Tol's (2021), as Okabe and Ito's seven are taken.
-_FAMILIES = {
+RUNG_FAMILIES = {
     "cnn": ("CNN on pixels", "#D55E00"),
     "resnet": ("ResNet on pixels", "#E69F00"),
     "boosting": ("Boosted trees on latents", "#CC79A7"),
@@ -83,9 +83,9 @@ def frontier_chart(
 
 
 def _in_order(found: Iterable[str]) -> list[str]:
-    """Return the families that there are, as in `_FAMILIES`, then those it does not know."""
+    """Return the families that there are, as in `RUNG_FAMILIES`, then those it does not know."""
     names = set(found)
-    return [name for name in _FAMILIES if name in names] + sorted(names - set(_FAMILIES))
+    return [name for name in RUNG_FAMILIES if name in names] + sorted(names - set(RUNG_FAMILIES))
 
 
 def family_title(family: str) -> str:
@@ -94,7 +94,7 @@ def family_title(family: str) -> str:
 
 
 def _title_and_colour(family: str) -> tuple[str, str]:
-    return _FAMILIES.get(family, (family, GREY))
+    return RUNG_FAMILIES.get(family, (family, GREY))
 
 
 def _add_front(figure: go.Figure, everything: pd.DataFrame, *, legend: bool) -> None:

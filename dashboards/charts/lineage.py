@@ -19,6 +19,8 @@ def lineage_dot(lineage: Lineage, here: str, *, dark: bool) -> str:
 
     Parameters
     ----------
+    lineage
+        Its nodes, and what was made of what.
     here
         Key of the node that was asked for, which has a thick border.
     dark

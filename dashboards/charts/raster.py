@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _FAINTEST = 0.35  # opacity of a pixel with one point
+_MARGIN = 0.04  # share of the points' extent, on each side
 
 
 class Extent(NamedTuple):
@@ -26,13 +27,13 @@ class Extent(NamedTuple):
         return (x >= self.left) & (x <= self.right) & (y >= self.bottom) & (y <= self.top)
 
 
-def extent_of(points: NDArray[np.floating[Any]], margin: float = 0.04) -> Extent:
+def extent_of(points: NDArray[np.floating[Any]]) -> Extent:
     """Return the extent of points `(n, 2)` with a margin; the unit square where there are none."""
     finite = points[np.isfinite(points).all(axis=1)]
     if not len(finite):
         return Extent(0.0, 1.0, 0.0, 1.0)
     low, high = finite.min(axis=0).astype(float), finite.max(axis=0).astype(float)
-    pad = np.maximum((high - low) * margin, 1e-6 + 1e-3 * np.abs(high))
+    pad = np.maximum((high - low) * _MARGIN, 1e-6 + 1e-3 * np.abs(high))
     (left, bottom), (right, top) = (low - pad).tolist(), (high + pad).tolist()
     return Extent(left, right, bottom, top)
 
@@ -66,6 +67,10 @@ def rasterise(
         `(n, 2)`: x and y. Those outside `extent`, or NaN, are left out.
     colours
         Row of `palette` `(k, 3)` of each point, `(n,)`.
+    palette
+        Red, green and blue, `(k, 3)`.
+    extent
+        What the picture covers.
     size
         Pixels `(y, x)`.
 

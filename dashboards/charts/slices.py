@@ -42,6 +42,8 @@ def ortho_chart(
 
     Parameters
     ----------
+    volume
+        What the slices are of.
     slabs
         Of `Volume.slab`, by plane; an image has `xy` alone.
     place
@@ -53,6 +55,8 @@ def ortho_chart(
         `reach` of a slice are drawn on it; the index is what one that is clicked is known by.
     scheme
         Colours of the labels.
+    reach
+        Farthest that a pick is from a slice, in the volume's units.
     """
     low, high = np.percentile(np.concatenate([s.ravel() for s in slabs.values()]), contrast)
     size = dict(zip("zyx", volume.shape, strict=True))

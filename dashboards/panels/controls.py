@@ -15,6 +15,14 @@ def slider(
 
     Parameters
     ----------
+    label
+        Shown above it.
+    low, high
+        The range, ends included.
+    default
+        What it is at first.
+    step
+        Between numbers that can be chosen.
     key
         Name in the URL.
     form
@@ -40,8 +48,14 @@ def download(
 
     Parameters
     ----------
+    label
+        On the button.
     name
         Of the file.
+    content
+        Makes what the file holds.
+    media
+        Type of the file, as in `text/csv`.
     place
         Where the button goes; None: below what is there.
     look

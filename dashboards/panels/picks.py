@@ -30,8 +30,12 @@ def pick_runs(
     ----------
     page
         Name of the page: each keeps its own picks for the session.
+    runs
+        To pick from, newest first; `run_id` among the columns.
     newest
         How many of the newest runs are picked where nothing is asked for.
+    label
+        Above the field.
     on_change
         Called when the user changes the picks here.
 

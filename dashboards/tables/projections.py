@@ -64,6 +64,8 @@ def positions(table: pd.DataFrame, projection: str) -> NDArray[np.floating[Any]]
 
     Parameters
     ----------
+    table
+        A row for each particle, with `px`, `py` and the latents `z0…` where they are known.
     projection
         `logged`; `z0-z3`, two latents; or what `project_latents` makes, which takes its time.
     """

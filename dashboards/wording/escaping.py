@@ -8,6 +8,7 @@ from latentlaw.tracking.markdown import is_plain_latex, shorten
 __all__ = ["for_markdown", "for_plotly", "is_plain_latex", "shorten"]
 
 _LONGEST = 60
+_LONGEST_PAGE = 20_000
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:&^=])")
 
 
@@ -22,10 +23,10 @@ def for_markdown(text: object, longest: int = _LONGEST) -> str:
     return _MARKDOWN.sub(r"\\\1", shorten(text, longest))
 
 
-def safe_markdown(text: str, longest: int = 20_000) -> str:
+def safe_markdown(text: str) -> str:
     """Keep the layout of somebody's Markdown, without what would ask other machines for pictures.
 
     Streamlit itself shows HTML as text.
     """
-    cut = text if len(text) <= longest else text[:longest] + "\n\n…"
+    cut = text if len(text) <= _LONGEST_PAGE else text[:_LONGEST_PAGE] + "\n\n…"
     return cut.replace("![", r"\![")

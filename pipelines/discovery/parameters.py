@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from latentlaw.discovery.networks.sparse import SparseMethod
 from latentlaw.discovery.search.engines.engine import SearchSpec
 from latentlaw.discovery.search.engines.selection import EngineName
+from latentlaw.discovery.search.equation_search import Targets
 from latentlaw.evaluation.meanings.shifts import Shift
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -57,7 +58,7 @@ class Discover(Entry):
     )
     budget_s: float = Field(60.0, gt=0, description="seconds for the search for equations")
     max_complexity: int = Field(30, ge=3, le=100, description="most nodes of one expression")
-    targets: Literal["both", "distil", "labels"] = Field(
+    targets: Targets = Field(
         "both",
         description="what equations are fitted to: both, a network's logits (distil), or labels",
     )

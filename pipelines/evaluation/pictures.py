@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from latentlaw.data.particles.loading import Particles
 from latentlaw.evaluation.embed import Embedding
-from latentlaw.evaluation.figures import (
+from latentlaw.evaluation.measures import EmbeddedParticles, Measured
+from latentlaw.evaluation.strips import (
     interpolation_strip,
     pose_strip,
     reconstruction_strip,
     traversal_strip,
 )
-from latentlaw.evaluation.measures import EmbeddedParticles, Measured
 from latentlaw.serving.bundle import Bundle
 from latentlaw.tracking.reading.logged import source_run
 from latentlaw.tracking.reading.queries import loss_history

@@ -23,7 +23,6 @@ from latentlaw.data.tomograms.names import tomograms_by_name
 from latentlaw.data.tomograms.store import Tomogram
 from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head.densities import unit_vectors
-from latentlaw.evaluation.scores.detection import compare_picks
 from latentlaw.geometry.rotations import spread_rotations
 from latentlaw.geometry.volumes import apply_fourier_mask, rotate_images, wedge_mask
 from latentlaw.serving.bundle import Bundle
@@ -40,6 +39,7 @@ from scipy.fft import irfftn, rfftn
 from scipy.ndimage import gaussian_laplace
 from skimage.feature import peak_local_max
 
+from tests.benchmarks.detection import compare_picks
 from tests.results.records import Row
 
 SIZE_A, TOLERANCE_A, STRIDE, BOX, TILT_DEG = 10.0, 50.0, 4, 32, 60.0

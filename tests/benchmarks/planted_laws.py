@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
-from latentlaw.discovery.equations.canonical import canonical_form, same_law
+from latentlaw.discovery.equations.canonical import canonical_form
 from latentlaw.discovery.equations.compiling import compile_program
 from latentlaw.discovery.equations.expressions import complexity, parse, to_text
 from latentlaw.discovery.latents import LatentData, LatentSplit, check_latents
@@ -102,7 +102,7 @@ def plant(law: sympy.Expr, seed: int, rows: int = 1000) -> LatentData:
 def is_found(found: sympy.Expr, law: sympy.Expr, kind: str) -> bool:
     """Say whether the two are one law, for labels up to a positive factor."""
     if kind == "logits":
-        return same_law(found, law, TOLERANCE[kind])
+        return canonical_form(found).matches(canonical_form(law), TOLERANCE[kind])
     ours, true = canonical_form(_unit_scale(found)), canonical_form(_unit_scale(law))
     return ours.structure == true.structure and all(
         abs(a - b) <= TOLERANCE[kind] * max(1.0, abs(b))

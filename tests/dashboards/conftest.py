@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import streamlit as st
-from dashboard_store import Store, fill
 from streamlit.testing.v1 import AppTest
-from watched import watched_page
 
 from dashboards import screenshot
+from tests.dashboards.dashboard_store import Store, fill
+from tests.dashboards.watched import watched_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -3,11 +3,11 @@
 import mlflow
 import numpy as np
 import pandas as pd
-from dashboard_store import Store
 from latentlaw.serving.log import log_bundle
 from latentlaw.tracking import names
 
 from tests.bundles import tiny_bundle
+from tests.dashboards.dashboard_store import Store
 
 
 def add_model(store: Store, box: int = 8) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from dashboard_store import Store
-from watched import in_a_browser, watched_page
 
 from dashboards import screenshot
 from dashboards.app import PAGES
+from tests.dashboards.dashboard_store import Store
+from tests.dashboards.watched import in_a_browser, watched_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

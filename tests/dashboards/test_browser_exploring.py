@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from dashboard_store import Store, fill
-from watched import in_a_browser
 
 from dashboards import screenshot
 from tests.bundles import tiny_bundle
+from tests.dashboards.dashboard_store import Store, fill
+from tests.dashboards.watched import in_a_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from dashboard_store import Store, fill
 from latentlaw.data.formats.mrc import write_mrc
-from many_runs import many_runs
 from PIL import Image
-from registered import add_model, add_study
-from watched import in_a_browser, watched_page
 
 from dashboards import screenshot
+from tests.dashboards.dashboard_store import Store, fill
+from tests.dashboards.many_runs import many_runs
+from tests.dashboards.registered import add_model, add_study
+from tests.dashboards.watched import in_a_browser, watched_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

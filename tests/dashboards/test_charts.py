@@ -3,17 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from dashboard_store import CLASSES, FRONTIER, Store, affinity_of
-from latentlaw.discovery.frontier import FAMILIES
 from latentlaw.tracking.names import LOSS_TERMS
 from latentlaw.tracking.reading import queries
 
 from dashboards.charts import affinity as heatmaps
 from dashboards.charts import losses, robustness
-from dashboards.charts.frontier import frontier_chart
+from dashboards.charts.frontier import RUNG_FAMILIES, frontier_chart
 from dashboards.charts.palette import GREY
 from dashboards.tables import measures
 from dashboards.wording import escaping
+from tests.dashboards.dashboard_store import CLASSES, FRONTIER, Store, affinity_of
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
 
@@ -125,14 +124,14 @@ def test_a_point_shows_its_expressions_as_text(frontier: pd.DataFrame) -> None:
 def test_a_family_has_one_colour_of_its_own_whichever_others_there_are(
     frontier: pd.DataFrame,
 ) -> None:
-    every = pd.DataFrame([{**frontier.iloc[0], "family": family} for family in FAMILIES])
+    every = pd.DataFrame([{**frontier.iloc[0], "family": family} for family in RUNG_FAMILIES])
 
     def colours(table: pd.DataFrame) -> dict[str, str]:
         keys = [t for t in frontier_chart({"a": table}, {}).data if t.x == (None,)]
         return {t.name: t.marker.color for t in keys}
 
     all_colours = colours(every)
-    assert len(set(all_colours.values())) == len(FAMILIES)
+    assert len(set(all_colours.values())) == len(RUNG_FAMILIES)
     assert GREY not in all_colours.values()
     assert colours(every[3:5]).items() < all_colours.items()
     unknown = every[:2].assign(family=["cnn", "new"])

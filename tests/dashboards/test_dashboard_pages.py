@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dashboard_store import EQUATIONS, Store, fill
 from latentlaw.tracking import names
 from streamlit.testing.v1 import AppTest
+
+from tests.dashboards.dashboard_store import EQUATIONS, Store, fill
 
 APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
 PAGES = ("runs", "clusters", "frontier", "equations", "tuning", "models")

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from dashboard_store import CLASSES, embeddings
 
 from dashboards.charts.colouring import UNLABELLED, Scheme, choices, scheme_of
 from dashboards.charts.embedding import MOST_POINTS, SAMPLE, Embedded, embedding_chart
@@ -12,6 +11,7 @@ from dashboards.charts.palette import GREY
 from dashboards.charts.raster import Extent, extent_of, rasterise
 from dashboards.tables import projections
 from dashboards.tables.region import MOST_VERTICES, Region, region_from_text, region_of
+from tests.dashboards.dashboard_store import CLASSES, embeddings
 
 HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ %{x} [a](javascript:b)"
 UNIT = Extent(0.0, 1.0, 0.0, 1.0)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dashboard_store import CLASSES, EACH, STACK, Store, write_stack
 from latentlaw.data.formats.mrc import write_mrc
 from latentlaw.data.tomograms.ingest import ingest_tomograms
 from latentlaw.tracking import names
 from streamlit.testing.v1 import AppTest
 
 from tests.bundles import tiny_bundle
+from tests.dashboards.dashboard_store import CLASSES, EACH, STACK, Store, write_stack
 
 Open = Callable[..., AppTest]
 

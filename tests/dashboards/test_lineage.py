@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from dashboard_store import Store
 from latentlaw.tracking.reading.lineage import Lineage, trace_lineage
+
+from tests.dashboards.dashboard_store import Store
 
 
 @pytest.fixture

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dashboard_store import Store
 from latentlaw.errors import DataError
 from latentlaw.tracking import names
 from latentlaw.tracking.reading.models import list_models, list_versions
 from latentlaw.tracking.reading.studies import Study, load_study
 from PIL import Image
-from registered import add_study, add_version
 from streamlit.testing.v1 import AppTest
 
 from dashboards.charts.tuning import history_chart, importance_chart, parallel_chart, pareto_set
 from dashboards.panels.try_model import describe_shape, probability_bars
 from dashboards.reading import live
+from tests.dashboards.dashboard_store import Store
+from tests.dashboards.registered import add_study, add_version
 
 Open = Callable[..., AppTest]
 HOSTILE = "<script>alert(1)</script> $x$ [a](b) ![p](http://198.51.100.1/p.png)"

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dashboard_store import CLASSES, EQUATIONS, FRONTIER, MEANINGS, Store
 from latentlaw.errors import DataError
 from latentlaw.tracking import names
 from latentlaw.tracking.reading import artifacts, queries
 from latentlaw.tracking.reading.artifacts import Missing
+
+from tests.dashboards.dashboard_store import CLASSES, EQUATIONS, FRONTIER, MEANINGS, Store
 
 
 def test_runs_are_listed_newest_first_with_tags_parameters_and_metrics(full_store: Store) -> None:

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dashboard_store import Store
 from latentlaw.tracking import names
 from latentlaw.tracking.reading.queries import PREEMPTED
 from latentlaw.tracking.reading.run_query import Condition, Order, RunQuery
 from latentlaw.tracking.reading.search import Found, as_filter, find_runs
 from latentlaw.tracking.reading.search_sql import is_database
-from many_runs import many_runs
 from mlflow import MlflowClient
+
+from tests.dashboards.dashboard_store import Store
+from tests.dashboards.many_runs import many_runs
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dashboard_store import CLASSES, EACH, STACK, Store, write_stack
 from latentlaw.data.star.reading import read_star
 
 from dashboards.panels.members import star_bytes
 from dashboards.reading import stacks
+from tests.dashboards.dashboard_store import CLASSES, EACH, STACK, Store, write_stack
 
 
 def test_a_stack_is_found_from_the_store_of_runs(

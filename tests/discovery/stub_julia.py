@@ -35,8 +35,7 @@ def main(folder, names, binary, unary):
     print(
         json.dumps(
             {
-                "complexity": table["complexity"].tolist(),
-                "loss": table["loss"].tolist(),
+                "records": table[["complexity", "loss", "equation"]].to_dict("records"),
                 "sympy": [str(model.sympy(i)) for i in range(len(table))],
                 "values": [model.predict(points, i).tolist() for i in range(len(table))],
                 "parameters": list(inspect.signature(pysr.PySRRegressor.__init__).parameters),

@@ -8,7 +8,8 @@ import pytest
 from latentlaw.discovery.discover import discover_laws
 from latentlaw.discovery.latents import LatentSplit
 from latentlaw.errors import DataError
-from samples import clusters
+
+from tests.discovery.samples import clusters
 
 AWKWARD = (r"$\beta$-tubulin_{2} & co", "two words", "")
 

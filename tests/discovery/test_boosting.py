@@ -1,7 +1,8 @@
 import numpy as np
 from latentlaw.discovery.baselines.boosting import LEAVES, fit_boosting
 from latentlaw.discovery.scores import balanced_accuracy
-from samples import clusters, split_latents
+
+from tests.discovery.samples import clusters, split_latents
 
 
 def test_trees_learn_what_no_straight_line_tells_apart():

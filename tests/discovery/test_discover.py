@@ -6,10 +6,12 @@ import pytest
 from latentlaw.discovery.discover import discover_laws
 from latentlaw.discovery.equations.expressions import complexity
 from latentlaw.discovery.equations.model import EquationModel
-from latentlaw.discovery.frontier import FAMILIES, Rung
+from latentlaw.discovery.frontier import Rung
 from latentlaw.discovery.latents import LatentData, LatentSplit
 from latentlaw.errors import ConfigError
-from samples import clusters, planted
+
+from dashboards.charts.frontier import RUNG_FAMILIES
+from tests.discovery.samples import clusters, planted
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def test_planted_law_is_recovered(found):
 def test_records_are_those_of_the_design(found):
     result, data, _ = found
     frontier = json.loads(json.dumps(result.frontier_records(), allow_nan=False))
-    fitted = set(FAMILIES) - {"resnet", "features"}  # these are of images
+    fitted = set(RUNG_FAMILIES) - {"resnet", "features"}  # these are of images
     assert {r["family"] for r in frontier} == fitted
     laws = [record.get("expressions") for record in frontier if record["family"] == "equation"]
     assert [set(law) for law in laws] == [{"no", "yes"}] * len(result.equation_models)

@@ -28,11 +28,11 @@ def test_operon_finds_the_law_and_repeats_for_any_threads():
         )
         for t in (1, 2)
     ]
-    texts = [[to_text(c.expression) for c in front.candidates] for front in fronts]
+    texts = [[to_text(c.expression) for c in front.found] for front in fronts]
     assert texts[0] == texts[1]
-    best = min(fronts[0].candidates, key=lambda c: c.loss)
+    best = min(fronts[0].found, key=lambda c: c.loss)
     assert best.loss < 1e-4
-    exact = [c for c in fronts[0].candidates if c.loss < 1e-4]
+    exact = [c for c in fronts[0].found if c.loss < 1e-4]
     assert min(c.complexity for c in exact) <= 14
 
 
@@ -61,7 +61,7 @@ def test_operon_takes_labels_of_one_and_zero():
     z, y = problem()
     spec = SearchSpec(generations=5, population=100, threads=1, loss="logistic")
     front = OperonEngine().search(z, (y > 0).astype(float), names=NAMES, spec=spec)
-    best = min(front.candidates, key=lambda c: c.loss).expression
+    best = min(front.found, key=lambda c: c.loss).expression
     values = compile_program(best, NAMES).numpy(list(z.T))
     assert ((values > 0) == (y > 0)).mean() > 0.7
 

@@ -21,7 +21,8 @@ from latentlaw.discovery.export.c import to_c
 from latentlaw.discovery.export.latex import to_latex_fragment
 from latentlaw.discovery.export.python import to_python
 from latentlaw.errors import DataError
-from latex_reader import read_latex
+
+from tests.discovery.latex_reader import read_latex
 
 NAMES = ("z0", "z1", "z2")
 POINTS = np.random.default_rng(0).normal(size=(40, 3))

@@ -4,7 +4,8 @@ import pytest
 from latentlaw.discovery.baselines.features import feature_data
 from latentlaw.discovery.latents import check_latents
 from latentlaw.errors import DataError
-from samples import clusters
+
+from tests.discovery.samples import clusters
 
 
 def tables(data, **columns):

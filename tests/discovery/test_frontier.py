@@ -13,8 +13,9 @@ from latentlaw.discovery.scores import (
     macro_f1,
     one_vs_rest_accuracy,
 )
-from samples import clusters
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
+
+from tests.discovery.samples import clusters
 
 RUNGS = st.lists(
     st.builds(

@@ -3,7 +3,8 @@ import torch
 from latentlaw.discovery.latents import check_latents
 from latentlaw.discovery.networks.dense import LatentNetwork, fit_dense, fit_logistic, folded
 from latentlaw.discovery.scores import balanced_accuracy, balanced_log_loss, log_losses
-from samples import clusters, split_latents
+
+from tests.discovery.samples import clusters, split_latents
 
 
 def test_standardisation_is_folded_into_the_first_layer():

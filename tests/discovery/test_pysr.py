@@ -14,7 +14,7 @@ from latentlaw.discovery.equations.compiling import compile_program
 from latentlaw.discovery.equations.expressions import parse
 from latentlaw.discovery.search.engines import pysr as pysr_engine
 from latentlaw.discovery.search.engines.engine import SearchSpec
-from latentlaw.discovery.search.engines.pysr import PySREngine, read_front, read_hall_of_fame
+from latentlaw.discovery.search.engines.pysr import PySREngine, read_front
 from latentlaw.discovery.search.engines.selection import select_engine
 from latentlaw.errors import EngineError
 
@@ -60,52 +60,40 @@ def hand_written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hall")
     (folder / "hall_of_fame.csv").write_text(HAND_WRITTEN)
     binary = [pysr_engine.JULIA_NAMES[name] for name in BINARY]
-    return folder, by_pysr(folder, NAMES, binary, UNARY)
+    return by_pysr(folder, NAMES, binary, UNARY)
 
 
 def test_our_reader_agrees_with_pysr_on_every_operator(hand_written):
-    folder, theirs = hand_written
-    front = read_hall_of_fame(folder / "hall_of_fame.csv", NAMES, 30)
-    assert [c.engine_complexity for c in front.candidates] == theirs["complexity"]
-    assert [c.loss for c in front.candidates] == theirs["loss"]
+    records = hand_written["records"]
+    front = read_front(records, NAMES, 30)
+    assert [c.loss for c in front.found] == [row["loss"] for row in records]
     points = np.random.default_rng(0).normal(size=(20, 3))
-    for candidate, values in zip(front.candidates, theirs["values"], strict=True):
+    for candidate, values in zip(front.found, hand_written["values"], strict=True):
         ours = compile_program(candidate.expression, NAMES).numpy(list(points.T))
         np.testing.assert_allclose(ours, np.broadcast_to(values, ours.shape), rtol=1e-9)
 
 
 def test_pysrs_own_table_is_read_but_for_an_operator_that_we_never_ask_for(tmp_path):
     names = ("f0", "f1", "f2", "f3", "f4")
-    path = tmp_path / "hall_of_fame.csv"
-    path.write_text(pysr_own_table())
+    (tmp_path / "hall_of_fame.csv").write_text(pysr_own_table())
     theirs = by_pysr(tmp_path, names, ("+", "*", "/", "-", "^"), ("cos",))
-    front = read_hall_of_fame(path, names, 30)
-    assert theirs["complexity"] == [1, 3, 4]
-    assert [c.engine_complexity for c in front.candidates] == [1, 3]  # not pow_abs
-    assert [c.expression for c in front.candidates] == [
-        parse(t, names) for t in theirs["sympy"][:2]
-    ]
-    path.rename(tmp_path / "hall_of_fame.csv.bak")
-    assert read_hall_of_fame(path, names, 30) == front
+    front = read_front(theirs["records"], names, 30)
+    assert len(theirs["records"]) == 3
+    known = theirs["sympy"][:2]  # not pow_abs
+    assert [c.expression for c in front.found] == [parse(text, names) for text in known]
 
 
-def test_tables_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(EngineError, match=r"hall_of_fame\.csv: cannot be read"):
-        read_hall_of_fame(tmp_path / "hall_of_fame.csv", NAMES, 30)
-    (tmp_path / "a.csv").write_text("Complexity,Equation\n1,z0\n")
-    with pytest.raises(EngineError, match=r"found no column Loss"):
-        read_hall_of_fame(tmp_path / "a.csv", NAMES, 30)
-    (tmp_path / "b.csv").write_text('Complexity,Loss,Equation\n1,1.0,"gamma(z0)"\n')
+def test_tables_without_an_equation_of_ours_are_refused():
     with pytest.raises(EngineError, match="no usable equation"):
-        read_hall_of_fame(tmp_path / "b.csv", NAMES, 30)
+        read_front([{"complexity": 1, "loss": 1.0, "equation": "gamma(z0)"}], NAMES, 30)
     with pytest.raises(EngineError, match="the table is empty"):
         read_front([], NAMES, 30)
 
 
 def test_keywords_exist_in_the_installed_source(hand_written):
     wanted = set(pysr_engine.regressor_options(SearchSpec()))
-    assert wanted <= set(hand_written[1]["parameters"])
-    assert not wanted & set(hand_written[1]["deprecated"])
+    assert wanted <= set(hand_written["parameters"])
+    assert not wanted & set(hand_written["deprecated"])
     body = next(
         node
         for node in ast.parse((INSTALLED / "sr.py").read_text(encoding="utf-8")).body
@@ -230,4 +218,4 @@ def test_pysr_searches_where_julia_is(loss):
     law = 2.9 * z[:, 0] * z[:, 1] - 1.1 * z[:, 2] ** 2 + 0.5
     target = law if loss == "squared" else (law > 0).astype(float)
     front = PySREngine().search(z, target, names=NAMES, spec=SearchSpec(generations=20, loss=loss))
-    assert min(c.loss for c in front.candidates) < (1e-2 if loss == "squared" else 0.2)
+    assert min(c.loss for c in front.found) < (1e-2 if loss == "squared" else 0.2)

@@ -10,7 +10,8 @@ from latentlaw.discovery.networks import rigl
 from latentlaw.discovery.networks.dense import LatentNetwork, NetworkSpec, train_network
 from latentlaw.discovery.networks.rigl import drop_fraction, random_masks, rewire, rigl_networks
 from latentlaw.discovery.networks.sparse_paths import count, live_masks, weight_matrices
-from samples import clusters, split_latents
+
+from tests.discovery.samples import clusters, split_latents
 
 SPEC = NetworkSpec(hidden=(6,), epochs=30, learning_rate=0.02, batch_size=32)
 

@@ -7,7 +7,8 @@ from latentlaw.discovery.latents import check_latents
 from latentlaw.discovery.networks.magnitude import prune
 from latentlaw.discovery.networks.sparse import METHODS, fit_sparse
 from latentlaw.discovery.networks.sparse_paths import live_masks
-from samples import clusters
+
+from tests.discovery.samples import clusters
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from latentlaw.discovery.frontier import FAMILIES
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from dashboards.charts.frontier import RUNG_FAMILIES
 from tests.end_to_end.commands import ROOT, Completed, entry, environment, mlflow_run
 
 STEPS = {"simulate", "ingest", "extract", "affinity", "train", "evaluate", "discover", "register"}
@@ -82,7 +82,7 @@ def test_runs_record_what_the_design_lists(client: MlflowClient) -> None:
 def test_frontier_has_every_family_and_each_class_its_equation(client: MlflowClient) -> None:
     discover = stages(client)["discover"]
     frontier = json.loads(artifact(client, discover, "frontier.json").read_text())
-    assert {rung["family"] for rung in frontier} == set(FAMILIES)
+    assert {rung["family"] for rung in frontier} == set(RUNG_FAMILIES)
     equations = json.loads(artifact(client, discover, "equations.json").read_text())
     assert len({equation["class"] for equation in equations}) == 6
     assert all(equation["expression"] and equation["latex"] for equation in equations)

@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from latentlaw.evaluation.scores.detection import (
-    best_shift,
-    compare_picks,
-    reconstruction_correlation,
-)
+from latentlaw.evaluation.scores.detection import best_shift, reconstruction_correlation
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from torch import Tensor, nn
+
+from tests.benchmarks.detection import compare_picks
 
 BOX = 8
 

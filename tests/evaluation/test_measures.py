@@ -5,12 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from latentlaw.errors import DataError
-from latentlaw.evaluation.figures import (
-    interpolation_strip,
-    pose_strip,
-    reconstruction_strip,
-    traversal_strip,
-)
 from latentlaw.evaluation.head.head import LatentHead, fit_head
 from latentlaw.evaluation.projection import project_2d
 from latentlaw.evaluation.scores.classification import classification_scores, confusion
@@ -22,6 +16,12 @@ from latentlaw.evaluation.scores.separation import (
     affinity_spearman,
     learned_affinity,
     separation_scores,
+)
+from latentlaw.evaluation.strips import (
+    interpolation_strip,
+    pose_strip,
+    reconstruction_strip,
+    traversal_strip,
 )
 from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder

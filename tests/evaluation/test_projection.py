@@ -25,7 +25,7 @@ def test_two_directions_are_two_clusters_the_same_each_time(method: Method) -> N
     plane = project_latents(mu, method)
     one, other = plane[:40], plane[40:]
     apart = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
-    assert apart > 2 * max(one.std(), other.std())
+    assert apart > 2 * max(one.std(axis=0).max(), other.std(axis=0).max())
     np.testing.assert_array_equal(plane, project_latents(mu, method))
 
 

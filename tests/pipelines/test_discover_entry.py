@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import torch
 from latentlaw.data.particles.writer import new_stack
-from latentlaw.discovery.frontier import FAMILIES
 from latentlaw.models.vae import AutoEncoder
 from mlflow import MlflowClient
+
+from dashboards.charts.frontier import RUNG_FAMILIES
 
 AWKWARD = (r"$\beta$-tubulin_{2} & co", "two words")
 Entry = Callable[..., int]
@@ -71,7 +72,7 @@ def test_awkward_class_names_reach_equations_and_every_family_the_frontier(
     equations = records(tracking_folder, "equations.json")
     assert [record["class"] for record in equations] == sorted(AWKWARD)
     frontier = records(tracking_folder, "frontier.json")
-    assert {rung["family"] for rung in frontier} == set(FAMILIES)
+    assert {rung["family"] for rung in frontier} == set(RUNG_FAMILIES)
     client = MlflowClient(f"sqlite:///{tracking_folder}/mlflow.db")
     metrics = client.get_run(newest(tracking_folder, "discover")).data.metrics
     boxes = {r["complexity"] for r in frontier if r["family"] in ("cnn", "resnet")}
@@ -88,7 +89,7 @@ def test_black_boxes_and_the_sparse_method_can_be_chosen(
     options = {"black_boxes": "cnn", "sparse_method": "rigl"}
     assert entry("discover", model=trained, data=stack, **options, **QUICK) == 0
     frontier = records(tracking_folder, "frontier.json")
-    assert {rung["family"] for rung in frontier} == set(FAMILIES) - {"resnet"}
+    assert {rung["family"] for rung in frontier} == set(RUNG_FAMILIES) - {"resnet"}
 
 
 def test_latents_that_are_not_finite_are_named_before_a_black_box_is_trained(

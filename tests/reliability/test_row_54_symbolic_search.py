@@ -48,7 +48,7 @@ def find(latents, budget_s, largest=30):
 def test_row_54_a_constant_target_gives_the_constant(value):
     z = np.random.default_rng(0).normal(size=(100, 3))
     front = OperonEngine().search(z, np.full(100, value), names=NAMES, spec=SPEC)
-    assert [float(c.expression) for c in front.candidates] == [value]
+    assert [float(c.expression) for c in front.found] == [value]
 
 
 def test_row_54_a_target_of_nan_is_an_error_of_the_engine():

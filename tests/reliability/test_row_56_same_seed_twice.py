@@ -37,7 +37,7 @@ def outcome(out: Path, seed: int) -> dict[str, Any]:
         "digest": stack.digest,
         "split": split_particles(stack.table, seed=seed).tolist(),
         "batches": [batch.images.numpy().tobytes() for _ in range(2) for batch in batches],
-        "equations": [to_text(candidate.expression) for candidate in front.candidates],
+        "equations": [to_text(each.expression) for each in front.found],
     }
 
 

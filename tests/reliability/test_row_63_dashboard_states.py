@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from dashboard_store import Store, fill
 from latentlaw.tracking import names
-from many_runs import many_runs
 from streamlit.testing.v1 import AppTest
 
+from tests.dashboards.dashboard_store import Store, fill
+from tests.dashboards.many_runs import many_runs
 from tests.servers import MlflowServer
 
 VIEWS = Path(__file__).resolve().parents[2] / "dashboards" / "views"

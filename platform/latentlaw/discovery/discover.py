@@ -114,6 +114,8 @@ def discover_laws(
 
     Parameters
     ----------
+    data
+        Latents and labels of training, validation and test particles.
     engine
         `auto`, `operon` or `pysr`.
     budget_s
@@ -131,6 +133,10 @@ def discover_laws(
         Operators that expressions may use: names in `engines.BINARY` and `engines.UNARY`.
     sparse_method
         How the sparse networks are found, `magnitude` or `rigl`.
+    seed
+        Of all that is drawn: first weights, searches and folds.
+    threads
+        Of one search of the engine.
     extra_rungs
         Rungs computed elsewhere. Of families `cnn` and `resnet` the better one on validation is
         the black box of the accuracy ratio.

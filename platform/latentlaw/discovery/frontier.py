@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from latentlaw.discovery.latents import LatentData
 
-FAMILIES = ("cnn", "resnet", "boosting", "dense", "logistic", "features", "sparse", "equation")
 BLACK_BOX_FAMILIES = ("cnn", "resnet")
 
 

@@ -11,6 +11,8 @@ def pareto_front(items: Iterable[T], key: Callable[[T], tuple[Any, ...]]) -> lis
 
     Parameters
     ----------
+    items
+        To choose from, in any order.
     key
         Cost and loss of an item; what follows them decides between equals, then the order given.
 

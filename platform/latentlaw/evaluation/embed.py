@@ -65,6 +65,10 @@ def embed(model: AutoEncoder, images: Images, *, batch_size: int | None = None) 
 
     Parameters
     ----------
+    model
+        Encodes the images, and looks for their poses if it has explicit ones.
+    images
+        Raw, `(n, c, [z,] y, x)`.
     batch_size
         Images at once; None: as many as are quickest.
     """

@@ -66,6 +66,8 @@ class EmbeddedParticles:
 
         Parameters
         ----------
+        codes
+            Latents of the training particles of that stack, `(n, …)`.
         labels
             Class names `(n,)` of the `n` particles of `codes`.
         """
@@ -91,6 +93,8 @@ def measure(particles: EmbeddedParticles, prior: Mapping[str, Any] | None) -> Me
 
     Parameters
     ----------
+    particles
+        All are given; test particles are measured, and unseen ones for novelty.
     prior
         The affinity `given` and `used`, `(classes, classes)`; None for a model without.
     """
@@ -181,6 +185,8 @@ def measure_pose(
 
     Parameters
     ----------
+    particles
+        With the poses that were found, of all `n`.
     truth
         Quaternions `(n, 4)`, scalar first; NaN where unknown.
     symmetries

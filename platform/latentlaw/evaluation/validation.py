@@ -30,8 +30,14 @@ def validation_measures(
 
     Parameters
     ----------
+    model, head
+        The model, and the head that was fitted to its latents of training particles.
+    data
+        Of which the validation particles are measured.
     affinity
         Prior of the classes, `(classes, classes)`, as used in training.
+    seed
+        Of the turns of images.
     """
     rows = data.rows(VAL)
     particles = EmbeddedParticles(
@@ -63,8 +69,12 @@ def without_test(data: PreparedData, groups: NDArray[np.str_], seed: int) -> Pre
 
     Parameters
     ----------
+    data
+        Split into training, validation and test.
     groups
         What a split keeps together, `(n,)`.
+    seed
+        Of the fifth that is taken.
     """
     split = np.where(data.split == TEST, HELD_OUT, data.split)
     split[data.split == VAL] = TEST

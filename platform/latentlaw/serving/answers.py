@@ -60,6 +60,10 @@ def answer(
         Latent means `(n, d)`.
     quaternions
         Unit quaternions `(n, 4)`, w first, or None where the model has no explicit pose.
+    head
+        Says how novel a particle is, and its class where there is no law.
+    law
+        Says the class; None: the head does.
     returns
         Names of `PARTS`; None: all that the model has.
     """

@@ -21,7 +21,7 @@ from latentlaw.models.config import ModelConfig
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.answers import Array, answer
 from latentlaw.serving.digests import digests_of, read_checked, read_digests, write_digests
-from latentlaw.serving.requests import NotFiniteError, Request, check_images
+from latentlaw.serving.requests import NotFiniteError, Request, checked_images
 
 _WEIGHTS, _CONFIG, _HEAD = "weights.safetensors", "config.json", "head.json"
 _EQUATIONS, _CODE = "equations.json", "code.json"
@@ -78,7 +78,7 @@ class Bundle:
         NotFiniteError
             If a value is not finite, or is so large that a latent is not.
         """
-        codes = embed(self.model, check_images(images, self.image_shape))
+        codes = embed(self.model, checked_images(images, self.image_shape))
         if not (np.isfinite(codes.mu).all() and np.isfinite(codes.pose).all()):
             raise NotFiniteError(
                 "inputs: grey levels are so large that the network overflows; scale the images"

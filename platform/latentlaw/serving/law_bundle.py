@@ -17,7 +17,7 @@ from latentlaw.errors import CheckpointError
 from latentlaw.evaluation.head.head import LatentHead
 from latentlaw.serving.answers import Array, answer
 from latentlaw.serving.digests import read_checked, read_digests
-from latentlaw.serving.requests import Request, check_latents
+from latentlaw.serving.requests import Request, checked_latents
 
 _HEAD, _EQUATIONS = "head.json", "equations.json"
 
@@ -59,7 +59,7 @@ class LawBundle:
             If the shape is another, there is no particle, a latent is not finite, or a part is
             unknown.
         """
-        return self.respond(Request("latents", check_latents(mu, self.latent_dims), returns))
+        return self.respond(Request("latents", checked_latents(mu, self.latent_dims), returns))
 
     def respond(self, request: Request) -> list[dict[str, Any]]:
         """Answer a request for latents."""

@@ -41,6 +41,8 @@ def log_bundle(bundle: Bundle, example: NDArray[np.float32]) -> str:
 
     Parameters
     ----------
+    bundle
+        The model, its head and, if it has one, its law.
     example
         A few raw images `(n, c, [z,] y, x)`, kept as the input example.
     """

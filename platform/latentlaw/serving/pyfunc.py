@@ -30,8 +30,12 @@ class LatentlawModel(PythonModel):
 
         Parameters
         ----------
+        context
+            Of MLflow; not used.
         model_input
             Raw images `(n, c, [z,] y, x)` of the trained box.
+        params
+            `returns`, the names of parts; None: all of them.
 
         Returns
         -------

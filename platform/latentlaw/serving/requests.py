@@ -78,13 +78,13 @@ def read_request(
     name = given[0]
     values = _values(name, fields[name], most)
     if name == "latents":
-        return Request("latents", check_latents(values, latent_dims), returns)
+        return Request("latents", checked_latents(values, latent_dims), returns)
     if image_shape is None:
         raise DataError("inputs: this server answers latents only; send `latents` `(n, d)`")
-    return Request("images", check_images(values, image_shape), returns)
+    return Request("images", checked_images(values, image_shape), returns)
 
 
-def check_images(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def checked_images(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return images as `(n, *shape)`; the channel may lack where `shape` `(c, …)` has only one.
 
     Raises
@@ -101,7 +101,7 @@ def check_images(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.flo
     return _checked("inputs", images)
 
 
-def check_latents(latents: NDArray[Any], dims: int) -> NDArray[np.float32]:
+def checked_latents(latents: NDArray[Any], dims: int) -> NDArray[np.float32]:
     """Return latents `(n, dims)`.
 
     Raises

@@ -28,6 +28,14 @@ def optimise(
 
     Parameters
     ----------
+    task
+        What all trials have in common.
+    pool
+        Runs them, as many at once as it has slots.
+    distributions
+        What a trial draws its parameters from, by name.
+    trials
+        Those that the study has already count.
     timeout_s
         After which no trial begins.
     say

@@ -64,6 +64,8 @@ class TrialServer:
 
         Parameters
         ----------
+        request
+            What the trial is given.
         prune
             Told of an epoch and its value; whether to end the trial.
         beat

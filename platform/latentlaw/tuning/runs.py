@@ -82,6 +82,10 @@ def close_left_runs(
 
     Parameters
     ----------
+    tracking_uri
+        Of the store of runs.
+    study
+        Of `study_key`.
     own
         The run of `tune` that this process has open.
     states

@@ -24,6 +24,10 @@ def make_sampler(name: SamplerName, *, seed: int, done: int, parallel: bool) -> 
 
     Parameters
     ----------
+    name
+        `tpe`, `gp`, `nsga2` or `random`.
+    seed
+        Of what is drawn.
     done
         Trials that the study has already. A study that goes on draws what it would not draw
         again: samplers keep no state, and the same seed would repeat the first trials.

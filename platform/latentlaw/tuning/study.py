@@ -102,6 +102,8 @@ def begin_study(ref: StudyRef, settings: Mapping[str, Any]) -> optuna.Study:
 
     Parameters
     ----------
+    ref
+        Its name, and the database that it is in.
     settings
         All that trials must share so that they compare, as JSON has it; `objective` among it.
 

@@ -25,6 +25,8 @@ def feature_data(data: LatentData, tables: Sequence[pd.DataFrame]) -> LatentData
 
     Parameters
     ----------
+    data
+        Of the particles that were measured; its labels and class names are kept.
     tables
         Of `image_features`, for the particles of the training, validation and test splits.
 

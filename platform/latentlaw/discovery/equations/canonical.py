@@ -64,14 +64,7 @@ def canonical_form(expression: sympy.Expr) -> CanonicalForm:
     return _form(sympy.expand(top), sympy.expand(bottom))
 
 
-def same_law(a: sympy.Expr, b: sympy.Expr, tolerance: float = TOLERANCE) -> bool:
-    """Say whether two expressions are the same law."""
-    return canonical_form(a).matches(canonical_form(b), tolerance)
-
-
-def group_laws(
-    found: Iterable[tuple[sympy.Expr, Hashable]], tolerance: float = TOLERANCE
-) -> list[LawGroup]:
+def group_laws(found: Iterable[tuple[sympy.Expr, Hashable]]) -> list[LawGroup]:
     """Merge expressions that are the same law; the most often found first.
 
     Parameters
@@ -83,7 +76,7 @@ def group_laws(
     for expression, source in found:
         form = canonical_form(expression)
         for group in groups:
-            if group.form.matches(form, tolerance):
+            if group.form.matches(form):
                 group.sources.append(source)
                 break
         else:

@@ -141,6 +141,8 @@ def explain_decision(
 
     Parameters
     ----------
+    model
+        Decides the class.
     latents
         Latent means `(d,)`.
     sigma
@@ -184,6 +186,8 @@ def smallest_flip(model: EquationModel, latents: Array, sigma: Array) -> Flip | 
 
     Parameters
     ----------
+    model
+        Decides the class.
     latents, sigma
         `(d,)`, as in `explain`.
     """

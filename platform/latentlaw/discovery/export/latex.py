@@ -23,6 +23,8 @@ def to_latex_fragment(law: Law, meanings: Mapping[str, str]) -> str:
 
     Parameters
     ----------
+    law
+        Of which each class's expression is written.
     meanings
         What latents were found to mean, by name; those that lack have none that is known.
     """

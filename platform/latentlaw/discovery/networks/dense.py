@@ -95,11 +95,9 @@ class LatentNetwork(nn.Module):
 
 
 @one_thread()
-def fit_dense(
-    data: LatentData, scaling: LatentScaling, *, spec: NetworkSpec | None = None, seed: int = 0
-) -> LatentNetwork:
+def fit_dense(data: LatentData, scaling: LatentScaling, *, seed: int = 0) -> LatentNetwork:
     """Train a dense network with cross-entropy and early stopping on the validation split."""
-    spec = spec or NetworkSpec()
+    spec = NetworkSpec()
     generator = torch.Generator().manual_seed(seed)
     net = LatentNetwork((len(scaling.kept), *spec.hidden, data.classes), generator)
     train_network(net, data, scaling, spec=spec, generator=generator)

@@ -76,6 +76,8 @@ def prune(weights: Sequence[Tensor], masks: Sequence[Tensor], keep: int) -> list
     ----------
     weights, masks
         Matrices `(out, in)` of each layer, first to last.
+    keep
+        Weights to keep, of all layers together.
     """
     fixed = flat(strongest_paths(weights, masks, keep)).bool()
     allowed = [m.clone() for m in masks]

@@ -95,6 +95,10 @@ def random_masks(widths: Sequence[int], budget: int, generator: torch.Generator)
     widths
         Units of each layer, from inputs to outputs. `budget` is at least
         `widths[-1] + len(widths) - 2`, the weights of one path that forks to all outputs.
+    budget
+        Number of weights, of all layers together.
+    generator
+        Source of the topology.
 
     Returns
     -------
@@ -130,6 +134,12 @@ def rewire(
     ----------
     weights, gradients, masks
         Matrices `(out, in)` of each layer; gradients of all weights, absent ones too.
+    drop
+        Number of weights to drop.
+    budget
+        Number of weights afterwards.
+    generator
+        Source of the paths that fill what room gradients leave.
 
     Returns
     -------
@@ -156,6 +166,8 @@ def grow(masks: Sequence[Tensor], scores: Sequence[Tensor], budget: int) -> list
     ----------
     masks, scores
         `(out, in)` of each layer; weights whose score is zero are not added.
+    budget
+        Most weights, of all layers together.
     """
     return _grown(masks, scores, joinable(masks), budget)
 

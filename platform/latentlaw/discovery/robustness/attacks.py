@@ -122,6 +122,8 @@ def fgsm(target: Target, radius: Tensor) -> Attacked:
 
     Parameters
     ----------
+    target
+        The images, and the model that is to err on them.
     radius
         Of each image's ball, `(n,)`.
     """
@@ -138,8 +140,14 @@ def pgd(target: Target, radius: Tensor, *, steps: int, generator: Generator) -> 
 
     Parameters
     ----------
+    target
+        The images, and the model that is to err on them.
     radius
         Of each image's ball, `(n,)`.
+    steps
+        Gradients to follow.
+    generator
+        Source of the random start.
     """
     moved = target.images + _random_change(target.images, radius, target.norm, generator)
     best = target.at(moved)
@@ -167,10 +175,14 @@ def random_search(
 
     Parameters
     ----------
+    target
+        The images, and the model that is to err on them.
     radius
         Of each image's ball, `(n,)`.
     queries
         Blocks to try per image.
+    generator
+        Source of the blocks.
     """
     best = target.at(target.images)
     for _ in range(queries):
@@ -211,6 +223,8 @@ def steepest(slope: Tensor, norm: Norm) -> Tensor:
     ----------
     slope
         Gradients `(n, c, [z,] y, x)` of the functions; the changes have this shape.
+    norm
+        By which changes are measured.
     """
     if norm == "linf":
         return slope.sign()

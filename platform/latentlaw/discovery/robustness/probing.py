@@ -172,6 +172,10 @@ def probe_rungs(
     rungs
         By family, a function of normalised images `(n, c, [z,] y, x)` to logits `(n, K)`,
         differentiable.
+    images
+        Images with their classes, in grey levels.
+    probes
+        Radii, shifts and the seed of the attacks.
 
     Raises
     ------

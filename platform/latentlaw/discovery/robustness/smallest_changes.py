@@ -85,8 +85,12 @@ def smallest_changes(
 
     Parameters
     ----------
+    target
+        The images, the model that is to err on them, and the norm.
     radii
         Norms to begin with; those that accuracies are wanted for. 0 is allowed, and says nothing.
+    generator
+        Source of random starts and blocks.
     steps
         Of PGD; random search has twice as many queries, since a gradient costs about one more.
     rounds

@@ -68,6 +68,8 @@ def head_candidates(
         Particles to fit constants on, labelled 1 or 0.
     largest
         Most nodes of an expression.
+    deadline
+        After which no further expression is begun, but the first.
     """
     pool: dict[str, Candidate] = {}
     starts: dict[str, Candidate] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Find = tuple[sympy.Expr, int | None]  # an expression and the search that found it
 
 Targets = Literal["both", "distil", "labels"]
-TARGETS = ("both", "distil", "labels")
+TARGETS = get_args(Targets)
 SEARCH_SHARE = 0.5  # of the budget that searches are planned for
 CUT_SHARE = 0.55  # of the budget: when searches that are slower than planned are cut
 FIT_SHARE = 0.9  # of the budget: when refits and cross-validation are cut
@@ -79,6 +79,25 @@ class EquationSearch:
 
     Structures are searched on training particles. Constants are fitted, and models chosen, on
     training and validation particles together, by cross-validation.
+
+    Parameters
+    ----------
+    data
+        Latents and labels; test particles are not looked at.
+    scaling
+        Of `check_latents`; the searched latents are those that it keeps.
+    engine
+        Finds structures.
+    largest
+        Most nodes of one class's expression.
+    seed
+        Of all that is drawn: particles, folds and the engine's own seeds.
+    threads
+        Of one search of the engine.
+    targets
+        Fit a teacher's logits (`distil`), `labels`, or `both` in turns.
+    operators
+        That expressions may use, of `engines.BINARY` and `engines.UNARY`.
     """
 
     def __init__(
@@ -188,7 +207,7 @@ class EquationSearch:
             front = self.engine.search(latents, target, names=self.names, spec=spec)
             pace = max(pace, (time.monotonic() - began) / spec.generations)
             limited = limited or front.time_limited
-            pools[h] += [(c.expression, r) for c in front.candidates]
+            pools[h] += [(c.expression, r) for c in front.found]
         return pools, restarts, limited
 
     def _model(self, item: Assembled, sample: Sample) -> EquationModel:

@@ -42,6 +42,8 @@ def polynomial_laws(
         Operators that a law may use.
     largest
         Most nodes of a law.
+    deadline
+        After which no further term is dropped.
     """
     if "add" not in operators or "mul" not in operators:
         return []

@@ -19,7 +19,7 @@ from latentlaw.discovery.equations.programs import LIMIT, bounded
 from latentlaw.discovery.scores import head_logits, log_losses, log_softmax, particle_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -30,6 +30,8 @@ SMOOTHING = 1e-3  # weight of the mean squared logit: keeps separable classes fi
 ROUNDING_LOSS = 2e-3  # relative rise of the loss that rounded constants may cost
 CONVERGED = 1e-6  # relative fall of the loss at which a fit ends
 NEAR_ZERO = 1e-3  # where a new intercept starts
+ITERATIONS = 40  # most steps of a fit
+DIGITS = (2, 3, 4, 6)  # that constants are rounded to, the fewest that do
 
 
 @dataclass(frozen=True)
@@ -221,9 +223,9 @@ class Objective:
                 matrix[np.ix_(self.owners[k], self.owners[m])] = block
         return self._sample.objective(f), gradient, matrix
 
-    def minimise(self, theta: NDArray[np.float64], iterations: int = 40) -> NDArray[np.float64]:
+    def minimise(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return constants `(m,)` that minimise the objective, from `theta` on."""
-        return levenberg_marquardt(self.expand, self.loss, theta, iterations)
+        return levenberg_marquardt(self.expand, self.loss, theta)
 
     def fill(self, theta: NDArray[np.float64]) -> Heads:
         """Return the heads with the constants `theta` `(m,)`."""
@@ -243,7 +245,6 @@ def levenberg_marquardt(
     expand: Callable[[Vector], tuple[float, Vector, Vector]],
     loss: Callable[[Vector], float],
     theta: Vector,
-    iterations: int = 40,
 ) -> Vector:
     """Return the `theta` `(m,)` that minimises `loss`, by damped Gauss-Newton steps.
 
@@ -252,7 +253,7 @@ def levenberg_marquardt(
     """
     now, gradient, matrix = expand(theta)
     damping = 1e-3
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         if not np.isfinite(matrix).all():
             break
         trial = theta - np.linalg.solve(_ridged(matrix, damping), gradient)
@@ -278,12 +279,12 @@ def worth(theta: Vector, matrix: Vector) -> Vector:
     return saved
 
 
-def refit(heads: Heads, sample: Sample, *, iterations: int = 40) -> Heads:
+def refit(heads: Heads, sample: Sample) -> Heads:
     """Return the heads with constants that minimise the smoothed log-loss on `sample`."""
     objective = Objective(heads, sample)
     if not len(objective.start):
         return heads
-    return objective.fill(objective.minimise(objective.start, iterations))
+    return objective.fill(objective.minimise(objective.start))
 
 
 def elimination_path(heads: Heads, sample: Sample) -> Iterator[Heads]:
@@ -308,12 +309,10 @@ def elimination_path(heads: Heads, sample: Sample) -> Iterator[Heads]:
         yield heads
 
 
-def round_constants(
-    heads: Heads, sample: Sample, *, digits: Sequence[int] = (2, 3, 4, 6)
-) -> Heads:
+def round_constants(heads: Heads, sample: Sample) -> Heads:
     """Round constants to the fewest digits that keep the loss within `ROUNDING_LOSS`."""
     limit = mean_loss(heads, sample) * (1 + ROUNDING_LOSS) + 1e-6
-    for count in digits:
+    for count in DIGITS:
         rounded = tuple(tidy(snap(head, count)) for head in heads)
         if mean_loss(rounded, sample) <= limit:
             return rounded

@@ -86,6 +86,8 @@ def fit_head(train_mu: Array, train_labels: NDArray[np.str_], val_mu: Array) -> 
 
     Parameters
     ----------
+    train_mu, train_labels
+        Latent means `(n, d)` and class names `(n,)` of the training particles.
     val_mu
         Of known particles that nothing was fitted on; novelty is calibrated on them.
 

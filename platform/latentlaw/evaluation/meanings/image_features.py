@@ -73,6 +73,8 @@ def image_features(images: Images, *, batch_size: int = 32) -> pd.DataFrame:
     ----------
     images
         Raw images `(n, c, [z,] y, x)`, objects bright.
+    batch_size
+        Images to read at once.
 
     Returns
     -------

@@ -85,6 +85,8 @@ def latent_meanings(
     ----------
     codes
         Of the images that `features` measures, row by row.
+    features
+        Of `image_features`: a row for each image, NaN where it has no such value.
     variational
         Whether latents have a posterior, so that they can collapse to the prior.
 

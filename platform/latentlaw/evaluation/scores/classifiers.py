@@ -31,10 +31,14 @@ def classify_latents(
 
     Parameters
     ----------
+    kind
+        `knn`, `logistic` or `mlp`.
     train_mu, mu
         Latent means `(n, d)`.
     train_labels
         Class names `(n,)`.
+    seed
+        Of the first weights of `mlp`.
 
     Raises
     ------

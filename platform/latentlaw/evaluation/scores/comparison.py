@@ -81,8 +81,14 @@ def score(
 
     Parameters
     ----------
+    measure
+        One of `MEASURES`.
     truth, groups
         Class names, and what is drawn as a whole, `(n,)`.
+    model
+        What it says of these particles, `(n,)` and `(n, d)`.
+    seed
+        Of the draws.
 
     Raises
     ------
@@ -105,8 +111,14 @@ def compare(
 
     Parameters
     ----------
+    measure
+        One of `MEASURES`.
     truth, groups
         Class names, and what is drawn as a whole, `(n,)`.
+    first, second
+        What either model says of these particles, `(n,)` and `(n, d)`.
+    seed
+        Of the draws.
 
     Raises
     ------

@@ -1,17 +1,9 @@
-"""Finding particles: how well a model shows what it sees, and how picks compare with the truth."""
+"""How well a model shows what it sees, by which particles are found."""
 
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from latentlaw.models.vae import AutoEncoder
-
-Places = NDArray[np.floating[Any]]
 
 
 @torch.inference_mode()
@@ -35,6 +27,8 @@ def best_shift(model: AutoEncoder, wide: Tensor) -> Tensor:
 
     Parameters
     ----------
+    model
+        Of boxes `(1, z, y, x)`.
     wide
         Images `(n, 1, z, y, x)` as they were measured, each about a window of the model's box: an
         even number of voxels more along each axis, half of which is the farthest move.
@@ -62,64 +56,3 @@ def _shown(model: AutoEncoder, normalised: Tensor) -> Tensor:
     """
     encoding = model.encode(normalised)
     return model.record(model.decode(encoding.mu, encoding.pose))
-
-
-@dataclass(frozen=True)
-class Detection:
-    """How picks compare with the particles that are there.
-
-    Attributes
-    ----------
-    pairs
-        Numbers of a pick and of the particle that it found, `(m, 2)`.
-    distances
-        Between them, `(m,)`.
-    """
-
-    picks: int
-    particles: int
-    pairs: NDArray[np.int64]
-    distances: NDArray[np.float64]
-
-    @property
-    def precision(self) -> float:
-        """Share of picks that are particles; 0 without picks."""
-        return len(self.pairs) / max(self.picks, 1)
-
-    @property
-    def recall(self) -> float:
-        """Share of particles that were found; 0 without particles."""
-        return len(self.pairs) / max(self.particles, 1)
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        return 2 * len(self.pairs) / max(self.picks + self.particles, 1)
-
-
-def compare_picks(picks: Places, particles: Places, tolerance: float) -> Detection:
-    """Match picks `(n, 3)` to particles `(m, 3)` within `tolerance`, nearest pairs first.
-
-    Each counts once: a second pick of one particle is a false one.
-    """
-    near = np.empty((0, 3))
-    if len(picks) and len(particles):
-        table = cKDTree(picks).sparse_distance_matrix(
-            cKDTree(particles), tolerance, output_type="ndarray"
-        )
-        near = np.stack((table["v"], table["i"], table["j"]), axis=1)
-    pairs, distances = [], []
-    taken: tuple[set[int], set[int]] = (set(), set())
-    for distance, i, j in near[np.lexsort(near.T[::-1])]:
-        pick, particle = int(i), int(j)
-        if pick not in taken[0] and particle not in taken[1]:
-            taken[0].add(pick)
-            taken[1].add(particle)
-            pairs.append((pick, particle))
-            distances.append(float(distance))
-    return Detection(
-        len(picks),
-        len(particles),
-        np.array(pairs, np.int64).reshape(-1, 2),
-        np.array(distances),
-    )

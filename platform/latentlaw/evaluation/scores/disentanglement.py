@@ -19,6 +19,7 @@ from latentlaw.evaluation.embed import check_finite
 
 Array = NDArray[np.floating[Any]]
 _TREES, _LEAF = 30, 5
+_BINS = 20  # of a latent or a factor
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ def disentanglement_scores(
         Latent means `(n, d)`.
     factors
         What made the images, numbers in order: `n` rows, one column per factor.
+    seed
+        Of the forests of DCI, and of the half that they are fitted on.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def disentanglement_scores(
     }
 
 
-def mutual_information_gap(codes: Array, factors: Array, *, bins: int = 20) -> float:
+def mutual_information_gap(codes: Array, factors: Array) -> float:
     """Mean over factors of the gap between the two latents that tell most of a factor.
 
     `MIG = 1/K sum_k (I(z_a; v_k) - I(z_b; v_k)) / H(v_k)` with `a` and `b` the first and second
@@ -73,7 +76,7 @@ def mutual_information_gap(codes: Array, factors: Array, *, bins: int = 20) -> f
     codes, factors
         `(n, d)` and `(n, k)`.
     """
-    latents, truths = _binned(codes, bins), _binned(factors, bins)
+    latents, truths = _binned(codes), _binned(factors)
     information = np.array([[mutual_info_score(z, v) for v in truths.T] for z in latents.T])
     entropy = np.array([mutual_info_score(v, v) for v in truths.T])
     return float((_gaps(information) / entropy).mean())
@@ -108,6 +111,8 @@ def dci(codes: Array, factors: Array, *, seed: int = 0) -> DCI:
     ----------
     codes, factors
         `(n, d)` and `(n, k)`.
+    seed
+        Of the forests, and of the half that they are fitted on.
     """
     fitted, held_out = train_test_split(np.arange(len(codes)), test_size=0.5, random_state=seed)
     importances = np.zeros((codes.shape[1], factors.shape[1]))
@@ -143,9 +148,9 @@ def _purity(importances: Array) -> Array:
     return purity
 
 
-def _binned(values: Array, bins: int) -> NDArray[np.intp]:
+def _binned(values: Array) -> NDArray[np.intp]:
     """Bin each column `(n, a)` at its quantiles."""
-    edges = np.quantile(values, np.arange(1, bins) / bins, axis=0)
+    edges = np.quantile(values, np.arange(1, _BINS) / _BINS, axis=0)
     columns = zip(edges.T, values.T, strict=True)
     return np.stack([np.searchsorted(e, v, side="right") for e, v in columns], axis=1)
 

@@ -11,6 +11,7 @@ from scipy.stats import norm, t
 Array = NDArray[np.float64]
 _LEVEL = 0.95
 _DRAWS = 10_000
+_SEED = 0
 _BLOCK = 2**23  # numbers of draws in memory at once
 
 
@@ -26,12 +27,12 @@ class Interval:
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def mean_interval(scores: Array, *, seed: int = 0) -> Interval:
+def mean_interval(scores: Array) -> Interval:
     """Return the mean of scores `(n,)` and its percentile bootstrap interval (Efron 1979)."""
-    return ratio_interval(scores, np.ones_like(scores), seed=seed)
+    return ratio_interval(scores, np.ones_like(scores))
 
 
-def ratio_interval(scores: Array, baseline: Array, *, seed: int = 0) -> Interval:
+def ratio_interval(scores: Array, baseline: Array) -> Interval:
     """Return `mean(scores) / mean(baseline)` with its interval; draws take both of a fold.
 
     Parameters
@@ -40,7 +41,7 @@ def ratio_interval(scores: Array, baseline: Array, *, seed: int = 0) -> Interval
         Of the same folds, `(n,)`. Folds share training data, so that they vary together and the
         interval is somewhat narrow.
     """
-    rows = np.random.default_rng(seed).integers(len(scores), size=(_DRAWS, len(scores)))
+    rows = np.random.default_rng(_SEED).integers(len(scores), size=(_DRAWS, len(scores)))
     with np.errstate(divide="ignore", invalid="ignore"):
         draws = scores[rows].mean(axis=1) / baseline[rows].mean(axis=1)
         mean = scores.mean() / baseline.mean()
@@ -54,6 +55,10 @@ def percentile_interval(
 
     Parameters
     ----------
+    score
+        Of all that was measured.
+    draws
+        The same score of each draw, `(b,)`.
     units
         How many units were drawn from: the interval is then expanded as Student's t is wider than
         the normal distribution, since that of few units is too narrow (Hesterberg 2015, Am. Stat.
@@ -77,6 +82,8 @@ def resampled_sums(
         What each kind of unit adds, `(u, …)`.
     times
         How many units there are of each kind, `(u,)`.
+    seed
+        Of the draws.
     """
     generator = np.random.default_rng(seed)
     block = max(1, min(_DRAWS, _BLOCK // max(len(times), sums[0].size)))

@@ -68,6 +68,8 @@ def placement_scores(learned: Array, prior: Array, seen: int) -> dict[str, float
         first `seen` classes were trained on, the others were not.
     prior
         Similarities of the same classes `(k, k)`.
+    seen
+        Number of classes that were trained on.
 
     Returns
     -------

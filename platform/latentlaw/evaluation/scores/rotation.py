@@ -18,8 +18,12 @@ def latent_cosine_under_rotation(model: AutoEncoder, images: Images, *, seed: in
 
     Parameters
     ----------
+    model
+        Encodes the images.
     images
         Raw images `(n, c, [z,] y, x)`.
+    seed
+        Of the turns.
     """
     generator = torch.Generator().manual_seed(seed)
     original = torch.from_numpy(embed(model, images).mu)

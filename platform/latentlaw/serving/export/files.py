@@ -37,8 +37,12 @@ def export_bundle(
 
     Parameters
     ----------
+    bundle
+        The model, its head and, if it has one, its law.
     example
         Raw images `(n, c, [z,] y, x)` that the encoders are compared with the model on.
+    folder
+        Must not exist.
     meanings
         What latents were found to mean, by name.
 

@@ -23,8 +23,14 @@ def fitting_batch(model: AutoEncoder, free_bytes: int, workers: int, device: tor
 
     Parameters
     ----------
+    model
+        Embeds and shows the particles.
     free_bytes
         Of memory, on the worker that has least.
+    workers
+        How many share the memory.
+    device
+        Where they work.
     """
     fits = free_bytes // (_SHARE * workers) // bytes_per_particle(model)
     return max(1, min(quick_batch(model, device), fits))

@@ -19,6 +19,8 @@ def begin_or_go_on(
 
     Parameters
     ----------
+    folder
+        Of the work; what is there for another plan is removed.
     plan
         What the work is of, in plain JSON values: all that its result depends on.
     make

@@ -52,6 +52,8 @@ def find_background(
 
     Parameters
     ----------
+    scores
+        Of the windows, `(z, y, x)`.
     peaks
         Of the score, `(n, 3)`.
     radius

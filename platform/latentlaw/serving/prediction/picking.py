@@ -93,8 +93,18 @@ def pick(
 
     Parameters
     ----------
+    bundle
+        The model that looks and answers.
     source
         A tomogram store, a folder of them, or a copick tree.
+    out
+        Folder to write.
+    settings
+        Scheduler, batch size, device, and whether to overwrite.
+    picking
+        Stride, distance and threshold of the search, and the tomograms' contrast.
+    progress
+        Told how many windows or picks are done.
 
     Raises
     ------

@@ -86,9 +86,19 @@ def predict_stack(
 
     Parameters
     ----------
+    bundle
+        The model that answers.
+    source
+        Particle stack, `NAME.particles.zarr`.
+    out
+        Folder to write.
+    settings
+        Scheduler, batch size, device, and whether to overwrite.
     nonfinite
         What to do with images that have NaN or infinite values: `fail`, naming the particles,
         `drop` them, or `zero` those values.
+    progress
+        Told how many particles are done.
 
     Raises
     ------
@@ -150,10 +160,22 @@ def predict_particles(
 
     Parameters
     ----------
+    bundle
+        The model that answers.
     source
         A tomogram store, a folder of them, or a copick tree.
     coordinates
         RELION STAR, CSV with `tomogram, z, y, x` in angstrom, copick JSON or SHREC locations.
+    out
+        Folder to write.
+    settings
+        Scheduler, batch size, device, and whether to overwrite.
+    placing
+        How the list and the tomograms are read, and boxes are placed.
+    nonfinite
+        As in `predict_stack`.
+    progress
+        Told how many particles are done.
 
     Raises
     ------

@@ -35,6 +35,8 @@ def write_predictions(
 
     Parameters
     ----------
+    folder
+        Which is there, to write the files into.
     particles
         Rows with `particle_id, label, tomogram, z, y, x`, and the quaternion where it is known.
     answers

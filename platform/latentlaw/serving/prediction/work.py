@@ -96,8 +96,14 @@ def open_work(
 
     Parameters
     ----------
+    out
+        Folder to write.
+    bundle
+        The model, which is saved for workers to load.
     plan
         What is predicted, in plain JSON values; model, code and device are added.
+    settings
+        Scheduler, batch size, device, and whether to overwrite.
 
     Raises
     ------

@@ -67,6 +67,10 @@ def card_record(found: Measured, listing: Listing, digests: Mapping[str, str]) -
 
     Parameters
     ----------
+    found
+        The candidate, and its answers on held-out particles.
+    listing
+        Name, version and alias, and why it was promoted or not.
     digests
         SHA-256 of the test tensors by name.
     """

@@ -111,8 +111,12 @@ def measured(run_id: str, data: str | None = None, *, seed: int = 0) -> Measured
 
     Parameters
     ----------
+    run_id
+        Of the run that logged it.
     data
         Particle stack; None: the one that the run was made from.
+    seed
+        Of the draws of intervals.
 
     Raises
     ------
@@ -141,8 +145,12 @@ def judge(found: Measured, holder: str | None, measure: Measure, margin: float) 
 
     Parameters
     ----------
+    found
+        The candidate, and its answers on held-out particles.
     holder
         `models:/NAME/VERSION`; None: no version holds the alias, and it moves.
+    measure
+        By which the two are compared.
     margin
         How much worse the candidate may be, at the lower end of the 95 % interval.
     """

@@ -61,6 +61,8 @@ def describe_tensors(
 
     Parameters
     ----------
+    bundle
+        The model, of whose box and answers the tensors are.
     digests
         SHA-256 of the test tensors by name.
     voxel_size_a

@@ -75,20 +75,19 @@ class SearchSpec:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One expression of a Pareto front: our node count, the engine's loss and its own count."""
+class Found:
+    """One expression of a Pareto front, with our node count and the engine's loss."""
 
     expression: sympy.Expr
     complexity: int
     loss: float
-    engine_complexity: int
 
 
 @dataclass(frozen=True)
 class Front:
     """A search's Pareto front, and whether the time cap ended it early."""
 
-    candidates: tuple[Candidate, ...]
+    found: tuple[Found, ...]
     time_limited: bool = False
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import sympy
 
 from latentlaw.discovery.equations.expressions import complexity, is_finite, symbol, tidy
-from latentlaw.discovery.search.engines.engine import Availability, Candidate, Front, SearchSpec
+from latentlaw.discovery.search.engines.engine import Availability, Found, Front, SearchSpec
 from latentlaw.errors import EngineError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class OperonEngine:
             loss = float(entry["mean_squared_error"])
             size = complexity(expression)
             if math.isfinite(loss) and is_finite(expression) and size <= spec.max_complexity:
-                found.append(Candidate(expression, size, loss, int(entry["length"])))
+                found.append(Found(expression, size, loss))
         unfinished = int(model.stats_["generations"]) < spec.generations  # or a perfect fit
         return Front(tuple(found), unfinished and elapsed >= 0.9 * model.max_time)
 

@@ -7,7 +7,6 @@ not executed by the tests of a machine without it.
 
 from __future__ import annotations
 
-import csv
 import importlib.metadata
 import importlib.util
 import os
@@ -18,12 +17,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from latentlaw.discovery.equations.expressions import complexity, parse, tidy
-from latentlaw.discovery.search.engines.engine import Availability, Candidate, Front, SearchSpec
+from latentlaw.discovery.search.engines.engine import Availability, Found, Front, SearchSpec
 from latentlaw.errors import DataError, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -119,31 +117,6 @@ def regressor_options(spec: SearchSpec) -> dict[str, Any]:
     }
 
 
-def read_hall_of_fame(path: Path, names: Sequence[str], largest: int) -> Front:
-    """Return the front in a `hall_of_fame.csv` that a run of PySR left, with `names` of latents.
-
-    Like PySR, the backup beside it (`.bak`) is read where there is one: it is always whole.
-
-    Raises
-    ------
-    EngineError
-        If the file cannot be read, lacks a column, or holds no equation of the latents.
-    """
-    backup = path.with_name(f"{path.name}.bak")
-    source = backup if backup.exists() else path
-    try:
-        with source.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"{source}: cannot be read ({error})") from error
-    missing = [c for c in ("Complexity", "Loss", "Equation") if rows and c not in rows[0]]
-    if missing:
-        raise EngineError(
-            f"{source}: found no column {', '.join(missing)}, expected a table of PySR's"
-        )
-    return read_front([{k.lower(): v for k, v in row.items()} for row in rows], names, largest)
-
-
 def read_front(records: Sequence[dict[str, Any]], names: Sequence[str], largest: int) -> Front:
     """Return the front in PySR's table of `complexity, loss, equation` rows.
 
@@ -161,7 +134,7 @@ def read_front(records: Sequence[dict[str, Any]], names: Sequence[str], largest:
             continue
         size = complexity(expression)
         if size <= largest:
-            found.append(Candidate(expression, size, float(row["loss"]), int(row["complexity"])))
+            found.append(Found(expression, size, float(row["loss"])))
     if not found:
         raise EngineError(f"engine: found no usable equation of PySR's ({problem})")
     return Front(tuple(found))

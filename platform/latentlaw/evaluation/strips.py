@@ -11,6 +11,9 @@ from latentlaw.data.inspection.previews import Image, central_slice, tile_rows
 from latentlaw.evaluation.embed import embed
 from latentlaw.models.vae import AutoEncoder
 
+_STEPS = 9  # pictures in a row
+_MOST_WALKS = 8  # rows of an interpolation
+
 
 def reconstruction_strip(model: AutoEncoder, images: NDArray[Any]) -> Image:
     """Show raw images `(n, c, [z,] y, x)` above what the model makes of them (central slices)."""
@@ -26,36 +29,36 @@ def traversal_strip(
     mu: NDArray[Any],
     pose: NDArray[Any],
     dimension: int | None = None,
-    *,
-    steps: int = 9,
 ) -> Image:
     """Decode the mean latent with one dimension swept from its 2nd to its 98th percentile.
 
     Parameters
     ----------
+    model
+        Decodes the latents.
     mu, pose
         Training latents `(n, latent_dims)` and poses `(n, pose_dims)`.
     dimension
         Latent to sweep; None: every one in a row of its own.
     """
     chosen = range(mu.shape[1]) if dimension is None else (dimension,)
-    poses = np.repeat(_typical(pose)[None], steps, axis=0)
-    middle = np.repeat(mu.mean(axis=0, keepdims=True), steps, axis=0)
+    poses = np.repeat(_typical(pose)[None], _STEPS, axis=0)
+    middle = np.repeat(mu.mean(axis=0, keepdims=True), _STEPS, axis=0)
     return _rows(model, [(_swept(middle, mu, each), poses) for each in chosen])
 
 
-def pose_strip(
-    model: AutoEncoder, mu: NDArray[Any], pose: NDArray[Any], *, steps: int = 9
-) -> Image:
+def pose_strip(model: AutoEncoder, mu: NDArray[Any], pose: NDArray[Any]) -> Image:
     """Decode a typical particle with each pose number swept from its 2nd to 98th percentile.
 
     Parameters
     ----------
+    model
+        Decodes the latents.
     mu, pose
         Training latents `(n, latent_dims)` and poses `(n, pose_dims)`, `pose_dims` > 0.
     """
-    codes = np.repeat(_typical(mu)[None], steps, axis=0)
-    middle = np.repeat(_typical(pose)[None], steps, axis=0)
+    codes = np.repeat(_typical(mu)[None], _STEPS, axis=0)
+    middle = np.repeat(_typical(pose)[None], _STEPS, axis=0)
     swept = [(codes, _swept(middle, pose, each)) for each in range(pose.shape[1])]
     return _rows(model, swept)
 
@@ -65,9 +68,6 @@ def interpolation_strip(
     mu: NDArray[Any],
     pose: NDArray[Any],
     labels: NDArray[np.str_],
-    *,
-    steps: int = 9,
-    most: int = 8,
 ) -> Image:
     """Decode the way from each class to the next one, one row per pair, at the pose of its start.
 
@@ -75,6 +75,8 @@ def interpolation_strip(
 
     Parameters
     ----------
+    model
+        Decodes the latents.
     mu, pose, labels
         Latents `(n, latent_dims)`, poses `(n, pose_dims)` and class names `(n,)`, two at least.
     """
@@ -82,11 +84,11 @@ def interpolation_strip(
     for name in sorted(set(labels.tolist())):
         own = np.flatnonzero(labels == name)
         ends.append(own[_nearest_to_mean(mu[own])])
-    share = np.linspace(0, 1, steps)[:, None]
+    share = np.linspace(0, 1, _STEPS)[:, None]
     walks = []
-    for start, end in pairwise(ends[: most + 1]):
+    for start, end in pairwise(ends[: _MOST_WALKS + 1]):
         codes = (1 - share) * mu[start] + share * mu[end]
-        walks.append((codes, np.repeat(pose[start][None], steps, axis=0)))
+        walks.append((codes, np.repeat(pose[start][None], _STEPS, axis=0)))
     return _rows(model, walks)
 
 
