@@ -122,6 +122,10 @@ def known_wedges(transforms: Transforms, n: int, tilt_range_deg: float | None) -
 
     Parameters
     ----------
+    transforms
+        What the images are transformed by.
+    n
+        Number of images.
     tilt_range_deg
         Of the tilt series that the images are from; its wedge turns with them.
     """

@@ -161,6 +161,8 @@ def read_checkpoint(folder: Path, *, fall_back: bool = False) -> Checkpoint:
 
     Parameters
     ----------
+    folder
+        Of a run's checkpoints.
     fall_back
         Take the one before where the newest is damaged.
 

@@ -103,6 +103,8 @@ def balanced_loss(
         `(n, K)` and `(n,)`.
     balance
         Weight of each class, `(K,)`.
+    label_smoothing
+        Share of the target that all classes have alike.
     """
     losses = cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
     weights = balance[labels]

@@ -24,8 +24,12 @@ def identify(
     ----------
     settings
         Nested configuration of model and training.
+    data_digest
+        SHA-256 of the particle stack.
     affinity
         `(classes, classes)` as it is trained on, or None.
+    device
+        Kind of device, whose arithmetic is its own.
     """
     prior = None if affinity is None else hashlib.sha256(affinity.numpy().tobytes()).hexdigest()
     return {

@@ -38,6 +38,12 @@ def fit(
 
     Parameters
     ----------
+    model
+        On the device to train on.
+    train, val
+        Particles to learn from, and those whose loss chooses the weights.
+    config
+        Hyperparameters.
     affinity
         `(classes, classes)` similarities, or None.
     on_epoch

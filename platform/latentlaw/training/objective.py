@@ -45,10 +45,18 @@ def loss_terms(
 
     Parameters
     ----------
+    model
+        Whose loss it is.
+    batch
+        Normalised images `(n, c, [z,] y, x)`, their labels and wedges.
+    weights
+        Of the terms, this epoch.
     affinity
         `(classes, classes)`, or None where there is no prior.
     dataset_size
         Number of training particles, for the estimate of the total correlation.
+    generator
+        Of the latents' noise.
     precision
         Of the network; the terms are in fp32.
     tc_estimator

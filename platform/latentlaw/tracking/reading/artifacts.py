@@ -93,6 +93,8 @@ def load_frontier(tracking_uri: str, run_id: str, task: int = 0) -> pd.DataFrame
 
     Parameters
     ----------
+    tracking_uri, run_id
+        Store of runs, and which of them.
     task
         Which of the run's tasks; only `ladder` has several.
     """

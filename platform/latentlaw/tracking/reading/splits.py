@@ -37,6 +37,8 @@ def split_of(model: str, stack: ParticleStack) -> SplitOf:
     ----------
     model
         Run id, `runs:/…` or `models:/…` URI.
+    stack
+        Whose particles are to be told apart, the model's own stack or another.
 
     Raises
     ------

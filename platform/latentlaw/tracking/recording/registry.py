@@ -100,6 +100,10 @@ def move_alias(
 
     Parameters
     ----------
+    name, alias, version
+        Of the registered model; the alias goes to the version.
+    how
+        What moved it, for the history.
     seen
         The version that held the alias when this move was decided.
 

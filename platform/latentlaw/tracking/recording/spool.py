@@ -32,6 +32,10 @@ class Spool:
 
     Parameters
     ----------
+    run_id
+        The run whose metrics are kept.
+    tracking_uri
+        Its server, named in the file without secrets.
     wait_s
         How long to wait for another process that has it open, such as one that sends what an
         earlier one left.

@@ -20,6 +20,8 @@ def choose_experiment(tracking_uri: str, experiment_id: str | None = None) -> No
 
     Parameters
     ----------
+    tracking_uri
+        Store of runs; only an SQLite file is locked meanwhile.
     experiment_id
         Of a run to go on with, which MLflow opens from its own experiment only.
 

@@ -26,6 +26,8 @@ def newest_runs(
 
     Parameters
     ----------
+    client
+        Of the store of runs.
     query
         In MLflow's language of filters; empty: all.
     experiments
