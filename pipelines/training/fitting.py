@@ -9,11 +9,12 @@ from latentlaw.evaluation.embed import embed
 from latentlaw.evaluation.head.head import LatentHead, fit_head
 from latentlaw.models.vae import AutoEncoder
 from latentlaw.serving.bundle import Bundle
-from latentlaw.tracking.recording.runs import log_data, tag_run
+from latentlaw.tracking.names import SCHEDULE
+from latentlaw.tracking.recording.runs import log_data, log_json, tag_run
 from latentlaw.training.config import TrainConfig
 from latentlaw.training.devices import pick_device
 from latentlaw.training.keeping import Keeper
-from latentlaw.training.loop import EpochCallback, fit
+from latentlaw.training.loop import EpochCallback, fit, weights_by_epoch
 from latentlaw.training.prepare import PreparedData, prepare
 from latentlaw.training.ranks import ALONE, Ranks
 from latentlaw.training.seeds import seeded_initialisation
@@ -56,11 +57,13 @@ def set_up(p: Train) -> Setup:
 
 
 def log_set_up(p: Train, made: Setup) -> None:
-    """Log what data, prior and model are."""
+    """Log what data, prior and model are, and the weights of the loss by epoch."""
     if made.prior is not None:
         made.prior.log()
     log_data(p.data, made.stack.digest, made.stack.table, "training")
     tag_run(family=p.model)
+    weights = weights_by_epoch(made.training)
+    log_json(SCHEDULE, {name: [getattr(w, name) for w in weights] for name in ("beta", "gamma")})
 
 
 def train_bundle(

@@ -69,6 +69,8 @@ def test_runs_record_what_the_design_lists(client: MlflowClient) -> None:
         assert f"train/{name}" in train.data.metrics
         assert f"val/{name}" in train.data.metrics
     assert train.data.metrics["throughput/images_per_s"] > 0
+    schedule = json.loads(artifact(client, train, "schedule.json").read_text())
+    assert schedule == {"beta": [0.001] * 4, "gamma": [1.0] * 4}
     assert evaluate.data.tags["latentlaw.model_family"] == "affinity-vae"
     assert len(evaluate.data.tags["latentlaw.data_digest"]) == 64
     assert {i.dataset.name for i in evaluate.inputs.dataset_inputs} == {"demo.particles.zarr"}

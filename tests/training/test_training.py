@@ -23,7 +23,7 @@ from latentlaw.training.augmentation import Wedge
 from latentlaw.training.batches import held_out_batches
 from latentlaw.training.classifier import fit_classifier, predict_logits
 from latentlaw.training.config import TrainConfig
-from latentlaw.training.loop import fit
+from latentlaw.training.loop import fit, weights_by_epoch
 from latentlaw.training.objective import LossWeights, loss_terms
 from latentlaw.training.seeds import seeded_initialisation
 from latentlaw.training.state import TrainState
@@ -222,6 +222,13 @@ def splat_network(tilt_range: float | None) -> AutoEncoder:
                 tilt_range=tilt_range,
             )
         )
+
+
+def test_weights_by_epoch_are_those_of_the_schedule() -> None:
+    config = QUICK.model_copy(update={"epochs": 6, "schedule": "ramp", "beta": 3.0, "gamma": 6.0})
+    found = weights_by_epoch(config)
+    assert [weights.beta for weights in found] == [0, 1, 2, 3, 3, 3]
+    assert [weights.gamma for weights in found] == [0, 2, 4, 6, 6, 6]
 
 
 @pytest.mark.parametrize("family", get_args(Family))

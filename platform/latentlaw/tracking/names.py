@@ -30,6 +30,7 @@ TAG_GATE_GROUPS = "latentlaw.gate_groups"
 TAG_GATE_DATA = "latentlaw.gate_data_digest"
 TAG_GATE_REASON = "latentlaw.gate_reason"  # why an alias moved to it, or not
 
+SCHEDULE = "schedule.json"  # weights of the loss, by epoch
 EMBEDDINGS = "embeddings.parquet"
 CONFUSION = "confusion.json"
 AFFINITY = "affinity.json"

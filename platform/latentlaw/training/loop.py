@@ -143,7 +143,7 @@ class _Run:
     def train_epoch(self) -> dict[str, float]:
         """Go over the batches that this epoch has left; return the mean terms of all of it."""
         state, config, model = self.state, self.config, self.state.model
-        weights = _scheduled(config, state.progress.epoch)
+        weights = weights_by_epoch(config)[state.progress.epoch]
         device, normalisation = next(model.parameters()).device, model.config.normalisation
         model.train()
         start, seen = time.perf_counter(), 0
@@ -200,10 +200,11 @@ class _Run:
         return _means("val", totals, len(val))
 
 
-def _scheduled(config: TrainConfig, epoch: int) -> LossWeights:
-    beta = weight_schedule(config.schedule, config.epochs, config.beta)[epoch]
-    gamma = weight_schedule(config.schedule, config.epochs, config.gamma)[epoch]
-    return LossWeights(beta, gamma, config.tc)
+def weights_by_epoch(config: TrainConfig) -> list[LossWeights]:
+    """Return the weights of the loss in each epoch, as the schedule has them."""
+    betas = weight_schedule(config.schedule, config.epochs, config.beta)
+    gammas = weight_schedule(config.schedule, config.epochs, config.gamma)
+    return [LossWeights(beta, gamma, config.tc) for beta, gamma in zip(betas, gammas, strict=True)]
 
 
 def _done(state: TrainState, config: TrainConfig) -> bool:
