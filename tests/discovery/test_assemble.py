@@ -45,6 +45,19 @@ def taught(data, *texts, noise=0.0, seed=0):
     return replace(data, logits=values + noise)
 
 
+def test_powers_of_powers_that_a_file_could_not_hold_are_left_out():
+    # Without its constants it is z0**32.
+    nested = ((parse("0.5*z0**4 + 0.3", NAMES) ** 2 + 0.1) ** 2 + 0.2) ** 2 - 0.4
+    data = sample(60, 0)
+    found = head_candidates([(nested, 0)], data, largest=40, deadline=Deadline(60))
+    assert found
+    for each in found:
+        assert parse(to_text(each.expression), NAMES) is not None
+    bare = [(parse("z0**8", NAMES) ** 4 - 0.4, 0)]
+    (left,) = head_candidates(bare, data, largest=40, deadline=Deadline(60))
+    assert not left.expression.has(parse("z0", NAMES))
+
+
 @pytest.mark.parametrize("kind", ["labels", "weighted", "logits"])
 @pytest.mark.parametrize(
     ("classes", "texts"),

@@ -114,6 +114,17 @@ def is_finite(expression: sympy.Expr) -> bool:
     return not expression.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I)
 
 
+def is_readable(expression: sympy.Expr) -> bool:
+    """Say whether `parse` would read an expression's text: it is finite and has no large power.
+
+    SymPy makes one power of nested ones, so that a few squares of squares pass what is allowed.
+    """
+    powers = [power.exp for power in expression.atoms(sympy.Pow)]
+    return is_finite(expression) and all(
+        power.is_number and abs(power) <= LARGEST_POWER for power in powers
+    )
+
+
 def _build(node: ast.AST, names: frozenset[str], text: str) -> sympy.Expr:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         number = sympy.Integer(node.value) if isinstance(node.value, int) else node.value

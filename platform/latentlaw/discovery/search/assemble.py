@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from latentlaw.discovery.equations.canonical import canonical_form, structure_text
-from latentlaw.discovery.equations.expressions import complexity, to_text
+from latentlaw.discovery.equations.expressions import complexity, is_readable, to_text
 from latentlaw.discovery.search.choice import Assembled, out_of_fold_values
 from latentlaw.discovery.search.refit import (
     Heads,
@@ -84,7 +84,7 @@ def head_candidates(
         while at is not None and search is not None:
             at.searches.add(search)
             at = at.smaller
-    allowed = [c for c in pool.values() if c.complexity <= largest]
+    allowed = [c for c in pool.values() if c.complexity <= largest and is_readable(c.expression)]
     return allowed or [_constant(sample)]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 
 from latentlaw.discovery.equations.compiling import compile_program
-from latentlaw.discovery.equations.expressions import complexity, is_finite, snap, symbol, tidy
+from latentlaw.discovery.equations.expressions import complexity, is_readable, snap, symbol, tidy
 from latentlaw.discovery.equations.programs import LIMIT, bounded
 from latentlaw.discovery.scores import head_logits, log_losses, log_softmax, particle_weights
 
@@ -333,4 +333,4 @@ def _ridged(matrix: Vector, damping: float) -> Vector:
 
 
 def _is_usable(heads: Heads) -> bool:
-    return all(map(is_finite, heads))
+    return all(map(is_readable, heads))

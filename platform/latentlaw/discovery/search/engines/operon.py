@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
-from latentlaw.discovery.equations.expressions import complexity, is_finite, symbol, tidy
+from latentlaw.discovery.equations.expressions import complexity, is_readable, symbol, tidy
 from latentlaw.discovery.search.engines.engine import Availability, Found, Front, SearchSpec
 from latentlaw.errors import EngineError
 
@@ -91,7 +91,7 @@ class OperonEngine:
             expression = tidy(to_sympy(entry["tree"], model.variables_, names))
             loss = float(entry["mean_squared_error"])
             size = complexity(expression)
-            if math.isfinite(loss) and is_finite(expression) and size <= spec.max_complexity:
+            if math.isfinite(loss) and is_readable(expression) and size <= spec.max_complexity:
                 found.append(Found(expression, size, loss))
         unfinished = int(model.stats_["generations"]) < spec.generations  # or a perfect fit
         return Front(tuple(found), unfinished and elapsed >= 0.9 * model.max_time)
