@@ -157,3 +157,9 @@ def test_model_refuses_bad_records():
         EquationModel.from_dict({**record, "expressions": ["z0", "__import__('os')"]})
     with pytest.raises(DataError, match="shape"):
         model_of("z0", classes=("a", "b")).logits(np.zeros((2, 5)))
+
+
+@pytest.mark.parametrize("text", ["(z0**9)**9", "((z0**2)**2)**-4"])
+def test_powers_of_powers_are_held_to_the_largest(text):
+    with pytest.raises(DataError, match=r"a power of powers beyond \+-9"):
+        parse(text, ["z0"])

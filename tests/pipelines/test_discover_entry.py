@@ -92,21 +92,30 @@ def test_black_boxes_and_the_sparse_method_can_be_chosen(
     assert {rung["family"] for rung in frontier} == set(RUNG_FAMILIES) - {"resnet"}
 
 
+@pytest.fixture
+def change_latents(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, int, float], None]:
+    """Give the latents of some particles a value that no network made."""
+    infer = AutoEncoder.infer
+
+    def change(particles: Any, latent: int, value: float) -> None:
+        def changed(self: AutoEncoder, images: torch.Tensor) -> Any:
+            encoding = infer(self, images)
+            encoding.mu[particles, latent] = value
+            return encoding
+
+        monkeypatch.setattr(AutoEncoder, "infer", changed)
+
+    return change
+
+
 def test_latents_that_are_not_finite_are_named_before_a_black_box_is_trained(
     stack: Path,
     trained: str,
     entry: Entry,
-    monkeypatch: pytest.MonkeyPatch,
+    change_latents: Callable[[Any, int, float], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    infer = AutoEncoder.infer
-
-    def broken(self: AutoEncoder, images: torch.Tensor) -> Any:
-        encoding = infer(self, images)
-        encoding.mu[0, 1] = float("nan")
-        return encoding
-
-    monkeypatch.setattr(AutoEncoder, "infer", broken)
+    change_latents(0, 1, float("nan"))
     assert entry("discover", model=trained, data=stack, **QUICK) == 2
     said = capsys.readouterr().err
     assert "latents: found NaN" in said
@@ -118,17 +127,10 @@ def test_latents_that_are_constant_are_said(
     stack: Path,
     trained: str,
     entry: Entry,
-    monkeypatch: pytest.MonkeyPatch,
+    change_latents: Callable[[Any, int, float], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    infer = AutoEncoder.infer
-
-    def collapsed(self: AutoEncoder, images: torch.Tensor) -> Any:
-        encoding = infer(self, images)
-        encoding.mu[:, 1] = 0.5
-        return encoding
-
-    monkeypatch.setattr(AutoEncoder, "infer", collapsed)
+    change_latents(slice(None), 1, 0.5)
     options = {"black_boxes": "cnn", "attacked": 2}
     assert entry("discover", model=trained, data=stack, **options, **QUICK) == 0
     assert "discover: z1 the same for every particle, left out" in capsys.readouterr().err

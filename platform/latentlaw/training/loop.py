@@ -80,7 +80,7 @@ def fit(
         model.encoder.compile()
         model.decoder.compile()
     state = TrainState.begin(model, train, config, ranks)
-    run = _Run(state, config, affinity, len(train), keeper)
+    run = _Run(state, config, weights_by_epoch(config), affinity, len(train), keeper)
     run.start(on_epoch)
     while not _done(state, config):
         metrics = run.train_epoch() | run.validate(val)
@@ -102,6 +102,7 @@ class _Run:
 
     state: TrainState
     config: TrainConfig
+    weights: list[LossWeights]
     affinity: Tensor | None
     dataset_size: int
     keeper: Keeper | None
@@ -143,7 +144,7 @@ class _Run:
     def train_epoch(self) -> dict[str, float]:
         """Go over the batches that this epoch has left; return the mean terms of all of it."""
         state, config, model = self.state, self.config, self.state.model
-        weights = weights_by_epoch(config)[state.progress.epoch]
+        weights = self.weights[state.progress.epoch]
         device, normalisation = next(model.parameters()).device, model.config.normalisation
         model.train()
         start, seen = time.perf_counter(), 0

@@ -39,17 +39,16 @@ LARGEST_POWER = 9
 LATEX_DIGITS = 9
 
 
-# SymPy ships no types, and finds the method of a class by its name.
-class _Text(StrPrinter):  # type: ignore[misc]
-    def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
+class _Text(StrPrinter):  # type: ignore[misc]  # SymPy ships no types
+    def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802 - SymPy looks for this name
         return repr(float(expr))
 
-    def _print_Exp1(self, expr: sympy.Expr) -> str:  # noqa: N802
+    def _print_Exp1(self, expr: sympy.Expr) -> str:  # noqa: N802 - SymPy looks for this name
         return repr(float(expr))
 
 
-class _Latex(LatexPrinter):  # type: ignore[misc]
-    def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
+class _Latex(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
+    def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802 - SymPy looks for this name
         text = f"{float(expr):.{LATEX_DIGITS}g}"
         if "e" not in text:
             return text
@@ -102,27 +101,23 @@ def parse(text: str, names: Sequence[str]) -> sympy.Expr:
         expression = _build(tree.body, frozenset(names), text)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         raise DataError(f"expression {text[:80]!r}: cannot be read ({error})") from error
-    if not is_finite(expression):
+    if not is_readable(expression):
         raise DataError(
-            f"expression {text[:80]!r}: found a value that is not finite and real, expected none"
+            f"expression {text[:80]!r}: found a value that is not finite and real, or "
+            f"a power of powers beyond +-{LARGEST_POWER}, expected neither"
         )
     return expression
 
 
-def is_finite(expression: sympy.Expr) -> bool:
-    """Say whether no part of an expression is undefined, infinite or imaginary."""
-    return not expression.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I)
-
-
 def is_readable(expression: sympy.Expr) -> bool:
-    """Say whether `parse` would read an expression's text: it is finite and has no large power.
+    """Say whether `parse` reads an expression's text: finite, real, and without a large power.
 
     SymPy makes one power of nested ones, so that a few squares of squares pass what is allowed.
     """
-    powers = [power.exp for power in expression.atoms(sympy.Pow)]
-    return is_finite(expression) and all(
-        power.is_number and abs(power) <= LARGEST_POWER for power in powers
-    )
+    if expression.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I):
+        return False
+    powers = [each.exp for each in expression.atoms(sympy.Pow)]
+    return all(power.is_number and abs(power) <= LARGEST_POWER for power in powers)
 
 
 def _build(node: ast.AST, names: frozenset[str], text: str) -> sympy.Expr:
