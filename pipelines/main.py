@@ -149,12 +149,9 @@ def particles(p: Main) -> tuple[str, str | None]:
                 tomograms=stores,
                 coordinates=coordinates,
                 out=stack,
-                label=p.label,
-                pixel_size=p.pixel_size,
-                box=p.box,
-                contrast=p.contrast,
                 edge="pad",
                 overwrite=p.overwrite,
+                **{name: getattr(p, name) for name in OF_TOMOGRAMS},
             )
         )
     if p.source == DEMO and p.affinity == "auto":
