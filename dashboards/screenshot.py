@@ -115,9 +115,18 @@ def save_all(out: Path, tracking_uri: str | None, query: dict[str, str] | None =
             visit(page, f"{address}/{path}?{(query or {}).get(name, '')}")
             fit(page)
             picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
-            picture.quantize(_COLOURS).save(out / f"{name}.png", optimize=True)
+            in_few_colours(picture).save(out / f"{name}.png", optimize=True)
             page.close()
             print(out / f"{name}.png")
+
+
+def in_few_colours(picture: Image.Image) -> Image.Image:
+    """Return a picture in a palette that keeps the colours of small marks among many greys.
+
+    Pillow's usual one, by median cut, merges them: two models that are told apart by colour were
+    drawn in one.
+    """
+    return picture.quantize(_COLOURS, Image.Quantize.FASTOCTREE)
 
 
 def _await(app: subprocess.Popen[bytes], port: int) -> None:

@@ -47,7 +47,7 @@ def frontier_chart(
         data; None: all are comparable.
     """
     frontiers = {label: t[t["complexity"] > 0] for label, t in frontiers.items()}
-    families = _in_order(name for t in frontiers.values() for name in t["family"].unique())
+    families = in_order(name for t in frontiers.values() for name in t["family"].unique())
     figure = go.Figure()
     alike: dict[str, list[pd.DataFrame]] = {}
     for label, frontier in frontiers.items():
@@ -57,9 +57,9 @@ def frontier_chart(
     for number, frontier in enumerate(frontiers.values()):
         for family in families:
             part = frontier[frontier["family"] == family]
-            figure.add_trace(_rungs(part, _marker(_title_and_colour(family)[1], number)))
+            figure.add_trace(_rungs(part, _marker(title_and_colour(family)[1], number)))
     for family in families:
-        title, colour = _title_and_colour(family)
+        title, colour = title_and_colour(family)
         _add_key(figure, title, _marker(colour, 0))
     for number, label in enumerate(frontiers if len(frontiers) > 1 else ()):
         _add_key(figure, label, _marker(GREY, number))
@@ -82,7 +82,7 @@ def frontier_chart(
     return figure
 
 
-def _in_order(found: Iterable[str]) -> list[str]:
+def in_order(found: Iterable[str]) -> list[str]:
     """Return the families that there are, as in `RUNG_FAMILIES`, then those it does not know."""
     names = set(found)
     return [name for name in RUNG_FAMILIES if name in names] + sorted(names - set(RUNG_FAMILIES))
@@ -90,10 +90,11 @@ def _in_order(found: Iterable[str]) -> list[str]:
 
 def family_title(family: str) -> str:
     """Say what a family of models is, in the field's words."""
-    return _title_and_colour(family)[0]
+    return title_and_colour(family)[0]
 
 
-def _title_and_colour(family: str) -> tuple[str, str]:
+def title_and_colour(family: str) -> tuple[str, str]:
+    """Return what a family of models is called and drawn in, wherever it is drawn."""
     return RUNG_FAMILIES.get(family, (family, GREY))
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from latentlaw.tracking.reading.queries import METRIC
 
-from dashboards.charts.palette import PALETTE
+from dashboards.charts.frontier import in_order, title_and_colour
 from dashboards.wording.escaping import for_plotly
 
 _NAME = re.compile(rf"{re.escape(METRIC)}(robustness|shifts)/(.+)/([^/]+)")
@@ -48,13 +48,15 @@ def attack_curves(run: pd.Series) -> go.Figure:
     epsilon = curves["measure"].str.extract(_EPSILON.pattern, expand=False).astype(float)
     curves = curves.assign(epsilon=epsilon).sort_values("epsilon")
     figure = go.Figure()
-    for place, (family, line) in enumerate(curves.groupby("family")):
+    for family in in_order(curves["family"]):
+        line = curves[curves["family"] == family]
+        title, colour = title_and_colour(family)
         figure.add_scatter(
             x=line["epsilon"],
             y=line["value"],
-            name=for_plotly(family),
+            name=for_plotly(title),
             mode="lines+markers",
-            line={"color": PALETTE[place % len(PALETTE)]},
+            line={"color": colour},
         )
     figure.update_xaxes(title_text="Most change of a pixel (normalised images)")
     figure.update_yaxes(title_text="Accuracy under attack", range=[-0.03, 1.03])
