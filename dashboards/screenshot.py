@@ -13,11 +13,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from PIL import Image
 
 from dashboards.app import PAGES, ROOT
 
@@ -35,7 +32,6 @@ _ARGUMENTS = (
     "--disable-sync",
 )
 _START_S = 60
-_COLOURS = 128
 
 
 @contextmanager
@@ -96,7 +92,7 @@ def fit(page: "Page") -> None:
 
 
 def save_all(out: Path, tracking_uri: str | None, query: dict[str, str] | None = None) -> None:
-    """Save `runs.png`, `clusters.png`, … of the app into `out`, in few colours to be small.
+    """Save `runs.png`, `clusters.png`, … of the app into `out`.
 
     Parameters
     ----------
@@ -114,19 +110,9 @@ def save_all(out: Path, tracking_uri: str | None, query: dict[str, str] | None =
             page = chromium.new_page(viewport={"width": 1440, "height": 1000})
             visit(page, f"{address}/{path}?{(query or {}).get(name, '')}")
             fit(page)
-            picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
-            in_few_colours(picture).save(out / f"{name}.png", optimize=True)
+            page.screenshot(path=out / f"{name}.png")
             page.close()
             print(out / f"{name}.png")
-
-
-def in_few_colours(picture: Image.Image) -> Image.Image:
-    """Return a picture in a palette that keeps the colours of small marks among many greys.
-
-    Pillow's usual one, by median cut, merges them: two models that are told apart by colour were
-    drawn in one.
-    """
-    return picture.quantize(_COLOURS, Image.Quantize.FASTOCTREE)
 
 
 def _await(app: subprocess.Popen[bytes], port: int) -> None:

@@ -5,13 +5,11 @@ import pandas as pd
 import pytest
 from latentlaw.tracking.names import LOSS_TERMS
 from latentlaw.tracking.reading import queries
-from PIL import Image
 
 from dashboards.charts import affinity as heatmaps
 from dashboards.charts import losses, robustness
 from dashboards.charts.frontier import RUNG_FAMILIES, frontier_chart
 from dashboards.charts.palette import GREY
-from dashboards.screenshot import in_few_colours
 from dashboards.tables import measures
 from dashboards.wording import escaping
 from tests.dashboards.dashboard_store import CLASSES, FRONTIER, Store, affinity_of
@@ -171,17 +169,6 @@ def test_a_family_is_named_and_coloured_alike_in_every_chart() -> None:
     run = pd.Series({f"metrics.robustness/{each}/eps_0.1": 0.4 for each in sorted(RUNG_FAMILIES)})
     lines = robustness.attack_curves(run).data
     assert [(line.name, line.line.color) for line in lines] == list(RUNG_FAMILIES.values())
-
-
-def test_a_screenshot_keeps_the_colours_that_families_are_told_apart_by() -> None:
-    page = np.repeat(np.arange(256, dtype=np.uint8), 1200).reshape(480, 640)
-    page = np.stack([page] * 3, axis=-1)  # text in every grey
-    colours = [tuple(bytes.fromhex(colour[1:])) for _, colour in RUNG_FAMILIES.values()]
-    for place, colour in enumerate(colours):
-        page[100:112, 20 * place : 20 * place + 12] = colour
-    kept = np.asarray(in_few_colours(Image.fromarray(page)).convert("RGB")).astype(int)
-    for place, colour in enumerate(colours):
-        assert np.abs(kept[106, 20 * place + 6] - colour).max() <= 8
 
 
 def test_robustness_has_a_row_and_a_line_a_family_in_order_of_radius() -> None:
